@@ -1,0 +1,1 @@
+//! One document model between the formats of the two vendors.

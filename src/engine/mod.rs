@@ -1,0 +1,3 @@
+//! The only loops: they know when, never what.
+
+pub mod clock;

@@ -1,0 +1,1 @@
+//! The other side: a fake Slack and a fake Zendesk.
