@@ -5,7 +5,9 @@
 //! The modules, in the order in which they may know each other:
 
 pub mod bridge;
-pub mod config;
+
 pub mod engine;
 pub mod sandbox;
+pub mod store;
+pub mod telemetry;
 pub mod wire;

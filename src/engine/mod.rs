@@ -1,3 +1,359 @@
 //! The only loops: they know when, never what.
+//!
+//! A delivery is stored before it is answered ([`intake`]). A thread's events are handled one after the other by
+//! whoever holds it ([`worker`]); what they decide is written in the transaction that marks them as handled. A
+//! call is written down before it is made ([`deliver`]); its answer is one more event of the thread, handled in
+//! the transaction that settles the call. So a crash at any point leaves either a row that is not done, or a
+//! call that was begun: the first is done again and decides the same, the second is looked for before it is made
+//! again.
+//!
+//! What is next to do is held in memory ([`queue`]), read from the tables at start. Nothing waits for a timer
+//! but what has to be tried again, the feed ([`poll`]), and the sweep of old rows.
+//!
+//! Races it allows for: a delivery that comes twice at once (unique keys); a message in a thread whose card is on
+//! its way (held ten minutes); a nudge during a read of the same ticket (counted); the answer of a call and the
+//! entry that it made, in either order.
 
 pub mod clock;
+pub mod deliver;
+pub mod intake;
+pub mod outside;
+pub mod poll;
+pub mod queue;
+pub mod retry;
+pub mod worker;
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
+use crate::bridge::{BridgedThread, Place, Policy, Vendor};
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+use clock::Clock;
+use outside::Outside;
+use queue::{Item, Job, Queue, Work};
+use retry::Schedule;
+
+/// How often old rows are swept.
+const CLEAN_EVERY: Duration = Duration::from_secs(60);
+/// How many jobs are taken at once.
+const TAKE: usize = 256;
+/// How many threads and links are kept in memory.
+const REMEMBERED: usize = 20_000;
+
+/// The times and numbers that the settings give the engine.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// When calls are made again.
+    pub schedule: Schedule,
+    /// How long a Slack read may lack what was written.
+    pub slack_read_lag: Duration,
+    /// How long a Zendesk read may lack what was written.
+    pub zendesk_read_lag: Duration,
+    /// How often the feed is asked.
+    pub poll_interval: Duration,
+    /// How long payloads of settled rows are kept.
+    pub keep: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            schedule: Schedule::default(),
+            slack_read_lag: Duration::from_secs(60),
+            zendesk_read_lag: Duration::from_secs(300),
+            poll_interval: Duration::from_secs(20),
+            keep: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
+}
+
+/// The durable shell around the pure core.
+pub struct Engine {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    outside: Arc<dyn Outside>,
+    policy: Arc<Policy>,
+    settings: Settings,
+    metrics: Arc<Metrics>,
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+struct State {
+    queue: Queue,
+    threads: HashMap<ThreadId, BridgedThread>,
+    links: HashMap<(ChannelId, Ts), ThreadId>,
+    random: fastrand::Rng,
+    next_poll: i64,
+    next_clean: i64,
+    feed: poll::Feed,
+}
+
+impl Engine {
+    /// Takes up what the last process left in the tables.
+    ///
+    /// # Errors
+    /// The database failed: the caller should stop and say so.
+    pub async fn start(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        outside: Arc<dyn Outside>,
+        policy: Policy,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        seed: u64,
+    ) -> Result<Arc<Engine>, StoreError> {
+        let now = clock.now_ms();
+        let mut queue = Queue::default();
+        for row in store.inbox_waiting().await? {
+            let thread_id = ThreadId::new(row.thread_id);
+            match serde_json::from_str(&row.event_json) {
+                Ok(event) => queue.add_work(&thread_id, Work::Event { seq: row.seq, event: Arc::new(event) }),
+                Err(_) => tracing::error!(
+                    inbox.seq = row.seq,
+                    thread.id = %thread_id,
+                    "a stored event does not read and stays in the inbox; was the database written by another version?"
+                ),
+            }
+        }
+        let mut threads = HashMap::new();
+        for row in store.outbox_waiting().await? {
+            let thread_id = ThreadId::new(row.thread_id);
+            if matches!(row.effect.act, crate::bridge::Act::PostCard)
+                && let Some(thread) = store.thread(thread_id.as_str()).await?
+            {
+                if let Place::Posting { channel } = &thread.place {
+                    queue.card_begins(channel);
+                }
+                threads.insert(thread_id.clone(), thread);
+            }
+            queue.add_call(
+                row.id,
+                Item {
+                    vendor: row.effect.act.vendor(),
+                    in_lane: row.effect.act.in_lane(),
+                    order: row.effect.order,
+                    words: row.effect.act.carries_words(),
+                    thread_id,
+                    effect: Some(Arc::new(row.effect)),
+                    not_before: row.not_before,
+                    attempts: row.attempts,
+                    first_attempt_ms: row.attempted_at,
+                    last_attempt_ms: row.attempted_at,
+                    doubtful: row.attempts > 0,
+                    written: false,
+                    caused_at: row.caused_at,
+                },
+            );
+        }
+        for (ticket_id, _) in store.nudges().await? {
+            queue.add_ticket(TicketId(ticket_id));
+        }
+        let feed = poll::Feed::load(&store, &policy).await?;
+        let state = State {
+            queue,
+            threads,
+            links: HashMap::new(),
+            random: fastrand::Rng::with_seed(seed),
+            next_poll: now,
+            next_clean: now,
+            feed,
+        };
+        Ok(Arc::new(Engine {
+            store,
+            clock,
+            outside,
+            policy: Arc::new(policy),
+            settings,
+            metrics,
+            state: Mutex::new(state),
+            wake: Notify::new(),
+        }))
+    }
+
+    /// Takes the jobs that can be done now. Each must be given to [`Engine::run`].
+    pub fn take(&self) -> Vec<Job> {
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        let mut jobs = state.queue.take(now, TAKE);
+        if state.next_poll <= now {
+            state.next_poll = now + self.settings.poll_interval.as_millis() as i64;
+            jobs.push(Job::Poll);
+        }
+        if state.next_clean <= now {
+            state.next_clean = now + CLEAN_EVERY.as_millis() as i64;
+            jobs.push(Job::Clean);
+        }
+        jobs
+    }
+
+    /// Does a job, whatever becomes of it. A panic sets the thread aside and touches no other.
+    pub async fn run(&self, job: Job) {
+        let done = AssertUnwindSafe(async {
+            match &job {
+                Job::Handle(thread_id) => self.handle(thread_id).await,
+                Job::Deliver(id) => self.deliver(*id).await,
+                Job::ReadTicket(ticket_id) => self.read_ticket(*ticket_id).await,
+                Job::Poll => self.poll().await,
+                Job::Clean => self.clean().await,
+            }
+        })
+        .catch_unwind()
+        .await;
+        if done.is_err() {
+            self.set_aside(&job);
+        }
+        self.wake.notify_one();
+    }
+
+    /// When the next job falls due, in milliseconds since 1970; the feed and the sweep not counted.
+    pub fn next_due(&self) -> Option<i64> {
+        self.lock().queue.next_due(self.clock.now_ms())
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.lock().queue.is_idle()
+    }
+
+    /// Works until `stop`; then finishes what is under way and returns.
+    pub async fn work(self: &Arc<Self>, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        while !stop.is_cancelled() {
+            let jobs = self.take();
+            let more = !jobs.is_empty();
+            for job in jobs {
+                let engine = self.clone();
+                tasks.spawn(async move { engine.run(job).await });
+            }
+            if more {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let next = {
+                let state = self.lock();
+                let timers = state.next_poll.min(state.next_clean);
+                state.queue.next_due(self.clock.now_ms()).map_or(timers, |due| due.min(timers))
+            };
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = self.clock.sleep_until(next) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// What an operator asks first: how much waits, how old it is, what is held.
+    pub fn report(&self) -> Report {
+        let now = self.clock.now_ms();
+        let state = self.lock();
+        let (events, to_slack, to_zendesk) = state.queue.waiting();
+        self.metrics.waiting(events, to_slack, to_zendesk);
+        let age = |vendor| state.queue.oldest(vendor).map(|at| (now - at).max(0) / 1000);
+        Report {
+            events,
+            to_slack,
+            to_zendesk,
+            oldest_to_slack_secs: age(Vendor::Slack),
+            oldest_to_zendesk_secs: age(Vendor::Zendesk),
+            paused: state.queue.paused(),
+            feed: state.feed.words(),
+        }
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The metrics.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// What the settings and the two accounts say.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn set_aside(&self, job: &Job) {
+        let mut state = self.lock();
+        let thread_id = match job {
+            Job::Handle(thread_id) => Some(thread_id.clone()),
+            Job::Deliver(id) => {
+                let item = state.queue.item(*id).cloned();
+                if let Some(item) = &item {
+                    state.queue.end_calling(item.vendor);
+                }
+                item.map(|item| item.thread_id)
+            }
+            Job::ReadTicket(ticket_id) => {
+                state.queue.end_ticket(*ticket_id, None);
+                None
+            }
+            Job::Poll | Job::Clean => None,
+        };
+        if let Some(thread_id) = &thread_id {
+            state.threads.remove(thread_id);
+            state.queue.poison(thread_id);
+        }
+        drop(state);
+        tracing::error!(
+            thread.id = thread_id.as_ref().map(ThreadId::as_str),
+            ?job,
+            "a defect in sidethread: this thread is set aside until the next start, nothing of it is lost; please report it"
+        );
+    }
+
+    async fn clean(&self) {
+        let now = self.clock.now_ms();
+        let commit = crate::store::Commit {
+            forget_held_before: Some(now - intake::HELD_MS),
+            blank_before: Some(now - self.settings.keep.as_millis() as i64),
+            ..Default::default()
+        };
+        if let Err(error) = self.store.commit(commit).await {
+            tracing::warn!(error = %error, "old rows could not be swept; it is tried again in a minute");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while this lock is held would leave the queue half changed; the process must end then.
+        self.state.lock().expect("the engine's lock is never poisoned")
+    }
+}
+
+/// What an operator asks first.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Report {
+    /// Events stored and not yet handled.
+    pub events: usize,
+    /// Calls decided and not yet settled.
+    pub to_slack: usize,
+    /// Calls decided and not yet settled.
+    pub to_zendesk: usize,
+    /// The age of the oldest message on its way to Slack, in seconds.
+    pub oldest_to_slack_secs: Option<i64>,
+    /// The age of the oldest message on its way to Zendesk, in seconds.
+    pub oldest_to_zendesk_secs: Option<i64>,
+    /// Which vendors are held, and why.
+    pub paused: Vec<(Vendor, String)>,
+    /// Whether the account-wide feed is read.
+    pub feed: &'static str,
+}

@@ -1,0 +1,215 @@
+//! Everything the app can do to the outside, and how each is made safe to repeat.
+//!
+//! An effect's id is derived from its cause, so that a repeated event asks for nothing new. The class says how
+//! a doubtful call is answered: *marked* calls carry their id and are looked for; *idempotent* ones are set
+//! again; *at most once* ones are never repeated.
+
+use serde::{Deserialize, Serialize};
+
+use super::content::Doc;
+use super::event::{Press, State};
+use super::ids::{SideConversationId, SlackUserId, TicketId, Ts};
+use super::route::ChannelRef;
+
+pub use super::ids::EffectId;
+
+/// One act that a person would name, decided once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Its name for ever, unique within the thread.
+    pub id: EffectId,
+    /// Its place among those of its lane: the time of its cause at the vendor, in microseconds since 1970, with
+    /// room below for parts.
+    pub order: i64,
+    /// Not before this time, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_before_ms: i64,
+    /// What to do.
+    pub act: Act,
+}
+
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Read the ticket and the side conversation.
+    ReadTicket {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// The side conversation.
+        side_conversation_id: SideConversationId,
+    },
+    /// Find the channel, and join it if need be.
+    OpenChannel {
+        /// As the settings or an address name it.
+        channel: ChannelRef,
+        /// Whether it may be shared with another firm.
+        shared: bool,
+    },
+    /// Post the thread's parent.
+    PostCard,
+    /// Show the thread's present state on its parent.
+    UpdateCard,
+    /// Post in the thread, under the name of who wrote it.
+    Post {
+        /// The author.
+        author: String,
+        /// The text in Slack's mrkdwn.
+        text: String,
+    },
+    /// Tell the thread something, as the app.
+    Tell {
+        /// The text in Slack's mrkdwn.
+        text: String,
+        /// Whether a "Reopen" button stands under it.
+        #[serde(default)]
+        reopen: bool,
+    },
+    /// Tell one person something that nobody else sees.
+    Whisper {
+        /// Whom.
+        user: SlackUserId,
+        /// The text in Slack's mrkdwn.
+        text: String,
+    },
+    /// Tell the operator something in the channel that the settings name.
+    TellOperator {
+        /// The text in Slack's mrkdwn.
+        text: String,
+    },
+    /// Ask Slack who somebody is, for a button that they pressed.
+    AskWho {
+        /// The press.
+        press: Press,
+    },
+    /// Reply to the side conversation.
+    Reply(Reply),
+    /// Mark the side conversation as done, or reopen it.
+    SetState {
+        /// The state to set.
+        state: State,
+        /// Who wants it.
+        user: SlackUserId,
+        /// Their name.
+        name: String,
+    },
+    /// Write an internal note on the ticket.
+    Note {
+        /// Plain text.
+        text: String,
+    },
+}
+
+/// A Slack message on its way into a side conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The Slack message.
+    pub ts: Ts,
+    /// Who wrote it.
+    pub user: SlackUserId,
+    /// Where it can be seen.
+    pub permalink: String,
+    /// What it says.
+    pub doc: Doc,
+    /// The names of its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+}
+
+/// One of the two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Vendor {
+    /// Slack.
+    Slack,
+    /// Zendesk.
+    Zendesk,
+}
+
+impl Vendor {
+    /// The word for metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Vendor::Slack => "slack",
+            Vendor::Zendesk => "zendesk",
+        }
+    }
+}
+
+/// How a call is made safe to repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Carries its id, and is looked for before it is repeated.
+    Marked,
+    /// Changes nothing, or sets the same thing again.
+    Idempotent,
+    /// Never repeated once it may have been done.
+    AtMostOnce,
+}
+
+impl Act {
+    /// Whom it is done to.
+    pub fn vendor(&self) -> Vendor {
+        match self {
+            Act::OpenChannel { .. }
+            | Act::PostCard
+            | Act::UpdateCard
+            | Act::Post { .. }
+            | Act::Tell { .. }
+            | Act::Whisper { .. }
+            | Act::TellOperator { .. }
+            | Act::AskWho { .. } => Vendor::Slack,
+            Act::ReadTicket { .. } | Act::Reply(_) | Act::SetState { .. } | Act::Note { .. } => Vendor::Zendesk,
+        }
+    }
+
+    /// Whether it keeps its order among others of the same thread and vendor. Notices and reads do not.
+    pub fn in_lane(&self) -> bool {
+        matches!(self, Act::PostCard | Act::UpdateCard | Act::Post { .. } | Act::Reply(_) | Act::SetState { .. })
+    }
+
+    /// How it is made safe to repeat.
+    pub fn class(&self) -> Class {
+        match self {
+            Act::PostCard
+            | Act::Post { .. }
+            | Act::Tell { .. }
+            | Act::TellOperator { .. }
+            | Act::Reply(_)
+            | Act::Note { .. } => Class::Marked,
+            Act::ReadTicket { .. }
+            | Act::OpenChannel { .. }
+            | Act::UpdateCard
+            | Act::AskWho { .. }
+            | Act::SetState { .. } => Class::Idempotent,
+            Act::Whisper { .. } => Class::AtMostOnce,
+        }
+    }
+
+    /// Whether it carries a person's words from one side to the other.
+    pub fn carries_words(&self) -> bool {
+        matches!(self, Act::PostCard | Act::Post { .. } | Act::Reply(_))
+    }
+
+    /// A short name for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Act::ReadTicket { .. } => "read_ticket",
+            Act::OpenChannel { .. } => "open_channel",
+            Act::PostCard => "post_card",
+            Act::UpdateCard => "update_card",
+            Act::Post { .. } => "post",
+            Act::Tell { .. } => "tell",
+            Act::Whisper { .. } => "whisper",
+            Act::TellOperator { .. } => "tell_operator",
+            Act::AskWho { .. } => "ask_who",
+            Act::Reply(_) => "reply",
+            Act::SetState { .. } => "set_state",
+            Act::Note { .. } => "note",
+        }
+    }
+}

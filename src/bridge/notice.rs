@@ -1,0 +1,243 @@
+//! Every sentence a person reads, one function each.
+//!
+//! Texts for Slack are mrkdwn: names that come from outside are escaped here. Notes for Zendesk are plain text.
+
+use super::content::escape_mrkdwn;
+use super::event::{ChannelProblem, Standing, State};
+use super::ids::TicketId;
+use super::route::{ChannelRef, OutsidePolicy};
+
+/// The button that marks a side conversation as done.
+pub const MARK_AS_DONE: &str = "Mark as done";
+/// The button that reopens a side conversation.
+pub const REOPEN: &str = "Reopen";
+/// The button that leads to the ticket.
+pub const OPEN_IN_ZENDESK: &str = "Open in Zendesk";
+/// The author of messages that came before the thread was linked.
+pub const EARLIER_MESSAGES: &str = "Earlier messages";
+/// The author where Zendesk names nobody.
+pub const SOMEBODY: &str = "Somebody in Zendesk";
+
+/// The thread: somebody changed the state in Zendesk.
+pub fn state_changed_in_zendesk(name: &str, state: State) -> String {
+    let name = escape_mrkdwn(name);
+    match state {
+        State::Closed => format!(":white_check_mark: {name} marked this side conversation as done in Zendesk."),
+        State::Open => format!(":leftwards_arrow_with_hook: {name} reopened this side conversation in Zendesk."),
+    }
+}
+
+/// The thread: a reply arrived in a side conversation that is done.
+pub fn reply_left_it_done() -> String {
+    "Your reply is in the ticket. This side conversation stays marked as done; reopen it if there is more to do."
+        .to_owned()
+}
+
+/// The thread: a reply stayed in Slack, because somebody outside would have read it.
+pub fn withheld(outsiders: &[String]) -> String {
+    format!(
+        ":lock: Replies in this thread stay in Slack and are *not* sent to the ticket: {} would read them and {} not \
+         an agent. Ask the agent to start a side conversation without them, or ask your admin to allow it for this \
+         channel (`outside = \"send\"`).",
+        escape_mrkdwn(&listed(outsiders)),
+        if outsiders.len() == 1 { "is" } else { "are" },
+    )
+}
+
+/// The thread: Zendesk takes no messages for some of those who take part.
+pub fn left_out(names: &[String]) -> String {
+    format!(
+        "Zendesk takes no messages for {} (suspended or deleted), so replies from here go to everyone else.",
+        escape_mrkdwn(&listed(names))
+    )
+}
+
+/// The thread: a reply could not be delivered.
+pub fn reply_not_delivered(reason: &str, permalink: &str) -> String {
+    format!(
+        ":warning: <{permalink}|A reply> did not reach the ticket: {reason} It is kept; please tell the ticket's agent another way until this is mended."
+    )
+}
+
+/// The person who pressed a button: they may not.
+pub fn may_not_press(standing: Standing) -> String {
+    let who = match standing {
+        Standing::Stranger => "People of another firm",
+        Standing::Guest => "Guests",
+        Standing::Bot => "Bots",
+        Standing::Gone => "Deactivated accounts",
+        Standing::Member => "You",
+    };
+    format!(
+        "{who} cannot mark this side conversation as done or reopen it. Please ask a member of this workspace to press the button."
+    )
+}
+
+/// The person who pressed a button: there was nothing to do.
+pub fn already(state: State) -> String {
+    match state {
+        State::Closed => "This side conversation is already marked as done.".to_owned(),
+        State::Open => "This side conversation is already open.".to_owned(),
+    }
+}
+
+/// The person who pressed a button: Zendesk did not take it.
+pub fn state_not_set(state: State, reason: &str) -> String {
+    let what = match state {
+        State::Closed => "mark this side conversation as done",
+        State::Open => "reopen this side conversation",
+    };
+    format!("Sidethread could not {what}: {reason} Please try again, or do it in Zendesk.")
+}
+
+/// The ticket: the side conversation names more than one channel.
+pub fn several_channels(channel: &ChannelRef, others: usize) -> String {
+    format!(
+        "Sidethread posted this side conversation in {} only. Its recipients name {} more Slack channel{}; a side \
+         conversation goes to one channel. Start another side conversation for the other{}.",
+        shown(channel),
+        others,
+        plural(others),
+        plural(others),
+    )
+}
+
+/// The ticket: the channel cannot be posted in.
+pub fn channel_closed(channel: &ChannelRef, problem: &ChannelProblem) -> String {
+    let channel = shown(channel);
+    let (why, remedy) = match problem {
+        ChannelProblem::NotFound => (
+            format!("there is no Slack channel {channel} that Sidethread can see"),
+            format!(
+                "Check the spelling. If it is a private channel, invite the app there: open {channel} in Slack and \
+                 type /invite @Sidethread."
+            ),
+        ),
+        ChannelProblem::Archived => (
+            format!("the Slack channel {channel} is archived"),
+            "Unarchive it in Slack, or start the side conversation with another channel.".to_owned(),
+        ),
+        ChannelProblem::Shared => (
+            format!("the Slack channel {channel} is shared with another firm"),
+            "Use a channel of your own, or ask your admin to allow it (shared = true for its route).".to_owned(),
+        ),
+        ChannelProblem::NotMember => (
+            format!("Sidethread is not in the Slack channel {channel} and may not join it"),
+            format!("Invite the app: open {channel} in Slack and type /invite @Sidethread."),
+        ),
+        ChannelProblem::Restricted => (
+            format!("the Slack channel {channel} does not let apps post"),
+            "Ask its owner to let Sidethread post there, or use another channel.".to_owned(),
+        ),
+    };
+    format!(
+        "Sidethread could not post this side conversation in Slack: {why}. {remedy} Nothing is lost: it will be \
+         posted as soon as the channel can be reached."
+    )
+}
+
+/// The ticket: a message could not be shown in Slack.
+pub fn post_not_delivered(author: &str, reason: &str) -> String {
+    format!(
+        "A message by {author} in a side conversation of this ticket did not reach Slack: {reason} The message is \
+         in the side conversation; please tell the people in Slack another way until this is mended."
+    )
+}
+
+/// The ticket: the thread could not be made.
+pub fn card_not_posted(reason: &str) -> String {
+    format!("Sidethread could not post a side conversation of this ticket in Slack: {reason}")
+}
+
+/// The operator: something could not be said where it belongs.
+pub fn told_nowhere_else(ticket: TicketId, text: &str) -> String {
+    format!("Ticket #{ticket}: {}", escape_mrkdwn(text))
+}
+
+/// The first line of a reply in Zendesk, before the author's name is linked.
+pub fn in_slack(name: &str) -> String {
+    format!("{name} in Slack")
+}
+
+/// A line of a reply in Zendesk that names files which stay in Slack.
+pub fn files_stay_in_slack(names: &[String]) -> String {
+    format!("[{} in Slack: {}]", if names.len() == 1 { "File" } else { "Files" }, names.join(", "))
+}
+
+/// A line of a Slack post that names files which stay in Zendesk.
+pub fn files_stay_in_zendesk(names: &[String]) -> String {
+    format!("_{} in Zendesk: {}_", if names.len() == 1 { "File" } else { "Files" }, escape_mrkdwn(&names.join(", ")))
+}
+
+/// The line above a message that is posted later than it was written. `fallback` is the time as text.
+pub fn written_at(seconds: i64, fallback: &str) -> String {
+    format!("_written <!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>_")
+}
+
+/// One earlier message within the post that holds them all.
+pub fn earlier_message(name: &str, seconds: i64, fallback: &str, text: &str) -> String {
+    format!("*{}*, <!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>\n{text}", escape_mrkdwn(name))
+}
+
+/// The card: who reads answers.
+pub fn readers_line(names: &[(String, bool)], outside: OutsidePolicy) -> String {
+    let listed = listed(
+        &names
+            .iter()
+            .map(|(name, outside)| {
+                let name = escape_mrkdwn(name);
+                if *outside { format!("{name} (outside)") } else { name }
+            })
+            .collect::<Vec<_>>(),
+    );
+    let anyone_outside = names.iter().any(|(_, outside)| *outside);
+    match (names.is_empty(), anyone_outside, outside) {
+        (true, ..) => "Answers in this thread go to the ticket.".to_owned(),
+        (_, false, OutsidePolicy::Never) => {
+            format!("Answers in this thread go to the ticket; {listed} will read them. Nothing is sent outside.")
+        }
+        (_, true, OutsidePolicy::Never) => {
+            format!(":lock: Answers in this thread stay in Slack: {listed} would read them.")
+        }
+        (_, false, OutsidePolicy::Send) => {
+            format!("Answers in this thread go to the ticket; {listed} will read them. People outside may be added.")
+        }
+        (_, true, OutsidePolicy::Send) => {
+            format!(
+                ":globe_with_meridians: Answers in this thread go to the ticket *and outside*; {listed} will read them."
+            )
+        }
+    }
+}
+
+/// The card: its state.
+pub fn state_line(state: State, by: Option<(&str, i64, &str)>) -> String {
+    let who = by.map_or(String::new(), |(name, seconds, fallback)| {
+        format!(" by {}, <!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>", escape_mrkdwn(name))
+    });
+    match state {
+        State::Closed => format!(":white_check_mark: *Done*{who}"),
+        State::Open if by.is_some() => format!(":leftwards_arrow_with_hook: *Reopened*{who}"),
+        State::Open => ":large_blue_circle: *Open*".to_owned(),
+    }
+}
+
+/// A channel as people write it.
+pub fn shown(channel: &ChannelRef) -> String {
+    match channel {
+        ChannelRef::Id(id) => id.to_string(),
+        ChannelRef::Name(name) => format!("#{name}"),
+    }
+}
+
+fn plural(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "nobody".to_owned(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}

@@ -1,0 +1,203 @@
+//! Makes one call: looks first where an earlier attempt may have got through, writes the attempt down, calls, and
+//! hands the answer to the thread.
+//!
+//! Reads lag behind writes at both vendors, so "not found" after a doubtful attempt counts only once the vendor's
+//! window has passed; until then it means "later".
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::outside::{Call, CallError};
+use super::queue::{Item, Work};
+use super::{Engine, State};
+use crate::bridge::{Act, Answer, BridgedThread, Card, Class, Effect, Vendor};
+use crate::store::{Attempt, Commit, Delay, StoreError};
+use crate::telemetry::Direction;
+
+/// How long a call may take; the wire's own limit is shorter.
+const DEADLINE: Duration = Duration::from_secs(45);
+/// How long an account is held before it is tried again.
+const PAUSE: Duration = Duration::from_secs(30);
+/// How long until a row that could not be written or read is tried again, in milliseconds.
+const AGAIN_MS: i64 = 1000;
+
+enum Ended {
+    Answered(Answer),
+    Delayed { wait: Duration, counts: bool, doubtful: bool, problem: String },
+    Exhausted { problem: String },
+}
+
+impl Engine {
+    pub(super) async fn deliver(&self, id: i64) {
+        let Some(item) = self.lock().queue.item(id).cloned() else { return };
+        let ended = self.attempt(id, &item).await;
+        self.lock().queue.end_calling(item.vendor);
+        match ended {
+            Ok((effect, Ended::Answered(answer))) => self.answered(id, &item, effect, answer),
+            Ok((effect, Ended::Exhausted { problem })) => {
+                tracing::error!(
+                    effect.id = %effect.id, thread.id = %item.thread_id, attempt = item.attempts, problem,
+                    "a call was given up; it is parked"
+                );
+                let reason = "it was tried for a day without success.".to_owned();
+                self.answered(id, &item, effect, Answer::Parked { reason });
+            }
+            Ok((_, Ended::Delayed { wait, counts, doubtful, problem })) => {
+                self.delay(id, &item, wait, counts, doubtful, problem).await;
+            }
+            Err(error) => {
+                tracing::warn!(thread.id = %item.thread_id, error = %error, "a call could not be prepared; it is tried again");
+                let at = self.clock.now_ms() + AGAIN_MS;
+                self.lock().queue.delay(id, at, item.attempts, item.doubtful);
+            }
+        }
+    }
+
+    async fn attempt(&self, id: i64, item: &Item) -> Result<(Arc<Effect>, Ended), StoreError> {
+        let effect = match &item.effect {
+            Some(effect) => effect.clone(),
+            None => Arc::new(self.store.effect(id).await?),
+        };
+        let Some(thread) = self.thread(&item.thread_id).await? else {
+            let problem = "its thread is not known".to_owned();
+            return Ok((effect, Ended::Exhausted { problem }));
+        };
+        let card = match effect.act {
+            Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
+            _ => None,
+        };
+        if item.doubtful && effect.act.class() == Class::AtMostOnce {
+            return Ok((effect, Ended::Answered(Answer::Done)));
+        }
+        let now = self.clock.now_ms();
+        if item.doubtful && effect.act.class() == Class::Marked {
+            let looked = self.look(item, &effect, &thread, card.as_ref(), now).await;
+            if let Some(ended) = looked {
+                return Ok((effect, ended));
+            }
+        }
+        if !item.written {
+            let attempts = vec![Attempt { id, attempted_at: now }];
+            self.store.commit(Commit { attempts, ..Commit::default() }).await?;
+        }
+        self.lock().queue.attempt(id, now);
+        let attempts = item.attempts + i64::from(!item.written);
+        let call = Call { thread: &thread, card: card.as_ref(), effect: &effect, first_attempt_ms: now };
+        let result = self.within_deadline(self.outside.perform(&call)).await;
+        Ok((effect.clone(), self.judge(item, &effect, attempts, result)))
+    }
+
+    /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.
+    async fn look(
+        &self,
+        item: &Item,
+        effect: &Effect,
+        thread: &BridgedThread,
+        card: Option<&Card>,
+        now: i64,
+    ) -> Option<Ended> {
+        let first_attempt_ms = item.first_attempt_ms.unwrap_or(now);
+        let call = Call { thread, card, effect, first_attempt_ms };
+        let lag = match item.vendor {
+            Vendor::Slack => self.settings.slack_read_lag,
+            Vendor::Zendesk => self.settings.zendesk_read_lag,
+        };
+        match self.within_deadline(self.outside.find(&call)).await {
+            Ok(Some(answer)) => Some(Ended::Answered(answer)),
+            Ok(None) => {
+                let settled_at = item.last_attempt_ms.unwrap_or(now) + lag.as_millis() as i64;
+                if now >= settled_at {
+                    return None;
+                }
+                // Look again a few times within the window: most often the message shows up at once.
+                let left = Duration::from_millis((settled_at - now) as u64);
+                let wait = left.min((lag / 6).max(Duration::from_millis(200)));
+                let problem = "not found yet".to_owned();
+                Some(Ended::Delayed { wait, counts: false, doubtful: true, problem })
+            }
+            Err(CallError::Paused { why }) => Some(self.pause(item.vendor, why, true)),
+            Err(CallError::Later { after, problem }) => Some(self.later(item.attempts, after, problem, true)),
+            Err(CallError::Refused { reason: problem } | CallError::Unknown { problem }) => {
+                Some(self.later(item.attempts, None, problem, true))
+            }
+        }
+    }
+
+    async fn within_deadline<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+        tokio::select! {
+            result = call => result,
+            () = self.clock.sleep(DEADLINE) => Err(CallError::Unknown { problem: "no answer in time".to_owned() }),
+        }
+    }
+
+    fn judge(&self, item: &Item, effect: &Effect, attempts: i64, result: Result<Answer, CallError>) -> Ended {
+        match result {
+            Ok(answer) => {
+                if self.lock().queue.resume(item.vendor) {
+                    tracing::info!(vendor = item.vendor.as_str(), "calls go on");
+                }
+                Ended::Answered(answer)
+            }
+            Err(CallError::Refused { reason }) => {
+                tracing::error!(
+                    effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(), reason,
+                    "a call was refused; it is parked"
+                );
+                Ended::Answered(Answer::Parked { reason })
+            }
+            Err(CallError::Later { after, problem }) => self.later(attempts, after, problem, item.doubtful),
+            Err(CallError::Unknown { problem }) => match effect.act.class() {
+                Class::Marked => self.later(attempts, None, problem, true),
+                Class::Idempotent => self.later(attempts, None, problem, false),
+                Class::AtMostOnce => Ended::Answered(Answer::Done),
+            },
+            Err(CallError::Paused { why }) => self.pause(item.vendor, why, item.doubtful),
+        }
+    }
+
+    fn later(&self, attempts: i64, after: Option<Duration>, problem: String, doubtful: bool) -> Ended {
+        let jitter = self.lock().random.f64();
+        match self.settings.schedule.wait(attempts, jitter) {
+            Some(wait) => {
+                // A vendor that says when is obeyed to the second; a doubtful call is looked for soon.
+                let wait = after.unwrap_or(wait);
+                Ended::Delayed { wait, counts: true, doubtful, problem }
+            }
+            None => Ended::Exhausted { problem },
+        }
+    }
+
+    fn pause(&self, vendor: Vendor, why: String, doubtful: bool) -> Ended {
+        let until = self.clock.now_ms() + PAUSE.as_millis() as i64;
+        if self.lock().queue.pause(vendor, until, why.clone()) {
+            tracing::error!(
+                vendor = vendor.as_str(),
+                why,
+                "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
+            );
+        }
+        Ended::Delayed { wait: PAUSE, counts: false, doubtful, problem: why }
+    }
+
+    fn answered(&self, id: i64, item: &Item, effect: Arc<Effect>, answer: Answer) {
+        let mut state = self.lock();
+        state.queue.add_work(&item.thread_id, Work::Answer { id, effect, answer });
+    }
+
+    async fn delay(&self, id: i64, item: &Item, wait: Duration, counts: bool, doubtful: bool, problem: String) {
+        self.metrics.retried(Direction::to(item.vendor));
+        let now_item = |state: &State| state.queue.item(id).map_or(item.attempts, |item| item.attempts);
+        let begun = now_item(&self.lock());
+        let attempts = if counts { begun } else { item.attempts };
+        let not_before = self.clock.now_ms() + wait.as_millis() as i64;
+        tracing::warn!(
+            outbox.id = id, thread.id = %item.thread_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem,
+            "a call has to be made again"
+        );
+        let delays = vec![Delay { id, not_before, attempts, doubtful, problem }];
+        if let Err(error) = self.store.commit(Commit { delays, ..Commit::default() }).await {
+            tracing::warn!(error = %error, "a delay could not be written; it holds in memory");
+        }
+        self.lock().queue.delay(id, not_before, attempts, doubtful);
+    }
+}

@@ -1,0 +1,198 @@
+//! A verified delivery becomes a stored row before it is answered.
+//!
+//! A Slack message that is in no bridged thread is not stored. One exception: while a card is on its way in its
+//! channel, a message in a thread that is not known may be the first answer to it; it is held for ten minutes, and
+//! becomes an event of the thread in the transaction that links it.
+
+use std::sync::Arc;
+
+use serde_json::value::to_raw_value;
+
+use super::Engine;
+use super::queue::Work;
+use super::worker::make_room;
+use crate::bridge::event::{Event, What};
+use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
+use crate::store::{Commit, HeldWrite, InboxWrite, Release, StoreError, UnreadWrite};
+use crate::telemetry::Direction;
+
+/// How long a message is held for a card on its way, in milliseconds.
+pub const HELD_MS: i64 = 10 * 60 * 1000;
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is stored.
+    Stored,
+    /// It had been stored before.
+    Known,
+    /// It is held until its thread is linked.
+    Held,
+    /// It belongs to no bridged thread.
+    NotOurs,
+}
+
+impl Engine {
+    /// Takes something that happened in a Slack thread. `key` makes a repetition the same.
+    ///
+    /// # Errors
+    /// It is not stored: the caller must make Slack send it again.
+    pub async fn take_from_slack(
+        &self,
+        key: String,
+        channel: &ChannelId,
+        thread_ts: &Ts,
+        what: What,
+    ) -> Result<Taken, StoreError> {
+        // The order matters: a card's link is committed before it stops being on its way.
+        let on_its_way = self.lock().queue.card_on_its_way(channel);
+        let now = self.clock.now_ms();
+        let event = Event { at_ms: now, what };
+        if let Some(thread_id) = self.thread_at(channel, thread_ts).await? {
+            return self.store_events("slack", thread_id, vec![(key, event)]).await;
+        }
+        if !on_its_way {
+            return Ok(Taken::NotOurs);
+        }
+        let held = vec![HeldWrite {
+            key,
+            channel_id: channel.to_string(),
+            thread_ts: thread_ts.to_string(),
+            event: raw(&event)?,
+            received_at: now,
+        }];
+        self.store.commit(Commit { held, ..Commit::default() }).await?;
+        // The link may have been committed since it was looked up, and then nobody releases this row.
+        if let Some(thread_id) = self.thread_at(channel, thread_ts).await? {
+            let releases = vec![Release {
+                channel_id: channel.to_string(),
+                thread_ts: thread_ts.to_string(),
+                thread_id: thread_id.to_string(),
+            }];
+            let committed = self.store.commit(Commit { releases, ..Commit::default() }).await?;
+            let mut state = self.lock();
+            for row in committed.released {
+                if let Ok(event) = serde_json::from_str::<Event>(&row.event_json) {
+                    state.queue.add_work(&thread_id, Work::Event { seq: row.seq, event: Arc::new(event) });
+                }
+            }
+            drop(state);
+            self.wake.notify_one();
+        }
+        Ok(Taken::Held)
+    }
+
+    /// Keeps a delivery that names a bridged thread but cannot be read.
+    ///
+    /// # Errors
+    /// It is not stored: the caller must make Slack send it again.
+    pub async fn keep_unread(
+        &self,
+        key: String,
+        channel: &ChannelId,
+        thread_ts: &Ts,
+        raw: String,
+        reason: &str,
+    ) -> Result<Taken, StoreError> {
+        let Some(thread_id) = self.thread_at(channel, thread_ts).await? else { return Ok(Taken::NotOurs) };
+        let unread = vec![UnreadWrite {
+            key,
+            source: "slack",
+            thread_id: thread_id.to_string(),
+            raw,
+            reason: reason.to_owned(),
+            received_at: self.clock.now_ms(),
+        }];
+        self.store.commit(Commit { unread, ..Commit::default() }).await?;
+        self.metrics.parked(Direction::slack_to_zendesk);
+        tracing::error!(thread.id = %thread_id, reason, "a delivery for this thread cannot be read; it is kept as it came");
+        Ok(Taken::Stored)
+    }
+
+    /// Takes the hint that something changed on a ticket.
+    ///
+    /// # Errors
+    /// It is not stored: the caller must make Zendesk send it again.
+    pub async fn nudge(&self, ticket_id: TicketId) -> Result<(), StoreError> {
+        let nudges = vec![(ticket_id.0, self.clock.now_ms())];
+        self.store.commit(Commit { nudges, ..Commit::default() }).await?;
+        self.lock().queue.add_ticket(ticket_id);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The thread that stands at this place in Slack.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn thread_at(&self, channel: &ChannelId, thread_ts: &Ts) -> Result<Option<ThreadId>, StoreError> {
+        let key = (channel.clone(), thread_ts.clone());
+        if let Some(thread_id) = self.lock().links.get(&key) {
+            return Ok(Some(thread_id.clone()));
+        }
+        let found = self.store.thread_by_link(channel.as_str(), thread_ts.as_str()).await?.map(ThreadId::new);
+        if let Some(thread_id) = &found {
+            let mut state = self.lock();
+            make_room(&mut state.links);
+            state.links.insert(key, thread_id.clone());
+        }
+        Ok(found)
+    }
+
+    async fn store_events(
+        &self,
+        source: &'static str,
+        thread_id: ThreadId,
+        events: Vec<(String, Event)>,
+    ) -> Result<Taken, StoreError> {
+        let taken = self
+            .commit_events(
+                source,
+                events.into_iter().map(|(k, e)| (k, thread_id.clone(), e)).collect(),
+                Commit::default(),
+            )
+            .await?;
+        Ok(if taken > 0 { Taken::Stored } else { Taken::Known })
+    }
+
+    /// Stores events together with what else `commit` holds, and hands the new ones on. Says how many were new.
+    pub(super) async fn commit_events(
+        &self,
+        source: &'static str,
+        events: Vec<(String, ThreadId, Event)>,
+        mut commit: Commit,
+    ) -> Result<usize, StoreError> {
+        let mut handed = Vec::with_capacity(events.len());
+        for (key, thread_id, event) in events {
+            commit.inbox.push(InboxWrite {
+                source,
+                key,
+                thread_id: thread_id.to_string(),
+                event: raw(&event)?,
+                received_at: event.at_ms,
+                ignored: None,
+            });
+            handed.push((thread_id, Arc::new(event)));
+        }
+        let committed = self.store.commit(commit).await?;
+        let mut new = 0;
+        let mut state = self.lock();
+        for ((thread_id, event), seq) in handed.into_iter().zip(committed.inbox) {
+            if let Some(seq) = seq {
+                new += 1;
+                state.queue.add_work(&thread_id, Work::Event { seq, event });
+            }
+        }
+        drop(state);
+        if new > 0 {
+            let direction = if source == "slack" { Direction::slack_to_zendesk } else { Direction::zendesk_to_slack };
+            self.metrics.accepted(direction, new as u64);
+            self.wake.notify_one();
+        }
+        Ok(new)
+    }
+}
+
+fn raw(event: &Event) -> Result<Box<serde_json::value::RawValue>, StoreError> {
+    to_raw_value(event).map_err(|error| StoreError::Driver(sqlx::Error::Encode(Box::new(error))))
+}

@@ -1,0 +1,99 @@
+//! The narrow waist between the engine and the vendors: the edges implement it, tests implement it, nothing else
+//! crosses.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::bridge::event::SideConversationEvent;
+use crate::bridge::ids::TicketId;
+use crate::bridge::{Answer, BridgedThread, Card, Effect};
+
+/// One effect on its way to a vendor.
+pub struct Call<'a> {
+    /// The thread as it is now: where it stands in Slack, its ticket, its state.
+    pub thread: &'a BridgedThread,
+    /// Its card, for the acts that show it.
+    pub card: Option<&'a Card>,
+    /// What to do.
+    pub effect: &'a Effect,
+    /// When it was first attempted, in milliseconds since 1970: where a search begins.
+    pub first_attempt_ms: i64,
+}
+
+impl Call<'_> {
+    /// The id that is written into what is sent, and by which it is found.
+    pub fn marker(&self) -> String {
+        self.thread.marker(&self.effect.id)
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Certainly not done; repeating it would not help.
+    #[error("refused: {reason}")]
+    Refused {
+        /// Why, as a sentence for the people of the thread.
+        reason: String,
+    },
+    /// Certainly not done; it may be repeated.
+    #[error("later: {problem}")]
+    Later {
+        /// Not before this much time has passed.
+        after: Option<Duration>,
+        /// The vendor's code.
+        problem: String,
+    },
+    /// It may have been done: look before repeating.
+    #[error("unknown: {problem}")]
+    Unknown {
+        /// What happened instead of an answer.
+        problem: String,
+    },
+    /// The whole account takes no calls; certainly not done. Mending it resumes.
+    #[error("paused: {why}")]
+    Paused {
+        /// What a person has to mend, as a sentence.
+        why: String,
+    },
+}
+
+/// A page of the account-wide feed of side-conversation entries.
+#[derive(Clone, Debug, Default)]
+pub struct FeedPage {
+    /// The entries, in the order of the feed.
+    pub entries: Vec<SideConversationEvent>,
+    /// Where the feed says the next page begins, in seconds since 1970, unless it was the last.
+    pub next_start: Option<i64>,
+}
+
+/// Both vendors.
+#[async_trait]
+pub trait Outside: Send + Sync {
+    /// Does it, once.
+    async fn perform(&self, call: &Call<'_>) -> Result<Answer, CallError>;
+
+    /// Looks for it: asked before a second attempt.
+    async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError>;
+
+    /// Every entry of every side conversation of a ticket, with what is known of each as a whole.
+    async fn read_ticket(&self, ticket_id: TicketId) -> Result<Vec<SideConversationEvent>, CallError>;
+
+    /// The account's entries from `start` (seconds since 1970) on.
+    ///
+    /// # Errors
+    /// `Refused` also when the credential is no admin's: `None` is then the answer for the rest of the run.
+    async fn read_feed(&self, start: i64) -> Result<FeedPage, FeedError>;
+}
+
+/// Why there is no page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedError {
+    /// The credential may not read the feed.
+    NotAdmin,
+    /// Zendesk does not take so young a start.
+    TooYoung,
+    /// As any other call.
+    Call(CallError),
+}

@@ -1,0 +1,252 @@
+//! Asks Zendesk what changed: a nudged ticket at once, the account-wide feed on a timer.
+//!
+//! The feed covers closed tickets, lost webhooks and switched-off triggers. Entries of side conversations that
+//! are known go straight to their threads; an unknown one makes its ticket be read, which tells when it was
+//! made. The cursor is the newest entry that is settled, less ten minutes, because records may appear in the feed
+//! late; it is stored in the transaction of the rows it stands for. `end_time` is never used for it: it may lie
+//! past the last entry.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Engine;
+use super::outside::{CallError, FeedError};
+use crate::bridge::event::{Event, SideConversationEvent, What};
+use crate::bridge::ids::{ThreadId, TicketId};
+use crate::bridge::{Policy, Vendor};
+use crate::store::{Commit, Store, StoreError};
+
+/// How far back each poll reads again, in milliseconds.
+const OVERLAP_MS: i64 = 10 * 60 * 1000;
+/// How young a start may be where Zendesk refuses younger ones, in milliseconds.
+const YOUNGEST_MS: i64 = 61 * 1000;
+/// How many pages one poll reads.
+const PAGES: usize = 50;
+/// How many entries make a page full. Not documented; seen by others.
+const FULL_PAGE: usize = 100;
+/// How many bridged tickets are asked in a round without the feed.
+const TICKETS_A_ROUND: i64 = 10;
+const CURSOR: &str = "feed_cursor_ms";
+
+/// Whether, and from where, the account-wide feed is read.
+#[derive(Debug, Default)]
+pub(super) struct Feed {
+    cursor_ms: i64,
+    not_admin: bool,
+    young_refused: bool,
+    round: i64,
+}
+
+impl Feed {
+    pub(super) async fn load(store: &Store, policy: &Policy) -> Result<Feed, StoreError> {
+        let cursor_ms = match store.setting(CURSOR).await?.and_then(|text| text.parse().ok()) {
+            Some(cursor_ms) => cursor_ms,
+            None => policy.bridging_since_ms,
+        };
+        Ok(Feed { cursor_ms, ..Feed::default() })
+    }
+
+    pub(super) fn words(&self) -> &'static str {
+        if self.not_admin {
+            "not readable: the Zendesk credential is no admin's; bridged tickets are asked one by one"
+        } else {
+            "read"
+        }
+    }
+}
+
+impl Engine {
+    pub(super) async fn read_ticket(&self, ticket_id: TicketId) {
+        let asked = match self.store.asked(ticket_id.0).await {
+            Ok(asked) => asked,
+            Err(error) => return self.ticket_later(ticket_id, None, &error.to_string()),
+        };
+        match self.outside.read_ticket(ticket_id).await {
+            Ok(entries) => {
+                let commit = Commit { nudges_answered: vec![(ticket_id.0, asked)], ..Commit::default() };
+                match self.take_entries(entries, commit).await {
+                    Ok(()) => self.lock().queue.end_ticket(ticket_id, None),
+                    Err(error) => self.ticket_later(ticket_id, None, &error.to_string()),
+                }
+            }
+            Err(CallError::Refused { reason }) => {
+                tracing::warn!(zendesk.ticket_id = %ticket_id, reason, "a ticket cannot be read; it is asked again when Zendesk speaks of it");
+                let commit = Commit { nudges_answered: vec![(ticket_id.0, asked)], ..Commit::default() };
+                if let Err(error) = self.store.commit(commit).await {
+                    tracing::warn!(error = %error, "a nudge could not be settled; the ticket is asked again at the next start");
+                }
+                self.lock().queue.end_ticket(ticket_id, None);
+            }
+            Err(CallError::Later { after, problem }) => self.ticket_later(ticket_id, after, &problem),
+            Err(CallError::Unknown { problem }) => self.ticket_later(ticket_id, None, &problem),
+            Err(CallError::Paused { why }) => self.hold_zendesk(Some(ticket_id), why),
+        }
+    }
+
+    fn ticket_later(&self, ticket_id: TicketId, after: Option<std::time::Duration>, problem: &str) {
+        let mut state = self.lock();
+        let attempts = state.queue.ticket_attempts(ticket_id) + 1;
+        let jitter = state.random.f64();
+        let longest = self.settings.schedule.0.last().copied().unwrap_or_default();
+        let wait = after.or(self.settings.schedule.wait(attempts, jitter)).unwrap_or(longest);
+        let at = self.clock.now_ms() + wait.as_millis() as i64;
+        state.queue.end_ticket(ticket_id, Some(at));
+        drop(state);
+        tracing::warn!(zendesk.ticket_id = %ticket_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem, "a ticket could not be read; it is tried again");
+    }
+
+    fn hold_zendesk(&self, ticket_id: Option<TicketId>, why: String) {
+        let until = self.clock.now_ms() + 30_000;
+        let mut state = self.lock();
+        let news = state.queue.pause(Vendor::Zendesk, until, why.clone());
+        if let Some(ticket_id) = ticket_id {
+            state.queue.end_ticket(ticket_id, Some(until));
+        }
+        drop(state);
+        if news {
+            tracing::error!(
+                vendor = "zendesk",
+                why,
+                "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
+            );
+        }
+    }
+
+    pub(super) async fn poll(&self) {
+        let (not_admin, young_refused, cursor_ms) = {
+            let state = self.lock();
+            (state.feed.not_admin, state.feed.young_refused, state.feed.cursor_ms)
+        };
+        if not_admin {
+            return self.ask_bridged_tickets().await;
+        }
+        let now = self.clock.now_ms();
+        let mut start_ms = cursor_ms - OVERLAP_MS;
+        if young_refused {
+            start_ms = start_ms.min(now - YOUNGEST_MS);
+        }
+        let mut start = start_ms.div_euclid(1000);
+        for _ in 0..PAGES {
+            let page = match self.outside.read_feed(start).await {
+                Ok(page) => page,
+                Err(FeedError::NotAdmin) => {
+                    self.lock().feed.not_admin = true;
+                    tracing::warn!(
+                        "the Zendesk credential is no admin's, so the account-wide feed cannot be read: bridged tickets \
+                         are asked one by one instead, and a side conversation on another ticket is noticed by the \
+                         webhook only. Make the credential's owner an admin to end this."
+                    );
+                    return self.ask_bridged_tickets().await;
+                }
+                Err(FeedError::TooYoung) if start > (now - YOUNGEST_MS).div_euclid(1000) => {
+                    self.lock().feed.young_refused = true;
+                    start = (now - YOUNGEST_MS).div_euclid(1000);
+                    continue;
+                }
+                Err(FeedError::TooYoung) => {
+                    tracing::warn!("Zendesk refuses the feed's start; it is asked again");
+                    return;
+                }
+                Err(FeedError::Call(CallError::Paused { why })) => return self.hold_zendesk(None, why),
+                Err(FeedError::Call(error)) => {
+                    tracing::warn!(error = %error, "the feed could not be read; it is asked again");
+                    return;
+                }
+            };
+            let full = page.entries.len() >= FULL_PAGE;
+            let last_second = page.entries.iter().map(|e| e.created_at_ms.div_euclid(1000)).max();
+            let one_second = full && page.entries.iter().all(|e| e.created_at_ms.div_euclid(1000) == start);
+            if let Err(error) = self.take_feed(page.entries, one_second).await {
+                tracing::warn!(error = %error, "what the feed said could not be stored; it is asked again");
+                return;
+            }
+            start = match (page.next_start, last_second) {
+                (None, _) | (_, None) => return,
+                (Some(_), _) if one_second => start + 1,
+                (Some(_), Some(last)) if full && last > start => last,
+                (Some(next), _) if next > start => next,
+                _ => return,
+            };
+        }
+    }
+
+    /// Takes a page of the feed. A page that is full within one second may hide more of that second, so its tickets
+    /// are read one by one.
+    async fn take_feed(&self, entries: Vec<SideConversationEvent>, one_second: bool) -> Result<(), StoreError> {
+        let Some(newest) = entries.iter().map(|entry| entry.created_at_ms).max() else { return Ok(()) };
+        let keys: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+        let known: BTreeSet<String> = self.store.known("zendesk", &keys).await?.into_iter().collect();
+        let sides: Vec<&str> = entries.iter().map(|entry| entry.side_conversation_id.as_str()).collect();
+        let threads: HashMap<String, String> =
+            self.store.threads_by_side_conversation(&sides).await?.into_iter().collect();
+        let now = self.clock.now_ms();
+        let mut commit = Commit::default();
+        let mut events = Vec::new();
+        let mut tickets = BTreeSet::new();
+        for entry in entries {
+            if one_second {
+                tickets.insert(entry.ticket_id);
+            }
+            if known.contains(entry.id.as_str()) {
+                continue;
+            }
+            match threads.get(entry.side_conversation_id.as_str()) {
+                Some(thread_id) => {
+                    let key = entry.id.to_string();
+                    let event = Event { at_ms: now, what: What::SideConversation(entry) };
+                    events.push((key, ThreadId::new(thread_id.clone()), event));
+                }
+                None => {
+                    tickets.insert(entry.ticket_id);
+                }
+            }
+        }
+        commit.nudges = tickets.iter().map(|ticket_id| (ticket_id.0, now)).collect();
+        let cursor_ms = {
+            let mut state = self.lock();
+            state.feed.cursor_ms = state.feed.cursor_ms.max(newest);
+            state.feed.cursor_ms
+        };
+        commit.settings.push((CURSOR, cursor_ms.to_string()));
+        self.commit_events("zendesk", events, commit).await?;
+        let mut state = self.lock();
+        for ticket_id in tickets {
+            state.queue.add_ticket(ticket_id);
+        }
+        drop(state);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    async fn take_entries(&self, mut entries: Vec<SideConversationEvent>, commit: Commit) -> Result<(), StoreError> {
+        entries.sort_by(|a, b| (a.created_at_ms, a.id.as_str()).cmp(&(b.created_at_ms, b.id.as_str())));
+        let sides: BTreeSet<&str> = entries.iter().map(|entry| entry.side_conversation_id.as_str()).collect();
+        let sides: Vec<&str> = sides.into_iter().collect();
+        let threads: HashMap<String, String> =
+            self.store.threads_by_side_conversation(&sides).await?.into_iter().collect();
+        let now = self.clock.now_ms();
+        let events = entries
+            .into_iter()
+            .map(|entry| {
+                let side = entry.side_conversation_id.as_str();
+                let thread_id = threads.get(side).map_or(side, String::as_str).to_owned();
+                let key = entry.id.to_string();
+                (key, ThreadId::new(thread_id), Event { at_ms: now, what: What::SideConversation(entry) })
+            })
+            .collect();
+        self.commit_events("zendesk", events, commit).await.map(drop)
+    }
+
+    async fn ask_bridged_tickets(&self) {
+        let offset = self.lock().feed.round * TICKETS_A_ROUND;
+        match self.store.bridged_tickets(TICKETS_A_ROUND, offset).await {
+            Ok(tickets) => {
+                let mut state = self.lock();
+                state.feed.round = if (tickets.len() as i64) < TICKETS_A_ROUND { 0 } else { state.feed.round + 1 };
+                for ticket_id in tickets {
+                    state.queue.add_ticket(TicketId(ticket_id));
+                }
+            }
+            Err(error) => tracing::warn!(error = %error, "the bridged tickets could not be listed; it is tried again"),
+        }
+    }
+}

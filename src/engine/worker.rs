@@ -1,0 +1,307 @@
+//! Handles a thread's events, oldest first, and writes what was decided in the transaction that marks them done.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::queue::{Item, Work};
+use super::{Engine, REMEMBERED};
+use crate::bridge::event::{Event, State, What};
+use crate::bridge::ids::{ChannelId, ThreadId};
+use crate::bridge::{Answer, BridgedThread, Card, Effect, Place, handle};
+use crate::store::{Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite};
+use crate::telemetry::Direction;
+
+/// How many events of a thread share a transaction.
+const AT_ONCE: usize = 64;
+/// How long until a commit that failed is tried again, in milliseconds.
+const AGAIN_MS: i64 = 1000;
+
+/// Why a thread's events could not be handled now.
+#[derive(Debug, thiserror::Error)]
+enum HandleError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a decision cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+struct Decided {
+    thread: BridgedThread,
+    effects: Vec<Arc<Effect>>,
+    commit: Commit,
+    settled: Vec<(i64, bool)>,
+}
+
+impl Engine {
+    pub(super) async fn handle(&self, thread_id: &ThreadId) {
+        let work = self.lock().queue.take_work(thread_id, AT_ONCE);
+        if work.is_empty() {
+            self.lock().queue.end_handle(thread_id);
+            return;
+        }
+        if let Err(error) = self.handle_work(thread_id, &work).await {
+            tracing::warn!(thread.id = %thread_id, error = %error, "a decision could not be written; it is tried again");
+            let at = self.clock.now_ms() + AGAIN_MS;
+            let mut state = self.lock();
+            state.threads.remove(thread_id);
+            state.queue.put_back(thread_id, work, at);
+        }
+    }
+
+    async fn handle_work(&self, thread_id: &ThreadId, work: &[Work]) -> Result<(), HandleError> {
+        let thread = self.thread(thread_id).await?;
+        let card_before = thread.as_ref().and_then(card_channel);
+        let Some(decided) = self.decide(thread, work)? else {
+            // Nothing says which side conversation this is: the events came before their thread.
+            let now = self.clock.now_ms();
+            let done = work.iter().filter_map(|one| done(one, now, Some("unknown_thread"))).collect();
+            self.store.commit(Commit { done, ..Commit::default() }).await?;
+            self.lock().queue.end_handle(thread_id);
+            return Ok(());
+        };
+        let Decided { thread, effects, commit, settled } = decided;
+        let outbox_meta: Vec<(i64, i64)> = commit.outbox.iter().map(|row| (row.attempts, row.caused_at)).collect();
+        let now = self.clock.now_ms();
+        let committed = self.store.commit(commit).await?;
+
+        let mut state = self.lock();
+        for (id, parked) in settled {
+            if let Some(item) = state.queue.settle(id) {
+                let direction = Direction::to(item.vendor);
+                if parked {
+                    self.metrics.parked(direction);
+                } else if item.words {
+                    self.metrics.delivered(direction, (now - item.caused_at) as f64 / 1000.0);
+                }
+            }
+        }
+        let card_after = card_channel(&thread);
+        if card_before != card_after {
+            if let Some(channel) = &card_after {
+                state.queue.card_begins(channel);
+            }
+            if let Some(channel) = &card_before {
+                state.queue.card_ends(channel);
+            }
+        }
+        if let Some((channel, ts)) = thread.link() {
+            let key = (channel.clone(), ts.clone());
+            if !state.links.contains_key(&key) {
+                make_room(&mut state.links);
+                state.links.insert(key, thread_id.clone());
+            }
+        }
+        for ((effect, id), (attempts, caused_at)) in effects.into_iter().zip(committed.outbox).zip(outbox_meta) {
+            let Some(id) = id else { continue };
+            let item = Item {
+                thread_id: thread_id.clone(),
+                vendor: effect.act.vendor(),
+                in_lane: effect.act.in_lane(),
+                order: effect.order,
+                not_before: effect.not_before_ms,
+                attempts,
+                first_attempt_ms: None,
+                last_attempt_ms: None,
+                doubtful: false,
+                written: attempts > 0,
+                caused_at,
+                words: effect.act.carries_words(),
+                effect: Some(effect),
+            };
+            state.queue.add_call(id, item);
+        }
+        for row in committed.released {
+            if let Ok(event) = serde_json::from_str::<Event>(&row.event_json) {
+                state.queue.add_work(thread_id, Work::Event { seq: row.seq, event: Arc::new(event) });
+            }
+        }
+        make_room(&mut state.threads);
+        state.threads.insert(thread_id.clone(), thread);
+        state.queue.end_handle(thread_id);
+        Ok(())
+    }
+
+    /// A thread, from memory or from its row.
+    pub(super) async fn thread(&self, thread_id: &ThreadId) -> Result<Option<BridgedThread>, StoreError> {
+        let remembered = self.lock().threads.get(thread_id).cloned();
+        match remembered {
+            Some(thread) => Ok(Some(thread)),
+            None => self.store.thread(thread_id.as_str()).await,
+        }
+    }
+
+    fn decide(&self, thread: Option<BridgedThread>, work: &[Work]) -> Result<Option<Decided>, HandleError> {
+        let now = self.clock.now_ms();
+        let mut commit = Commit::default();
+        let mut settled = Vec::new();
+        let mut effects: Vec<Arc<Effect>> = Vec::new();
+        let mut card: Option<Card> = None;
+        let was_linked = thread.as_ref().and_then(|t| t.link().map(|(c, ts)| (c.clone(), ts.clone())));
+        let mut thread = thread;
+        for one in work {
+            let event = match one {
+                Work::Event { event, .. } => event.clone(),
+                Work::Answer { id, effect, answer } => {
+                    let parked = matches!(answer, Answer::Parked { .. });
+                    settled.push((*id, parked));
+                    commit.settled.push(settle(*id, answer, now));
+                    if let Answer::Replied { entry: Some(entry), .. } = answer {
+                        commit.inbox.push(InboxWrite {
+                            source: "zendesk",
+                            key: entry.to_string(),
+                            thread_id: thread.as_ref().map(|t| t.id.to_string()).unwrap_or_default(),
+                            event: RawValue::NULL.to_owned(),
+                            received_at: now,
+                            ignored: Some("echo"),
+                        });
+                    }
+                    Arc::new(Event {
+                        at_ms: now,
+                        what: What::Answered {
+                            effect: effect.id.clone(),
+                            act: Box::new(effect.act.clone()),
+                            answer: answer.clone(),
+                        },
+                    })
+                }
+            };
+            let before = match thread.take() {
+                Some(thread) => thread,
+                None => match &event.what {
+                    What::SideConversation(entry) => {
+                        BridgedThread::new(entry.side_conversation_id.clone(), entry.ticket_id)
+                    }
+                    _ => return Ok(None),
+                },
+            };
+            let step = handle(&self.policy, before, &event);
+            if let Some(why) = step.ignored {
+                self.metrics.ignored(why.as_str());
+                tracing::debug!(thread.id = %step.thread.id, why = why.as_str(), "an event asked for nothing");
+            }
+            commit.done.extend(done(one, now, step.ignored.map(|why| why.as_str())));
+            effects.extend(step.effects.into_iter().map(Arc::new));
+            card = step.card.or(card);
+            thread = Some(step.thread);
+        }
+        let Some(thread) = thread else { return Ok(None) };
+        commit.threads.push(ThreadWrite {
+            id: thread.id.to_string(),
+            side_conversation_id: thread.side_conversation_id.to_string(),
+            ticket_id: thread.ticket_id.0,
+            place: place_word(&thread.place),
+            state: match thread.state {
+                State::Open => "open",
+                State::Closed => "closed",
+            },
+            thread: to_raw_value(&thread)?,
+            card: card.as_ref().map(to_raw_value).transpose()?,
+            updated_at: now,
+        });
+        if let Some((channel, ts)) = thread.link()
+            && was_linked.as_ref() != Some(&(channel.clone(), ts.clone()))
+        {
+            commit.links.push(LinkWrite {
+                channel_id: channel.to_string(),
+                thread_ts: ts.to_string(),
+                thread_id: thread.id.to_string(),
+                side_conversation_id: thread.side_conversation_id.to_string(),
+                ticket_id: thread.ticket_id.0,
+                linked_at: now,
+            });
+            commit.releases.push(Release {
+                channel_id: channel.to_string(),
+                thread_ts: ts.to_string(),
+                thread_id: thread.id.to_string(),
+            });
+        }
+        self.begin_at_once(&thread.id, &effects, &mut commit, now)?;
+        Ok(Some(Decided { thread, effects, commit, settled }))
+    }
+
+    /// Writes the effects. The first of a lane that is free is written down as begun, which saves a commit before
+    /// its call.
+    fn begin_at_once(
+        &self,
+        thread_id: &ThreadId,
+        effects: &[Arc<Effect>],
+        commit: &mut Commit,
+        now: i64,
+    ) -> Result<(), HandleError> {
+        let mut firsts = HashMap::new();
+        for effect in effects.iter().filter(|effect| effect.act.in_lane()) {
+            let first = firsts.entry(effect.act.vendor()).or_insert(effect);
+            if effect.order < first.order {
+                *first = effect;
+            }
+        }
+        {
+            let state = self.lock();
+            firsts.retain(|vendor, _| state.queue.is_free(thread_id, *vendor));
+        }
+        for effect in effects {
+            let at_once = effect.not_before_ms <= now
+                && firsts.get(&effect.act.vendor()).is_some_and(|first| first.id == effect.id);
+            let caused_at = if effect.act.carries_words() && effect.order > 0 { effect.order / 1000 } else { now };
+            commit.outbox.push(OutboxWrite {
+                thread_id: thread_id.to_string(),
+                effect_id: effect.id.to_string(),
+                vendor: effect.act.vendor().as_str(),
+                effect: to_raw_value(effect.as_ref())?,
+                decided_at: now,
+                caused_at,
+                not_before: effect.not_before_ms,
+                attempts: i64::from(at_once),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn done(work: &Work, now: i64, ignored: Option<&'static str>) -> Option<Done> {
+    match work {
+        Work::Event { seq, .. } => Some(Done { seq: *seq, done_at: now, ignored }),
+        Work::Answer { .. } => None,
+    }
+}
+
+fn settle(id: i64, answer: &Answer, now: i64) -> Settle {
+    let (state, result, problem) = match answer {
+        Answer::Posted { ts, .. } => ("done", Some(ts.to_string()), None),
+        Answer::Replied { entry, .. } => ("done", entry.as_ref().map(ToString::to_string), None),
+        Answer::Withheld { .. } => ("done", Some("withheld".to_owned()), None),
+        Answer::Parked { reason } => ("parked", None, Some(reason.clone())),
+        _ => ("done", None, None),
+    };
+    Settle { id, state, result, problem, settled_at: now }
+}
+
+fn card_channel(thread: &BridgedThread) -> Option<ChannelId> {
+    match &thread.place {
+        Place::Posting { channel } => Some(channel.clone()),
+        _ => None,
+    }
+}
+
+fn place_word(place: &Place) -> &'static str {
+    match place {
+        Place::New => "new",
+        Place::Older => "older",
+        Place::LeftAlone => "left_alone",
+        Place::Preparing { .. } => "preparing",
+        Place::Posting { .. } => "posting",
+        Place::Linked { .. } => "linked",
+    }
+}
+
+/// Forgets an arbitrary part of a memory that has grown full; all of it can be read again.
+pub(super) fn make_room<K: std::hash::Hash + Eq + Clone, V>(map: &mut HashMap<K, V>) {
+    if map.len() >= REMEMBERED {
+        let some: Vec<K> = map.keys().take(REMEMBERED / 8).cloned().collect();
+        for key in some {
+            map.remove(&key);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! SQL and rows. Decides nothing.
+//!
+//! One connection writes, a few read. Whoever wants to write hands over a [`Commit`]; the writer takes all that
+//! wait, writes them in one transaction with `synchronous = FULL`, and only then answers each. So an answered
+//! delivery survives a power cut, and commits stay cheap however many come at once. A commit that breaks a
+//! transaction is tried again by itself, so that it harms no other.
+//!
+//! One process owns a database: a lock file beside it refuses a second one, and is free as soon as the process
+//! is gone, however it went. What a killed process held in its hands is a row that is not done, and is found
+//! when the next one starts.
+
+mod commit;
+mod read;
+mod writer;
+
+pub use commit::{
+    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle,
+    ThreadWrite, UnreadWrite,
+};
+pub use read::{InboxRow, LinkedThread, OutboxRow};
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::SqlSafeStr;
+use sqlx::SqlitePool;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+/// Why the database could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has this database open.
+    #[error("another sidethread process is using {0}; stop it first, or give this one a database of its own")]
+    InUse(String),
+    /// A newer version of the app has written this database.
+    #[error(
+        "{0} was written by a newer version of sidethread (its schema has step {1}); install that version again, or restore the backup made before the upgrade"
+    )]
+    Newer(String, i64),
+    /// The file cannot be opened or created.
+    #[error("{path} cannot be opened or created")]
+    File {
+        /// The file.
+        path: String,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The driver failed; nothing of the commit was written.
+    #[error("the database failed")]
+    Driver(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the database's schema could not be brought up to date")]
+    Migrate(#[source] MigrateError),
+    /// A row does not read.
+    #[error("a row of {table} does not read ({column} of {row})")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        row: String,
+    },
+    /// The writer has stopped.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// The database of one process.
+pub struct Store {
+    reader: SqlitePool,
+    writer: writer::Writer,
+    path: PathBuf,
+    _lock: Arc<File>,
+}
+
+impl Store {
+    /// Opens the database, creates it if there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// Another process has it, it is newer than this binary, or the disk fails: the caller should stop and say so.
+    pub async fn open(path: &Path) -> Result<Store, StoreError> {
+        let shown = path.display().to_string();
+        let file_error = |source| StoreError::File { path: shown.clone(), source };
+        let lock_path = path.with_extension(match path.extension() {
+            Some(extension) => format!("{}.lock", extension.to_string_lossy()),
+            None => "lock".to_owned(),
+        });
+        let lock = private_file(&lock_path).map_err(file_error)?;
+        if lock.try_lock().is_err() {
+            return Err(StoreError::InUse(shown));
+        }
+        private_file(path).map_err(file_error)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .pragma("journal_size_limit", "67108864")
+            .pragma("cache_size", "-4096")
+            .optimize_on_close(true, None);
+        let writing = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
+        migrator().run(&writing).await.map_err(|error| match error {
+            MigrateError::VersionMissing(step) | MigrateError::VersionTooNew(step, _) => {
+                StoreError::Newer(shown.clone(), step)
+            }
+            other => StoreError::Migrate(other),
+        })?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(2)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.read_only(true).pragma("cache_size", "-2048"))
+            .await?;
+        let writer = writer::Writer::start(writing).await?;
+        Ok(Store { reader, writer, path: path.to_owned(), _lock: Arc::new(lock) })
+    }
+
+    /// Writes all of `commit` or nothing, together with what others want to write at the same time.
+    ///
+    /// # Errors
+    /// Nothing was written: the caller may try again, and must not answer as if it were done.
+    pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.writer.commit(commit).await
+    }
+
+    /// Whether the database can be written.
+    ///
+    /// # Errors
+    /// It cannot: the app is not ready.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.commit(Commit { settings: vec![("checked", "1".to_owned())], ..Commit::default() }).await.map(drop)
+    }
+
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Stops writing once all that waits is written.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.reader.close().await;
+    }
+}
+
+/// The schema's steps, in order.
+fn migrator() -> Migrator {
+    let step = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![step(1, "spine", include_str!("../../migrations/0001_spine.sql"))])
+}
+
+/// Opens or creates a file that only its owner may read; what is in it are people's words.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        options.mode(0o600);
+        let file = options.open(path)?;
+        let mut permissions = file.metadata()?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            permissions.set_mode(0o600);
+            file.set_permissions(permissions)?;
+        }
+        Ok(file)
+    }
+    #[cfg(not(unix))]
+    options.open(path)
+}

@@ -1,0 +1,258 @@
+//! What is read back: at start, by name, and for the operator.
+
+use serde::de::DeserializeOwned;
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::{Store, StoreError};
+use crate::bridge::{BridgedThread, Card, Effect};
+
+/// An event that is not handled yet.
+#[derive(Debug, Clone)]
+pub struct InboxRow {
+    /// Its place in the order of arrival.
+    pub seq: i64,
+    /// The thread it concerns.
+    pub thread_id: String,
+    /// The event.
+    pub event_json: String,
+}
+
+/// A call that is not settled yet.
+#[derive(Debug, Clone)]
+pub struct OutboxRow {
+    /// Its id.
+    pub id: i64,
+    /// The thread.
+    pub thread_id: String,
+    /// The effect.
+    pub effect: Effect,
+    /// Not to be done earlier, in milliseconds since 1970.
+    pub not_before: i64,
+    /// How many attempts were begun.
+    pub attempts: i64,
+    /// When the last one was begun, in milliseconds since 1970.
+    pub attempted_at: Option<i64>,
+    /// When its cause happened at the vendor, in milliseconds since 1970.
+    pub caused_at: i64,
+}
+
+/// An open thread of a channel, for a list.
+#[derive(Debug, Clone)]
+pub struct LinkedThread {
+    /// The channel.
+    pub channel_id: String,
+    /// Its parent message.
+    pub thread_ts: String,
+    /// The ticket.
+    pub ticket_id: i64,
+    /// The side conversation's subject.
+    pub subject: String,
+}
+
+const SETTING: &str = "SELECT value FROM setting WHERE name = $1";
+const THREAD: &str = "SELECT thread_json FROM thread WHERE id = $1";
+const CARD: &str = "SELECT card_json FROM thread WHERE id = $1";
+const BY_LINK: &str = "SELECT thread_id FROM link WHERE channel_id = $1 AND thread_ts = $2";
+const BY_SIDE_CONVERSATION: &str = "SELECT side_conversation_id, id FROM thread
+    WHERE side_conversation_id IN (SELECT value FROM json_each($1))";
+const KNOWN: &str = "SELECT key FROM inbox WHERE source = $1 AND key IN (SELECT value FROM json_each($2))";
+const INBOX_WAITING: &str = "SELECT seq, thread_id, event_json FROM inbox WHERE done_at IS NULL ORDER BY seq";
+const OUTBOX_WAITING: &str = "SELECT id, thread_id, effect_json, not_before, attempts, attempted_at, caused_at
+    FROM outbox WHERE state = 'waiting' ORDER BY id";
+const EFFECT: &str = "SELECT effect_json FROM outbox WHERE id = $1";
+const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
+const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";
+const OPEN_IN_CHANNEL: &str = "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.thread_json ->> 'subject'
+    FROM link AS l JOIN thread AS t ON t.id = l.thread_id
+    WHERE l.channel_id = $1 AND t.state = 'open' ORDER BY l.thread_ts DESC LIMIT $2";
+const COUNT_OPEN_IN_CHANNEL: &str = "SELECT count(*) FROM link AS l JOIN thread AS t ON t.id = l.thread_id
+    WHERE l.channel_id = $1 AND t.state = 'open'";
+const BRIDGED_TICKETS: &str = "SELECT ticket_id FROM thread WHERE place NOT IN ('older', 'left_alone')
+    GROUP BY ticket_id ORDER BY max(updated_at) DESC LIMIT $1 OFFSET $2";
+const PARKED: &str = "SELECT vendor, count(*) FROM outbox WHERE state = 'parked' GROUP BY vendor";
+
+impl Store {
+    /// A fact that was remembered.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(SETTING).bind(name).fetch_optional(&self.reader).await?;
+        row.map(|row| row.try_get(0)).transpose().map_err(StoreError::from)
+    }
+
+    /// A thread.
+    ///
+    /// # Errors
+    /// The database failed, or the row does not read.
+    pub async fn thread(&self, id: &str) -> Result<Option<BridgedThread>, StoreError> {
+        let row = sqlx::query(THREAD).bind(id).fetch_optional(&self.reader).await?;
+        row.map(|row| decode(&row, 0, "thread", "thread_json", id)).transpose()
+    }
+
+    /// A thread's card.
+    ///
+    /// # Errors
+    /// The database failed, or the row does not read.
+    pub async fn card(&self, id: &str) -> Result<Option<Card>, StoreError> {
+        let row = sqlx::query(CARD).bind(id).fetch_optional(&self.reader).await?;
+        match row {
+            Some(row) if row.try_get::<Option<String>, _>(0)?.is_some() => {
+                decode(&row, 0, "thread", "card_json", id).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The thread that stands at this place in Slack.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn thread_by_link(&self, channel_id: &str, thread_ts: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(BY_LINK).bind(channel_id).bind(thread_ts).fetch_optional(&self.reader).await?;
+        row.map(|row| row.try_get(0)).transpose().map_err(StoreError::from)
+    }
+
+    /// Pairs of side conversation and thread, for those of `side_conversation_ids` that are known.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn threads_by_side_conversation(
+        &self,
+        side_conversation_ids: &[&str],
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let ids = serde_json::to_string(side_conversation_ids).unwrap_or_default();
+        let rows = sqlx::query(BY_SIDE_CONVERSATION).bind(ids).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Those of `keys` that have come in before.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn known(&self, source: &str, keys: &[&str]) -> Result<Vec<String>, StoreError> {
+        let keys = serde_json::to_string(keys).unwrap_or_default();
+        let rows = sqlx::query(KNOWN).bind(source).bind(keys).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
+    }
+
+    /// Every event that is not handled yet, in the order of arrival.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn inbox_waiting(&self) -> Result<Vec<InboxRow>, StoreError> {
+        let rows = sqlx::query(INBOX_WAITING).fetch_all(&self.reader).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(InboxRow {
+                    seq: row.try_get(0)?,
+                    thread_id: row.try_get(1)?,
+                    event_json: row.try_get::<Option<String>, _>(2)?.unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+
+    /// Every call that is not settled yet.
+    ///
+    /// # Errors
+    /// The database failed, or a row does not read.
+    pub async fn outbox_waiting(&self) -> Result<Vec<OutboxRow>, StoreError> {
+        let rows = sqlx::query(OUTBOX_WAITING).fetch_all(&self.reader).await?;
+        rows.iter()
+            .map(|row| {
+                let id: i64 = row.try_get(0)?;
+                Ok(OutboxRow {
+                    id,
+                    thread_id: row.try_get(1)?,
+                    effect: decode(row, 2, "outbox", "effect_json", &id.to_string())?,
+                    not_before: row.try_get(3)?,
+                    attempts: row.try_get(4)?,
+                    attempted_at: row.try_get(5)?,
+                    caused_at: row.try_get(6)?,
+                })
+            })
+            .collect()
+    }
+
+    /// What one call is to do.
+    ///
+    /// # Errors
+    /// The database failed, or the row does not read.
+    pub async fn effect(&self, id: i64) -> Result<Effect, StoreError> {
+        let row = sqlx::query(EFFECT).bind(id).fetch_one(&self.reader).await?;
+        decode(&row, 0, "outbox", "effect_json", &id.to_string())
+    }
+
+    /// Tickets that shall be read, oldest wish first, each with its count of nudges.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn nudges(&self) -> Result<Vec<(i64, i64)>, StoreError> {
+        let rows = sqlx::query(NUDGES).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// How often a ticket was nudged since it was last read; 0 if never.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn asked(&self, ticket_id: i64) -> Result<i64, StoreError> {
+        let row = sqlx::query(ASKED).bind(ticket_id).fetch_optional(&self.reader).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
+    }
+
+    /// The open threads of a channel, newest first, at most `limit`, and how many there are in all.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn open_in_channel(&self, channel_id: &str, limit: i64) -> Result<(Vec<LinkedThread>, i64), StoreError> {
+        let rows = sqlx::query(OPEN_IN_CHANNEL).bind(channel_id).bind(limit).fetch_all(&self.reader).await?;
+        let count = sqlx::query(COUNT_OPEN_IN_CHANNEL).bind(channel_id).fetch_one(&self.reader).await?;
+        let threads = rows
+            .iter()
+            .map(|row| {
+                Ok(LinkedThread {
+                    channel_id: row.try_get(0)?,
+                    thread_ts: row.try_get(1)?,
+                    ticket_id: row.try_get(2)?,
+                    subject: row.try_get::<Option<String>, _>(3)?.unwrap_or_default(),
+                })
+            })
+            .collect::<Result<Vec<_>, sqlx::Error>>()?;
+        Ok((threads, count.try_get(0)?))
+    }
+
+    /// Tickets with threads, the ones that changed last first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn bridged_tickets(&self, limit: i64, offset: i64) -> Result<Vec<i64>, StoreError> {
+        let rows = sqlx::query(BRIDGED_TICKETS).bind(limit).bind(offset).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
+    }
+
+    /// How many calls are parked, by vendor.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn parked(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sqlx::query(PARKED).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+}
+
+fn decode<T: DeserializeOwned>(
+    row: &SqliteRow,
+    index: usize,
+    table: &'static str,
+    column: &'static str,
+    key: &str,
+) -> Result<T, StoreError> {
+    let text: Option<String> = row.try_get(index)?;
+    text.and_then(|text| serde_json::from_str(&text).ok()).ok_or_else(|| StoreError::Row {
+        table,
+        column,
+        row: key.to_owned(),
+    })
+}

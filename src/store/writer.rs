@@ -1,0 +1,118 @@
+//! The one task that writes: it takes every commit that waits and writes them in one transaction.
+
+use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
+use tokio::sync::{mpsc, oneshot};
+
+use super::StoreError;
+use super::commit::{Commit, Committed, Counters, write};
+
+/// How many commits share a transaction at most.
+const MOST: usize = 512;
+/// How many commits may wait before their makers do.
+const QUEUE: usize = 4096;
+
+const NEXT: &str =
+    "SELECT (SELECT coalesce(max(seq), 0) + 1 FROM inbox), (SELECT coalesce(max(id), 0) + 1 FROM outbox)";
+
+struct Request {
+    commit: Commit,
+    answer: oneshot::Sender<Result<Committed, StoreError>>,
+}
+
+pub(super) struct Writer {
+    requests: mpsc::Sender<Request>,
+    stopped: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    stop: tokio_util::sync::CancellationToken,
+}
+
+impl Writer {
+    pub(super) async fn start(pool: SqlitePool) -> Result<Writer, StoreError> {
+        let mut connection = pool.acquire().await?;
+        let row = sqlx::query(NEXT).fetch_one(&mut *connection).await?;
+        let counters = Counters { seq: row.try_get(0)?, id: row.try_get(1)? };
+        let (requests, waiting) = mpsc::channel(QUEUE);
+        let stop = tokio_util::sync::CancellationToken::new();
+        let task = tokio::spawn(run(connection.detach(), counters, waiting, stop.clone()));
+        Ok(Writer { requests, stopped: tokio::sync::Mutex::new(Some(task)), stop })
+    }
+
+    pub(super) async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let (answer, result) = oneshot::channel();
+        self.requests.send(Request { commit, answer }).await.map_err(|_| StoreError::Closed)?;
+        result.await.map_err(|_| StoreError::Closed)?
+    }
+
+    pub(super) async fn close(&self) {
+        self.stop.cancel();
+        if let Some(task) = self.stopped.lock().await.take() {
+            // The task ends by itself once its queue is empty; that it panicked was logged where it happened.
+            let _ = task.await;
+        }
+    }
+}
+
+async fn run(
+    mut connection: SqliteConnection,
+    mut counters: Counters,
+    mut waiting: mpsc::Receiver<Request>,
+    stop: tokio_util::sync::CancellationToken,
+) {
+    let mut batch = Vec::with_capacity(MOST);
+    loop {
+        tokio::select! {
+            biased;
+            taken = waiting.recv_many(&mut batch, MOST) => if taken == 0 { break },
+            () = stop.cancelled(), if !waiting.is_closed() => { waiting.close(); continue }
+        }
+        let (mut commits, answers): (Vec<Commit>, Vec<_>) = batch.drain(..).map(|r| (r.commit, r.answer)).unzip();
+        match transaction(&mut connection, &mut counters, &mut commits).await {
+            Ok(results) => {
+                for (answer, result) in answers.into_iter().zip(results) {
+                    // Whoever asked may be gone; what it wanted is written all the same.
+                    let _ = answer.send(Ok(result));
+                }
+            }
+            Err(error) if commits.len() == 1 => {
+                for answer in answers {
+                    let _ = answer.send(Err(StoreError::Driver(clone_of(&error))));
+                }
+            }
+            Err(_) => {
+                for (mut commit, answer) in commits.into_iter().zip(answers) {
+                    let alone = transaction(&mut connection, &mut counters, std::slice::from_mut(&mut commit)).await;
+                    let _ = answer.send(alone.map(|mut r| r.remove(0)).map_err(StoreError::Driver));
+                }
+            }
+        }
+    }
+    if let Err(error) = connection.close().await {
+        tracing::warn!(error = %error, "the database did not close cleanly; nothing is lost");
+    }
+}
+
+async fn transaction(
+    connection: &mut SqliteConnection,
+    counters: &mut Counters,
+    commits: &mut [Commit],
+) -> Result<Vec<Committed>, sqlx::Error> {
+    let before = *counters;
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    match write(&mut tx, counters, commits).await {
+        Ok(results) => match tx.commit().await {
+            Ok(()) => Ok(results),
+            Err(error) => {
+                *counters = before;
+                Err(error)
+            }
+        },
+        Err(error) => {
+            *counters = before;
+            tx.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+fn clone_of(error: &sqlx::Error) -> sqlx::Error {
+    sqlx::Error::Protocol(error.to_string())
+}
