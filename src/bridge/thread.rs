@@ -72,6 +72,9 @@ pub struct BridgedThread {
     /// Who last changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_by: Option<String>,
+    /// The change that a button asked for and that is not confirmed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_state: Option<AskedState>,
     /// The agent who started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starter: Option<Participant>,
@@ -138,6 +141,15 @@ pub struct Awaited {
     pub reference: String,
     /// When it was decided, in milliseconds since 1970.
     pub at_ms: i64,
+}
+
+/// A change of state that a button asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskedState {
+    /// The state.
+    pub state: State,
+    /// Who pressed.
+    pub name: String,
 }
 
 /// What has been said once.
@@ -233,6 +245,7 @@ impl BridgedThread {
             state: State::Open,
             state_updated_at_ms: 0,
             state_by: None,
+            asked_state: None,
             starter: None,
             readers: Vec::new(),
             card_entry: None,
@@ -353,6 +366,14 @@ impl Deciding<'_> {
         if entry.created_at_ms < self.thread.state_updated_at_ms || state == self.thread.state {
             self.thread.state_updated_at_ms = self.thread.state_updated_at_ms.max(entry.created_at_ms);
             self.ignored = Some(Why::Stale);
+            return;
+        }
+        // Our own change may be read before its call has answered.
+        let ours = entry.actor.user_id == Some(self.policy.app_user);
+        if ours && let Some(asked) = self.thread.asked_state.take_if(|asked| asked.state == state) {
+            self.set_state(state, entry.created_at_ms, asked.name);
+            self.update_card();
+            self.ignored = Some(Why::Echo);
             return;
         }
         let name = entry.actor.shown().unwrap_or(notice::SOMEBODY).to_owned();
@@ -522,7 +543,8 @@ impl Deciding<'_> {
                 }
             }
             (Act::SetState { state, name, .. }, Answer::StateSet { updated_at_ms }) => {
-                if *updated_at_ms >= self.thread.state_updated_at_ms && self.thread.link().is_some() {
+                let asked = self.thread.asked_state.take_if(|asked| asked.state == *state).is_some();
+                if asked && *updated_at_ms >= self.thread.state_updated_at_ms {
                     self.set_state(*state, *updated_at_ms, name.clone());
                     self.update_card();
                 } else {
@@ -707,6 +729,7 @@ impl Deciding<'_> {
                 self.tell(format!("parked:{effect}"), notice::reply_not_delivered(reason, &reply.permalink), false);
             }
             Act::SetState { state, user, .. } => {
+                self.thread.asked_state = None;
                 self.whisper(effect, user, notice::state_not_set(*state, reason));
             }
             Act::Post { author, .. } => {
