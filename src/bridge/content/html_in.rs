@@ -1,0 +1,473 @@
+//! Zendesk's HTML in.
+//!
+//! Builds the document straight from the tags, with no tree between: styles are counters, so that markup that overlaps
+//! (`<b><i></b></i>`) costs nothing, and only what holds blocks lies on a stack, whose height is limited.
+
+use super::doc::{Block, Doc, Inline, MAX_DEPTH, Style};
+use super::html_token::{Tag, Token, Tokens};
+use super::normal;
+use super::text::{image, safe_url};
+
+/// Tables within tables; layouts in mail need about eight.
+const MAX_TABLES: usize = 16;
+
+/// Reads HTML into a document.
+pub(super) fn read(html: &str) -> Doc {
+    let mut reader = Reader { url_budget: 4 * html.len() + 4096, ..Reader::default() };
+    for token in Tokens::new(html) {
+        match token {
+            Token::Text(text) => reader.text(&text),
+            Token::Start(tag) => reader.start(&tag),
+            Token::End(name) => reader.end(&name),
+        }
+    }
+    while !reader.frames.is_empty() {
+        reader.close();
+    }
+    reader.flush();
+    Doc { blocks: normal::blocks(reader.root, 0) }
+}
+
+/// What holds blocks.
+enum Frame {
+    Quote(Vec<Block>),
+    List {
+        ordered: bool,
+        start: u32,
+        items: Vec<Vec<Block>>,
+    },
+    Item(Vec<Block>),
+    /// Rows of cells.
+    Table {
+        rows: Vec<Vec<Vec<Block>>>,
+    },
+    /// Keeps the look outside, which a cell neither inherits nor changes.
+    Cell {
+        blocks: Vec<Block>,
+        outside: Look,
+    },
+}
+
+/// How text is to look at a place.
+#[derive(Clone, Default)]
+struct Look {
+    bold: u32,
+    italic: u32,
+    strike: u32,
+    code: u32,
+    link: Option<String>,
+}
+
+#[derive(Default)]
+struct Reader {
+    root: Vec<Block>,
+    frames: Vec<Frame>,
+    /// The paragraph under construction.
+    line: Vec<Inline>,
+    look: Look,
+    heading: Option<u8>,
+    /// Text within `pre`, and its language.
+    pre: Option<(String, Option<String>)>,
+    /// The next text starts on a line of its own.
+    break_due: bool,
+    /// White space here shows nothing: at the start of a line, or after white space.
+    space_shown: bool,
+    /// Lists and quotes that were too deep to open.
+    ignored_lists: u32,
+    ignored_quotes: u32,
+    ignored_tables: u32,
+    /// How many bytes of URLs may yet be written: a long one around many lines must not multiply the input.
+    url_budget: usize,
+}
+
+impl Reader {
+    fn text(&mut self, text: &str) {
+        if let Some((pre, _)) = &mut self.pre {
+            pre.push_str(text);
+            return;
+        }
+        let mut shown = String::with_capacity(text.len());
+        for c in text.chars() {
+            if matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c') {
+                if self.space_shown && !self.break_due {
+                    shown.push(' ');
+                    self.space_shown = false;
+                }
+                continue;
+            }
+            if self.break_due {
+                self.put(&shown);
+                shown.clear();
+                self.line.push(Inline::Break);
+                self.break_due = false;
+            }
+            shown.push(c);
+            self.space_shown = true;
+        }
+        self.put(&shown);
+    }
+
+    /// Adds text as it looks here.
+    fn put(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let Look { bold, italic, strike, code, link } = &self.look;
+        let style = Style { bold: *bold > 0, italic: *italic > 0, strike: *strike > 0, code: *code > 0 };
+        match link {
+            Some(url) if url.len() <= self.url_budget => {
+                self.url_budget -= url.len();
+                self.line.push(Inline::Link { url: url.clone(), text: text.to_owned(), style });
+            }
+            _ => normal::push_text(&mut self.line, text, style),
+        }
+    }
+
+    fn start(&mut self, tag: &Tag<'_>) {
+        let name = tag.name.as_str();
+        if let Some((pre, language)) = &mut self.pre {
+            match name {
+                "br" => pre.push('\n'),
+                "div" | "p" | "li" | "tr" if !pre.is_empty() && !pre.ends_with('\n') => pre.push('\n'),
+                "code" => {
+                    let classes = tag.attribute("class").unwrap_or_default();
+                    let named = classes.split_whitespace().find_map(|class| class.strip_prefix("language-"));
+                    *language = language.take().or(named.map(str::to_owned));
+                }
+                _ => {}
+            }
+            return;
+        }
+        match name {
+            "p" => self.flush(),
+            "br" => self.line_end(),
+            "b" | "strong" => self.look.bold += 1,
+            "i" | "em" | "cite" | "var" | "dfn" => self.look.italic += 1,
+            "s" | "strike" | "del" => self.look.strike += 1,
+            "code" | "tt" | "kbd" | "samp" => self.look.code += 1,
+            "a" => self.look.link = tag.attribute("href").as_deref().and_then(safe_url),
+            "img" => self.image(tag),
+            "hr" => {
+                self.flush();
+                self.push(Block::Rule);
+            }
+            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
+                self.flush();
+                self.heading = name[1..].parse().ok();
+            }
+            "pre" | "listing" | "xmp" => {
+                self.flush();
+                self.pre = Some((String::new(), None));
+            }
+            "ul" | "ol" | "menu" => self.start_list(name == "ol", tag),
+            "li" => self.start_item(),
+            "blockquote" => {
+                self.flush();
+                if self.depth() < MAX_DEPTH {
+                    self.frames.push(Frame::Quote(Vec::new()));
+                } else {
+                    self.ignored_quotes += 1;
+                }
+            }
+            "table" => {
+                self.flush();
+                if self.frames.iter().filter(|frame| matches!(frame, Frame::Table { .. })).count() < MAX_TABLES {
+                    self.frames.push(Frame::Table { rows: Vec::new() });
+                } else {
+                    self.ignored_tables += 1;
+                }
+            }
+            "tr" => self.start_row(),
+            "td" | "th" => self.start_cell(name == "th"),
+            name if ends_line(name) => self.soft_break(),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, name: &str) {
+        if self.pre.is_some() {
+            match name {
+                "pre" | "listing" | "xmp" | "blockquote" | "td" | "th" | "table" => self.flush(),
+                _ => return,
+            }
+        }
+        let lower = |count: &mut u32| *count = count.saturating_sub(1);
+        match name {
+            "p" => self.flush(),
+            "br" => self.line_end(),
+            "b" | "strong" => lower(&mut self.look.bold),
+            "i" | "em" | "cite" | "var" | "dfn" => lower(&mut self.look.italic),
+            "s" | "strike" | "del" => lower(&mut self.look.strike),
+            "code" | "tt" | "kbd" | "samp" => lower(&mut self.look.code),
+            "a" => self.look.link = None,
+            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
+                self.flush();
+                self.heading = None;
+            }
+            "ul" | "ol" | "menu" => {
+                self.flush();
+                if self.ignored_lists > 0 {
+                    self.ignored_lists -= 1;
+                } else {
+                    self.close_to(|frame| matches!(frame, Frame::List { .. }), is_cell);
+                }
+            }
+            "li" => {
+                self.flush();
+                if self.ignored_lists == 0 {
+                    self.close_to(|frame| matches!(frame, Frame::Item(_)), |frame| is_cell(frame) || is_list(frame));
+                }
+            }
+            "blockquote" => {
+                self.flush();
+                if self.ignored_quotes > 0 {
+                    self.ignored_quotes -= 1;
+                } else {
+                    self.close_to(|frame| matches!(frame, Frame::Quote(_)), is_cell);
+                }
+            }
+            "table" => {
+                self.flush();
+                if self.ignored_tables > 0 {
+                    self.ignored_tables -= 1;
+                } else {
+                    self.close_to(|frame| matches!(frame, Frame::Table { .. }), |_| false);
+                }
+            }
+            "td" | "th" if self.ignored_tables == 0 => {
+                self.flush();
+                self.close_to(is_cell, |frame| matches!(frame, Frame::Table { .. }));
+            }
+            "td" | "th" => self.soft_break(),
+            name if ends_line(name) => self.soft_break(),
+            _ => {}
+        }
+    }
+
+    fn start_list(&mut self, ordered: bool, tag: &Tag<'_>) {
+        self.flush();
+        if self.depth() >= MAX_DEPTH {
+            self.ignored_lists += 1;
+            return;
+        }
+        let start = tag.attribute("start").and_then(|start| start.trim().parse().ok()).unwrap_or(1);
+        self.frames.push(Frame::List { ordered, start, items: Vec::new() });
+    }
+
+    fn start_item(&mut self) {
+        self.flush();
+        if self.ignored_lists > 0 {
+            return;
+        }
+        self.close_to(|frame| matches!(frame, Frame::Item(_)), |frame| is_cell(frame) || is_list(frame));
+        // An item outside a list is a paragraph.
+        if self.frames.last().is_some_and(is_list) {
+            self.frames.push(Frame::Item(Vec::new()));
+        }
+    }
+
+    fn start_row(&mut self) {
+        self.flush();
+        if self.ignored_tables > 0 {
+            return;
+        }
+        self.close_to(is_cell, |frame| matches!(frame, Frame::Table { .. }));
+        if let Some(Frame::Table { rows }) = self.frames.last_mut() {
+            rows.push(Vec::new());
+        }
+    }
+
+    fn start_cell(&mut self, header: bool) {
+        self.flush();
+        if self.ignored_tables > 0 {
+            return;
+        }
+        self.close_to(is_cell, |frame| matches!(frame, Frame::Table { .. }));
+        if let Some(Frame::Table { rows }) = self.frames.last_mut() {
+            if rows.is_empty() {
+                rows.push(Vec::new());
+            }
+            let look = Look { bold: u32::from(header), ..Look::default() };
+            let outside = std::mem::replace(&mut self.look, look);
+            self.frames.push(Frame::Cell { blocks: Vec::new(), outside });
+        }
+    }
+
+    fn image(&mut self, tag: &Tag<'_>) {
+        let alt = tag.attribute("alt").unwrap_or_default();
+        let tiny =
+            |name| tag.attribute(name).is_some_and(|size| matches!(size.trim().trim_end_matches("px"), "0" | "1"));
+        // A pixel that only reports that the mail was opened.
+        if alt.trim().is_empty() && (tiny("width") || tiny("height")) {
+            return;
+        }
+        if self.break_due {
+            self.line.push(Inline::Break);
+            self.break_due = false;
+        }
+        if self.look.link.is_some() {
+            self.put(&image(alt.trim()));
+        } else {
+            self.line.push(Inline::Image { alt, url: tag.attribute("src").as_deref().and_then(safe_url) });
+        }
+        self.space_shown = true;
+    }
+
+    /// Ends the line, even an empty one.
+    fn line_end(&mut self) {
+        if self.break_due {
+            self.line.push(Inline::Break);
+            self.break_due = false;
+        }
+        self.line.push(Inline::Break);
+        self.space_shown = false;
+    }
+
+    /// Ends the line if there is anything in it.
+    fn soft_break(&mut self) {
+        self.break_due |= !matches!(self.line.last(), None | Some(Inline::Break));
+    }
+
+    /// Ends the paragraph, the heading or the code.
+    fn flush(&mut self) {
+        if let Some((text, language)) = self.pre.take() {
+            self.push(Block::Code { language, text });
+        }
+        (self.break_due, self.space_shown) = (false, false);
+        let content = std::mem::take(&mut self.line);
+        if content.iter().all(|inline| *inline == Inline::Break) {
+            return;
+        }
+        self.push(match self.heading {
+            Some(level) => Block::Heading { level, content },
+            None => Block::Paragraph(content),
+        });
+    }
+
+    fn depth(&self) -> usize {
+        self.frames.iter().filter(|frame| matches!(frame, Frame::Quote(_) | Frame::List { .. })).count()
+    }
+
+    /// Adds a block to the innermost frame.
+    fn push(&mut self, block: Block) {
+        match self.frames.last_mut() {
+            None => self.root.push(block),
+            Some(Frame::Quote(blocks) | Frame::Item(blocks) | Frame::Cell { blocks, .. }) => blocks.push(block),
+            // Outlook nests a list beside the item that it belongs to.
+            Some(Frame::List { items, .. }) => match items.last_mut() {
+                Some(item) => item.push(block),
+                None => items.push(vec![block]),
+            },
+            Some(Frame::Table { rows }) => rows.push(vec![vec![block]]),
+        }
+    }
+
+    /// Closes frames up to and with the wanted one, if it is there before the barrier.
+    fn close_to(&mut self, wanted: impl Fn(&Frame) -> bool, barrier: impl Fn(&Frame) -> bool) {
+        let mut open = self.frames.iter().enumerate().rev();
+        let Some(at) =
+            open.find_map(|(at, frame)| if wanted(frame) { Some(Some(at)) } else { barrier(frame).then_some(None) })
+        else {
+            return;
+        };
+        if let Some(at) = at {
+            while self.frames.len() > at {
+                self.close();
+            }
+        }
+    }
+
+    /// Closes the innermost frame.
+    fn close(&mut self) {
+        self.flush();
+        match self.frames.pop() {
+            None => {}
+            Some(Frame::Quote(blocks)) => self.push(Block::Quote(blocks)),
+            Some(Frame::List { ordered, start, items }) => self.push(Block::List { ordered, start, items }),
+            Some(Frame::Item(blocks)) => {
+                if let Some(Frame::List { items, .. }) = self.frames.last_mut() {
+                    items.push(blocks);
+                }
+            }
+            Some(Frame::Cell { blocks, outside }) => {
+                self.look = outside;
+                if let Some(Frame::Table { rows }) = self.frames.last_mut()
+                    && let Some(row) = rows.last_mut()
+                {
+                    row.push(blocks);
+                }
+            }
+            Some(Frame::Table { rows }) => self.push_table(rows),
+        }
+    }
+
+    /// A table that holds more than text lays the mail out; what is in it flows.
+    fn push_table(&mut self, rows: Vec<Vec<Vec<Block>>>) {
+        let holds_text = |block: &Block| match block {
+            Block::Paragraph(content) | Block::Heading { content, .. } => {
+                !content.iter().any(|inline| matches!(inline, Inline::Image { .. }))
+            }
+            _ => false,
+        };
+        if !rows.iter().flatten().flatten().all(holds_text) {
+            for block in rows.into_iter().flatten().flatten() {
+                self.push(block);
+            }
+            return;
+        }
+        let cell = |blocks: Vec<Block>| {
+            let mut content = Vec::new();
+            for block in blocks {
+                if let Block::Paragraph(mut more) | Block::Heading { content: mut more, .. } = block {
+                    content.push(Inline::Break);
+                    content.append(&mut more);
+                }
+            }
+            content
+        };
+        self.push(Block::Table(rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect()));
+    }
+}
+
+fn is_cell(frame: &Frame) -> bool {
+    matches!(frame, Frame::Cell { .. })
+}
+
+fn is_list(frame: &Frame) -> bool {
+    matches!(frame, Frame::List { .. })
+}
+
+fn ends_line(name: &str) -> bool {
+    matches!(
+        name,
+        "div"
+            | "address"
+            | "article"
+            | "aside"
+            | "body"
+            | "caption"
+            | "center"
+            | "dd"
+            | "details"
+            | "dl"
+            | "dt"
+            | "fieldset"
+            | "figcaption"
+            | "figure"
+            | "footer"
+            | "form"
+            | "header"
+            | "html"
+            | "legend"
+            | "main"
+            | "nav"
+            | "option"
+            | "section"
+            | "summary"
+            | "tr"
+            | "tbody"
+            | "thead"
+            | "tfoot"
+            | "dir"
+    )
+}
