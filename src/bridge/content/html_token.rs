@@ -128,7 +128,7 @@ impl<'a> Iterator for Tokens<'a> {
                 }
                 (b'<', Some(b'!' | b'?' | b'/')) => self.skip_markup(),
                 _ => {
-                    let end = self.rest[1..].find('<').map_or(self.rest.len(), |at| at + 1);
+                    let end = bytes[1..].iter().position(|b| *b == b'<').map_or(bytes.len(), |at| at + 1);
                     return Some(Token::Text(decode(self.take(end), false)));
                 }
             }

@@ -37,7 +37,8 @@ fn prose(text: &str, out: &mut Vec<Block>) {
         quote_rest |= long_quote.is_some();
         if quote_rest || quote.is_some() {
             flush(&mut lines, out, Block::Paragraph);
-            quoted.append(&mut self::line(quote.unwrap_or(line)));
+            let content = quote.unwrap_or(line);
+            quoted.append(&mut self::line(content.strip_prefix(' ').unwrap_or(content)));
             quoted.push(Inline::Break);
         } else {
             flush(&mut quoted, out, |content| Block::Quote(vec![Block::Paragraph(content)]));
@@ -198,7 +199,11 @@ fn with(style: Style, kind: usize) -> Option<Style> {
 
 fn opens(tokens: &[Token], at: usize) -> bool {
     let before = at.checked_sub(1).is_none_or(|before| !tokens[before].is_word());
-    before && tokens.get(at + 1).is_some_and(|next| !next.is_space())
+    // Several backticks in a row are a fence left open.
+    let fence = tokens[at].is('`')
+        && (tokens.get(at + 1).is_some_and(|next| next.is('`'))
+            || at.checked_sub(1).is_some_and(|at| tokens[at].is('`')));
+    before && !fence && tokens.get(at + 1).is_some_and(|next| !next.is_space())
 }
 
 fn closer(tokens: &[Token], open: usize, marker: char) -> Option<usize> {
