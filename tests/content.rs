@@ -386,12 +386,13 @@ fn what_is_meant_to_hurt_is_read_in_time() {
     for input in &inputs {
         let one = std::time::Instant::now();
         let doc = from_html(input);
+        let read = one.elapsed();
         let size = doc.to_mrkdwn(3000).iter().map(String::len).sum::<usize>() + doc.to_html(&People).len();
-        assert!(size < 24 << 20, "{size} of {}", &input[..20]);
+        assert!(size < 12 << 20, "{size} of {}", &input[..20]);
         let stored = serde_json::to_string(&doc).unwrap();
         assert_eq!(serde_json::from_str::<Doc>(&stored).unwrap(), doc.clone());
         Doc::from_slack(input, None, None).to_plain(&People);
-        eprintln!("{:?} {}", one.elapsed(), &input[..20]);
+        eprintln!("read {read:?}, all {:?}: {}", one.elapsed(), &input[..20]);
     }
     // Far above what it takes; far below what anything quadratic takes.
     assert!(begun.elapsed().as_secs() < 120, "{:?}", begun.elapsed());
@@ -700,9 +701,11 @@ proptest! {
     fn a_plain_text_is_safe_and_whole(text in hostile(), limit in 80..400_usize) {
         let doc = Doc::plain(&text);
         sane(&doc, limit)?;
-        let visible = |text: &str| text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect::<String>();
-        let kept = doc.to_plain(&People);
-        prop_assert!(visible(&kept) == visible(&text) || visible(&text).chars().all(|c| !c.is_alphanumeric()) || text.contains('\u{200b}'), "{text:?} {kept:?}");
+        let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+        let visible = |text: &str| {
+            text.chars().filter(|c| !c.is_whitespace() && !c.is_control() && !hidden(*c)).collect::<String>()
+        };
+        prop_assert_eq!(visible(&doc.to_plain(&People)), visible(&text));
     }
 
     #[test]

@@ -13,7 +13,7 @@ const MAX_TABLES: usize = 16;
 
 /// Reads HTML into a document.
 pub(super) fn read(html: &str) -> Doc {
-    let mut reader = Reader { url_budget: 4 * html.len() + 4096, ..Reader::default() };
+    let mut reader = Reader { url_budget: html.len() + (1 << 16), ..Reader::default() };
     for token in Tokens::new(html) {
         match token {
             Token::Text(text) => reader.text(&text),
@@ -70,7 +70,7 @@ struct Reader {
     pre: Option<(String, Option<String>)>,
     /// The next text starts on a line of its own.
     break_due: bool,
-    /// White space here shows nothing: at the start of a line, or after white space.
+    /// Whether a space here would show: not at the start of a line, nor after another.
     space_shown: bool,
     /// Lists and quotes that were too deep to open.
     ignored_lists: u32,

@@ -20,7 +20,7 @@ pub(super) fn write(doc: &Doc, limit: usize) -> Vec<String> {
     for (index, block) in doc.blocks.iter().enumerate() {
         let mut lines = Vec::new();
         if index > 0 && apart(&doc.blocks[index - 1], block) {
-            // Belongs to the block before, so that a part never starts with it.
+            // A unit of its own: it vanishes where a part ends.
             units.push(vec![Line::Blank { prefix: "" }]);
         }
         writer.block(block, &Place::default(), &mut lines);
@@ -167,8 +167,8 @@ impl Writer {
     fn link(&self, url: &str, label: &str, style: Style, out: &mut Vec<Atom>) {
         let Some(url) = safe_url(url) else { return self.words(label, style, out) };
         let core = label.trim();
-        let spaces = |text: &str, out: &mut Vec<Atom>| self.words(text, style, out);
-        spaces(&label[..label.len() - label.trim_start().len()], out);
+        let lead = label.len() - label.trim_start().len();
+        self.words(&label[..lead], style, out);
         let room = self.room();
         if core.is_empty() || link_cost(&url, core) <= room {
             if !core.is_empty() {
@@ -177,10 +177,10 @@ impl Writer {
         } else if text_cost(&url) + 3 <= room / 2 {
             // A long label becomes several links.
             let mut atoms = Vec::new();
-            Writer { limit: self.limit, fences: 0 }.words(core, style, &mut atoms);
+            self.words(core, style, &mut atoms);
             for piece in pieces(&atoms, room - text_cost(&url) - 3) {
                 if piece.trim().is_empty() {
-                    spaces(&piece, out);
+                    self.words(&piece, style, out);
                 } else {
                     out.push(Atom { style, kind: Kind::Link { url: url.clone() }, text: piece });
                 }
@@ -190,7 +190,7 @@ impl Writer {
         } else {
             self.words(&format!("{core} ({url})"), style, out);
         }
-        spaces(&label[label.trim_end().len().max(label.len() - label.trim_start().len())..], out);
+        self.words(&label[label.trim_end().len().max(lead)..], style, out);
     }
 
     /// The longest atom that fits a part with any prefix and markers.

@@ -35,8 +35,8 @@ pub(super) enum Kind {
 
 /// What a change of style costs at most: four markers twice, and two zero-width spaces.
 const STYLE_COST: usize = 10;
-/// What a fence costs, with its line ends, half of it at each end.
 const FENCE: &str = "```";
+/// What a fence costs at each end, with its line end.
 const FENCE_COST: usize = 4;
 
 impl Atom {
