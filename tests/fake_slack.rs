@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use sidethread::sandbox::faults::{Dropped, Fault, Rule};
 use sidethread::sandbox::post::{Parcel, Receipt, Sender};
-use sidethread::sandbox::slack::{ChannelSpec, FakeSlack, Options, PersonSpec, Say, rich_text};
+use sidethread::sandbox::slack::{ChannelSpec, FakeSlack, Options, PersonSpec, Quirks, Say, rich_text};
 use tower::ServiceExt;
 
 const START: i64 = 1_790_000_000_000;
@@ -656,6 +656,24 @@ async fn a_pressed_button() {
 }
 
 #[tokio::test]
+async fn a_button_only_one_person_saw() {
+    let house = House::new();
+    let button = json!({"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}});
+    let blocks = json!([{"type": "actions", "elements": [button]}]);
+    let args = json!({"channel": house.channel, "user": house.ann, "text": "psst", "blocks": blocks});
+    let ts = house.json(BOT, "chat.postEphemeral", args).await["message_ts"].as_str().unwrap().to_owned();
+    assert_eq!(house.slack.press(&house.bob, &house.channel, &ts, "go"), Err("message_not_found".into()));
+    house.slack.press(&house.ann, &house.channel, &ts, "go").unwrap();
+    let payload: Value = serde_json::from_str(&form_of(&house.parcels()[0])["payload"]).unwrap();
+    assert_eq!(payload["container"]["is_ephemeral"], true);
+    assert!(payload.get("message").is_none());
+    let path = payload["response_url"].as_str().unwrap().replace(&Options::default().base_url, "");
+    let body = json!({"delete_original": true}).to_string();
+    house.send(Request::post(path).body(Body::from(body)).unwrap()).await;
+    assert!(house.slack.ephemerals(&house.ann).is_empty());
+}
+
+#[tokio::test]
 async fn a_slash_command_and_its_answer() {
     let house = House::new();
     let id = house.slack.command(&house.ann, &house.channel, "/side", "12 & more");
@@ -775,6 +793,53 @@ async fn direct_messages_permalinks_and_ephemerals() {
     let refused =
         house.json(BOT, "chat.update", json!({"channel": channel, "ts": shown["message_ts"], "text": "x"})).await;
     assert_eq!(refused["error"], "message_not_found");
+}
+
+#[tokio::test]
+async fn tokens_and_arguments_come_in_every_form() {
+    let house = House::new();
+    let post = |kind: &str, body: String| {
+        let request = Request::post("/slack/api/chat.postMessage").header(header::CONTENT_TYPE, kind);
+        request.body(Body::from(body)).unwrap()
+    };
+    let blocks = r#"[{"type":"divider"}]"#;
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("token", BOT), ("channel", &house.channel), ("text", "x"), ("blocks", blocks)])
+        .finish();
+    let answer = house.send(post("application/x-www-form-urlencoded", form)).await.2;
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(answer["message"]["blocks"][0]["type"], "divider");
+    let body = json!({"token": BOT, "channel": house.channel, "text": "x"}).to_string();
+    let answer = house.send(post("application/json; charset=utf-8", body.clone())).await.2;
+    assert!(String::from_utf8(answer).unwrap().contains("not_authed"), "a token in JSON is not looked at");
+    let mut request = post("application/json", body);
+    request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {BOT}").parse().unwrap());
+    let answer: Value = serde_json::from_slice(&house.send(request).await.2).unwrap();
+    assert_eq!(answer["response_metadata"]["warnings"], json!(["missing_charset"]));
+}
+
+#[tokio::test]
+async fn what_is_not_confirmed_can_be_otherwise() {
+    let house = House::new();
+    let root = house.slack.say(&house.ann, &house.channel, None, "root").unwrap();
+    let reply = house.slack.say(&house.bob, &house.channel, Some(&root), "reply").unwrap();
+    house.events();
+    house.slack.set_quirks(Quirks {
+        tombstones_lose_the_previous: true,
+        long_texts_are_refused: true,
+        replies_stand_alone: true,
+        names_need_their_scope: true,
+        envelopes_are_old: true,
+        ..Quirks::default()
+    });
+    assert_eq!(house.post(json!({"text": "x".repeat(40_001)})).await["error"], "msg_too_long");
+    assert_eq!(house.post(json!({"text": "x", "username": "Zoe"})).await["needed"], "chat:write.customize");
+    let args = [("channel", house.channel.as_str()), ("ts", reply.as_str())];
+    assert_eq!(house.form(BOT, "conversations.replies", &args).await["messages"][0]["ts"], json!(reply));
+    house.slack.delete(&house.ann, &house.channel, &root).unwrap();
+    let envelope = house.events().remove(0);
+    assert_eq!(envelope["event"]["previous_message"], json!([]));
+    assert!(envelope.get("authorizations").is_none());
 }
 
 proptest! {

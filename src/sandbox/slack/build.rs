@@ -1,7 +1,5 @@
 //! Furnishing the workspace, and what its administrators do later, with the events that follow.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::FakeSlack;
@@ -237,7 +235,7 @@ impl FakeSlack {
 
     /// Forgets what the app subscribed to: it is sent every event.
     pub fn subscribe_to_all(&self) {
-        self.workspace().subscriptions = None::<BTreeSet<String>>;
+        self.workspace().subscriptions = None;
     }
 }
 
@@ -272,9 +270,12 @@ impl Workspace<'_> {
         place.archived = archived;
         let (what, text) =
             if archived { ("archive", "archived the channel") } else { ("unarchive", "un-archived the channel") };
+        let only_message = self.quirks.archiving_is_only_a_message;
         let subtype = format!("channel_{what}");
         self.system_line(channel, &user, &subtype, format!("<@{user}> {text}"), json!({}));
-        self.tell_of_channel(channel, what, json!({"channel": channel, "user": user}));
+        if !only_message {
+            self.tell_of_channel(channel, what, json!({"channel": channel, "user": user}));
+        }
         Ok(())
     }
 

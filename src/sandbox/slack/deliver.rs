@@ -99,6 +99,11 @@ impl Workspace<'_> {
             envelope["context_team_id"] = team.into();
             envelope["context_enterprise_id"] = Value::Null;
         }
+        if self.quirks.envelopes_are_old
+            && let Value::Object(fields) = &mut envelope
+        {
+            fields.retain(|name, _| name != "authorizations" && !name.starts_with("context_"));
+        }
         self.counters.events += 1;
         let body = envelope.to_string().into_bytes();
         self.queue_body(body)

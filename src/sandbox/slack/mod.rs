@@ -21,6 +21,7 @@ mod deliver;
 mod look;
 mod people;
 mod press;
+mod quirks;
 mod respond;
 mod rich_text;
 mod show;
@@ -30,6 +31,7 @@ mod world;
 pub use build::{ChannelSpec, PersonSpec};
 pub use deliver::Counters;
 pub use people::Say;
+pub use quirks::Quirks;
 pub use rich_text::{escape, rich_text};
 
 use world::{Workspace, World};

@@ -119,6 +119,7 @@ impl FakeSlack {
     /// Slack's code for what is wrong.
     pub fn react(&self, user: &str, channel: &str, ts: &str, name: &str) -> Result<(), String> {
         let mut workspace = self.workspace();
+        workspace.may_write(user, channel)?;
         let key = show::parse_ts(ts).ok_or("bad_timestamp")?;
         Ok(workspace.react(user, channel, key, name, true)?)
     }

@@ -46,7 +46,9 @@ impl FakeSlack {
         let mut container = object(json!({
             "type": "message", "message_ts": message_ts, "channel_id": channel, "is_ephemeral": is_ephemeral,
         }));
-        if let Some(thread_ts) = thread_ts {
+        if let Some(thread_ts) = thread_ts
+            && !workspace.quirks.containers_lack_threads
+        {
             container.insert("thread_ts".into(), thread_ts.into());
         }
         let mut payload = object(json!({

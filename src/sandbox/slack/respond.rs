@@ -1,6 +1,6 @@
 //! Response URLs: how the app answers an interaction or a command later.
 //!
-//! Slack's pages do not agree on what `replace_original` is when it is left out; here it is false.
+//! Slack's pages do not agree on what `replace_original` is when it is left out: see the quirks.
 
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ impl Workspace<'_> {
     pub fn respond(&mut self, id: &str, body: &[u8]) -> Result<(), (u16, &'static str)> {
         self.counters.responses += 1;
         let now = self.now;
+        let by_default = self.quirks.responses_replace;
         let link = self.response_urls.get_mut(id).ok_or((404, "expired_url"))?;
         if link.expires <= now {
             return Err((404, "expired_url"));
@@ -41,12 +42,11 @@ impl Workspace<'_> {
         let text = normalise(text);
         let dressed = blocks.map(|blocks| self.world.dress_blocks(blocks.clone()));
         if flag("delete_original") {
-            let (key, ephemeral) = original.ok_or((404, "no_original"))?;
+            let (key, ephemeral) = original.ok_or((404, "message_not_found"))?;
             return self.delete_original(&channel, &user, key, ephemeral);
         }
-        if flag("replace_original")
-            && let Some((key, ephemeral)) = original
-        {
+        let replaces = said.get("replace_original").and_then(Value::as_bool).unwrap_or(by_default);
+        if replaces && let Some((key, ephemeral)) = original {
             return self.replace_original(&channel, &user, key, ephemeral, text, dressed);
         }
         let mut fields = self.nameless_fields(&text);

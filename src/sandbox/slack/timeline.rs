@@ -42,9 +42,14 @@ impl Workspace<'_> {
         let message = self.channel_mut(channel)?.messages.get_mut(&key).ok_or("message_not_found")?;
         with(&mut message.fields);
         let shown = self.shown(channel, key).ok_or("message_not_found")?;
+        let buried = shown.get("subtype").and_then(Value::as_str) == Some("tombstone");
+        let previous = match buried && self.quirks.tombstones_lose_the_previous {
+            true => json!([]),
+            false => self.stubbed(channel, previous),
+        };
         let event = object(json!({
             "type": "message", "subtype": "message_changed", "hidden": true,
-            "message": self.stubbed(channel, shown), "previous_message": self.stubbed(channel, previous),
+            "message": self.stubbed(channel, shown), "previous_message": previous,
         }));
         let at = self.next_key();
         self.tell_message(channel, event, at);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::budget::Budgets;
 use super::build::{ChannelSpec, PersonSpec};
 use super::deliver::{Counters, Queue};
-use super::{Options, show};
+use super::{Options, Quirks, show};
 use crate::sandbox::faults::Faults;
 
 /// Speaks for Slack in channels.
@@ -38,6 +38,7 @@ pub struct World {
     pub counters: Counters,
     /// The event names the app subscribed to; without it, all.
     pub subscriptions: Option<BTreeSet<String>>,
+    pub quirks: Quirks,
 }
 
 pub struct Person {
@@ -136,6 +137,7 @@ impl World {
             calls: VecDeque::new(),
             counters: Counters::default(),
             subscriptions: None,
+            quirks: Quirks::default(),
         }
     }
 

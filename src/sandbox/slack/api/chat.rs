@@ -9,14 +9,21 @@ use super::args::Args;
 use super::content::Content;
 use super::{Answer, Caller, Fail, warn};
 
+/// Lets the app post under another name.
+pub const CUSTOMIZE: &str = "chat:write.customize";
+
 /// `chat.update` documents a shorter text than `chat.postMessage`.
 const UPDATE_MOST: usize = 4_000;
 
 pub fn post_message(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -> Answer {
     let channel = workspace.place_to_post(caller, &args.needed("channel")?)?;
-    let content = Content::read(args)?;
+    let content = Content::read(args, workspace.quirks)?;
     if content.says_nothing() {
         return Err("no_text".into());
+    }
+    let customises = ["username", "icon_url", "icon_emoji"].iter().any(|name| args.has(name));
+    if customises && workspace.quirks.names_need_their_scope && !caller.may(CUSTOMIZE) {
+        return Err(Fail::scope(CUSTOMIZE, caller));
     }
     let root = workspace.thread_arg(&channel, args)?;
     let broadcast = root.is_some() && args.flag("reply_broadcast");
@@ -43,7 +50,7 @@ pub fn update(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -> An
     }
     let ts = args.needed("ts")?;
     let key = workspace.own_message(&caller.user, &channel, &ts, "cant_update_message")?;
-    let content = Content::read(args)?;
+    let content = Content::read(args, workspace.quirks)?;
     let told = args.has("text") || args.has("markdown_text") || content.blocks.is_some();
     if !told && content.attachments.is_none() && content.metadata.is_none() {
         return Err("no_text".into());
@@ -100,7 +107,7 @@ pub fn post_ephemeral(workspace: &mut Workspace<'_>, caller: &Caller, args: &Arg
     if !workspace.channel(&channel)?.has(&user) {
         return Err("user_not_in_channel".into());
     }
-    let content = Content::read(args)?;
+    let content = Content::read(args, workspace.quirks)?;
     if content.says_nothing() {
         return Err("no_text".into());
     }

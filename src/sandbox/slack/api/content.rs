@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::super::Quirks;
 use super::super::blocks;
 use super::super::rich_text::{normalise, rich_text};
 use super::super::world::{Fields, Workspace};
 use super::args::Args;
+use super::chat::CUSTOMIZE;
 use super::{Caller, Fail};
 
 /// <https://docs.slack.dev/changelog/2018-04-truncating-really-long-messages>
@@ -25,7 +27,7 @@ pub struct Content {
 }
 
 impl Content {
-    pub fn read(args: &Args) -> Result<Self, Fail> {
+    pub fn read(args: &Args, quirks: Quirks) -> Result<Self, Fail> {
         let blocks = args.json("blocks").map_err(|()| "invalid_blocks_format")?;
         let attachments = args.json("attachments").map_err(|()| "invalid_attachments")?;
         let metadata = args.json("metadata").map_err(|()| "invalid_metadata_format")?;
@@ -48,6 +50,9 @@ impl Content {
             text = Some(markdown);
         }
         let truncated = text.as_ref().is_some_and(|text| text.chars().count() > TEXT_MOST);
+        if truncated && quirks.long_texts_are_refused {
+            return Err("msg_too_long".into());
+        }
         if truncated {
             text = text.map(|text| text.chars().take(TEXT_MOST).collect());
         }
@@ -102,7 +107,7 @@ impl Workspace<'_> {
         let text = content.shown_text();
         let username = args.text("username").filter(|name| !name.is_empty());
         // Without chat:write.customize Slack posts under the app's own name and says nothing.
-        let customised = caller.is_app && caller.may("chat:write.customize") && username.is_some();
+        let customised = caller.is_app && caller.may(CUSTOMIZE) && username.is_some();
         let mut fields = match caller.is_app {
             true if customised => self.nameless_fields(&text),
             true => self.apps_fields(&text),

@@ -10,6 +10,9 @@ use super::super::world::{Channel, Key, Kind, Message, Workspace};
 use super::args::Args;
 use super::{Answer, Caller, Fail};
 
+/// <https://docs.slack.dev/changelog/2025/05/29/rate-limit-changes-for-non-marketplace-apps>
+const SHORT_PAGE: usize = 15;
+
 /// Which messages are asked for.
 struct Window {
     oldest: Key,
@@ -50,7 +53,7 @@ pub fn history(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -> A
     let channel = workspace.readable(caller, args)?;
     let window = Window::read(args, workspace.settled("conversations.history"))?;
     let after = cursor(args)?.unwrap_or(Key::MAX);
-    let limit = args.limit(100, 999);
+    let limit = args.limit(100, if workspace.quirks.pages_are_short { SHORT_PAGE } else { 999 });
     let place = workspace.channel(&channel)?;
     let mut found = place.messages.values().rev().filter(|message| {
         (message.root.is_none() || message.broadcast) && window.shows(message) && message.key < after
@@ -75,10 +78,13 @@ pub fn replies(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -> A
     let channel = workspace.readable(caller, args)?;
     let window = Window::read(args, workspace.settled("conversations.replies"))?;
     let after = cursor(args)?.unwrap_or(0);
-    let limit = args.limit(1000, 1000);
+    let limit = args.limit(1000, if workspace.quirks.pages_are_short { SHORT_PAGE } else { 1000 });
     let place = workspace.channel(&channel)?;
     let key = show::parse_ts(&args.needed("ts")?).ok_or("thread_not_found")?;
     let named = place.messages.get(&key).filter(|message| window.is_settled(message)).ok_or("thread_not_found")?;
+    if workspace.quirks.replies_stand_alone && named.root.is_some() {
+        return Ok(object(json!({"messages": shown(place, &[named], args), "has_more": false})));
+    }
     let root = named.root.unwrap_or(key);
     let mut found = place.replies(root).filter(|reply| window.shows(reply) && reply.key > after);
     let replies: Vec<&Message> = found.by_ref().take(limit).collect();
