@@ -1,0 +1,161 @@
+//! A fake Slack: one workspace with one app installed in it.
+//!
+//! It keeps people, channels, messages and ephemeral messages, answers the Web API below `/slack/api/`, takes
+//! posts to response URLs, and sends the app the events, interactions and commands that Slack would send, signed
+//! and with Slack's retries. Every change happens at one instant under one lock, which is never held while
+//! waiting, so events are queued in the order of what they tell about.
+//!
+//! What the real Slack does is told by its reference at <https://docs.slack.dev>; where the reference is silent
+//! the code says what it assumes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::sandbox::faults::Faults;
+use crate::sandbox::post::Now;
+
+mod api;
+mod blocks;
+mod budget;
+mod build;
+mod deliver;
+mod look;
+mod people;
+mod press;
+mod quirks;
+mod respond;
+mod rich_text;
+mod show;
+mod timeline;
+mod world;
+
+pub use build::{ChannelSpec, PersonSpec};
+pub use deliver::Counters;
+pub use people::Say;
+pub use quirks::Quirks;
+pub use rich_text::{escape, rich_text};
+
+use world::{Workspace, World};
+
+/// What a workspace and the app in it are called, and where things are.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The workspace's id.
+    pub team_id: String,
+    /// The workspace's name.
+    pub team_name: String,
+    /// The workspace's part of `https://<domain>.slack.com/`.
+    pub team_domain: String,
+    /// The app's id.
+    pub app_id: String,
+    /// The app's bot token.
+    pub bot_token: String,
+    /// The user id of the app's bot.
+    pub bot_user_id: String,
+    /// The bot id of the app's bot.
+    pub bot_id: String,
+    /// The bot's name.
+    pub bot_name: String,
+    /// Signs whatever is sent to the app.
+    pub signing_secret: String,
+    /// Where on the app events go.
+    pub events_path: String,
+    /// Where on the app interactions go.
+    pub interactions_path: String,
+    /// Where on the app slash commands go.
+    pub commands_path: String,
+    /// Where the fake itself is reached; response URLs begin with it.
+    pub base_url: String,
+    /// What the bot token may do.
+    pub scopes: Vec<String>,
+    /// Whether the documented rate limits are kept.
+    pub limits: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let scopes = [
+            "app_mentions:read",
+            "channels:history",
+            "channels:join",
+            "channels:read",
+            "chat:write",
+            "commands",
+            "files:read",
+            "files:write",
+            "groups:history",
+            "groups:read",
+            "im:write",
+            "reactions:read",
+            "reactions:write",
+            "team:read",
+            "users:read",
+            "users:read.email",
+        ];
+        Options {
+            team_id: "T0SANDBOX1".into(),
+            team_name: "Sandbox".into(),
+            team_domain: "sandbox".into(),
+            app_id: "A0SANDBOX1".into(),
+            bot_token: "xoxb-sandbox-bot".into(),
+            bot_user_id: "U0SANDBOT1".into(),
+            bot_id: "B0SANDBOT1".into(),
+            bot_name: "sidethread".into(),
+            signing_secret: "8f742231b10e8888abcd99baac85a5a1".into(),
+            events_path: "/slack/events".into(),
+            interactions_path: "/slack/interactions".into(),
+            commands_path: "/slack/commands".into(),
+            base_url: "http://127.0.0.1:8788".into(),
+            scopes: scopes.map(String::from).to_vec(),
+            limits: false,
+        }
+    }
+}
+
+/// A workspace with the app installed; clones share it.
+#[derive(Clone)]
+pub struct FakeSlack {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: Options,
+    now: Now,
+    faults: Faults,
+    world: Mutex<World>,
+}
+
+impl FakeSlack {
+    /// A workspace in which there is nobody but the app's bot and Slackbot.
+    pub fn new(options: Options, now: Now, seed: u64) -> Self {
+        let world = World::with_seed(seed);
+        let inner = Inner { options, now, faults: Faults::with_seed(seed), world: Mutex::new(world) };
+        let slack = FakeSlack { inner: Arc::new(inner) };
+        slack.workspace().settle_in();
+        slack
+    }
+
+    /// The Web API and the response URLs.
+    pub fn router(&self) -> axum::Router {
+        api::router(self.clone())
+    }
+
+    /// What can be made to go wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.inner.faults
+    }
+
+    /// What the workspace and the app are called.
+    pub fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    fn workspace(&self) -> Workspace<'_> {
+        let now = (self.inner.now)();
+        Workspace {
+            options: &self.inner.options,
+            faults: &self.inner.faults,
+            now,
+            world: self.inner.world.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
