@@ -60,10 +60,9 @@ pub(super) fn html_of(plain: &str) -> String {
 
 /// Wraps HTML as Zendesk does, and drops what it never keeps.
 pub(super) fn wrap(html: &str, attributes: &str) -> String {
-    let clean = without_element(html, "script");
-    let clean = without_element(&clean, "style");
+    let clean = clean(html);
     if clean.trim_start().starts_with("<div class=\"zd-comment\"") {
-        clean.into_owned()
+        clean
     } else {
         format!("<div class=\"zd-comment\"{attributes}>{clean}</div>")
     }
@@ -71,8 +70,9 @@ pub(super) fn wrap(html: &str, attributes: &str) -> String {
 
 /// HTML as plain text.
 pub(super) fn plain_of(html: &str) -> String {
+    let html = clean(html);
     let mut plain = String::with_capacity(html.len());
-    let mut rest = html;
+    let mut rest = html.as_str();
     while let Some(start) = rest.find('<') {
         plain.push_str(&rest[..start]);
         rest = &rest[start..];
@@ -107,6 +107,10 @@ pub(super) fn preview_of(plain: &str) -> String {
 
 fn escape(plain: &str) -> String {
     plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn clean(html: &str) -> String {
+    without_element(&without_element(html, "script"), "style").into_owned()
 }
 
 fn without_element<'a>(html: &'a str, name: &str) -> Cow<'a, str> {

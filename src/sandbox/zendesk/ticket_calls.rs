@@ -142,7 +142,7 @@ fn create_once(world: &mut World, ask: &Ask, asked: &Value) -> Outcome {
     let mut comment = comment.ok_or_else(|| Answer::record_invalid("base", "Description: cannot be blank"))?;
     let text = |key: &str| given.get(key).and_then(Value::as_str).map(str::to_owned);
     let id_of = |key: &str| given.get(key).and_then(Value::as_i64);
-    let source = given.get("via_followup_source_id").and_then(|id| id.as_i64().or(id.as_str()?.parse().ok()));
+    let source = given.get("via_followup_source_id").and_then(|id| id.as_i64().or_else(|| id.as_str()?.parse().ok()));
     if let Some(source) = source {
         let closed = world.readable(source).is_ok_and(Ticket::closed);
         if !closed {
