@@ -1,0 +1,98 @@
+//! A fake Zendesk: one account with its users, tickets and side conversations, behind Zendesk's API.
+//!
+//! It is a model of what Zendesk documents and of what was recorded from it. It keeps what it is told,
+//! refuses what Zendesk refuses, counts its rate limits, and sends the nudge of a ticket trigger for each act on
+//! a side conversation. Where Zendesk's pages are silent, [`Unconfirmed`] has a switch.
+//!
+//! All of the account is behind one lock, which no call holds while it waits. Time and chance come from the
+//! outside, so a seed gives the same account again.
+
+mod acts;
+mod answer;
+mod auth;
+mod calls;
+mod conversation_calls;
+mod conversations;
+mod feed;
+mod files;
+mod follow_ups;
+mod hooks;
+mod limits;
+mod options;
+mod pages;
+mod people;
+mod recipients;
+mod service;
+mod text;
+mod ticket_calls;
+mod tickets;
+mod world;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use acts::StartSpec;
+pub use calls::CALLS;
+pub use hooks::sign;
+pub use options::{Options, ReplyOnClosed, Unconfirmed};
+pub use people::UserSpec;
+pub use tickets::{TicketChange, TicketSpec};
+
+use self::world::World;
+use super::faults::Faults;
+use super::post::{Now, Parcel, Receipt, Sender};
+
+/// A Zendesk account; its clones are the same account.
+#[derive(Clone)]
+pub struct FakeZendesk {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    world: Mutex<World>,
+    faults: Faults,
+    now: Now,
+}
+
+impl FakeZendesk {
+    /// An account that holds one group and the app's user, an admin.
+    pub fn new(options: Options, now: Now, seed: u64) -> Self {
+        let faults = Faults::with_seed(seed);
+        let world = Mutex::new(World::new(options, faults.clone(), now(), seed));
+        FakeZendesk { shared: Arc::new(Shared { world, faults, now }) }
+    }
+
+    /// The API below `/zendesk/api/v2/` and `/zendesk/oauth/tokens`.
+    pub fn router(&self) -> axum::Router {
+        service::router(self.clone())
+    }
+
+    /// What can be made to go wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    fn now(&self) -> i64 {
+        (self.shared.now)()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.shared.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sender for FakeZendesk {
+    fn take_due(&self) -> Vec<Parcel> {
+        let now = self.now();
+        let world = &mut *self.world();
+        world.hooks.take_due(&world.options, now)
+    }
+
+    fn settle(&self, id: u64, receipt: Receipt) {
+        let now = self.now();
+        self.world().hooks.settle(id, &receipt, now);
+    }
+
+    fn next_due(&self) -> Option<i64> {
+        self.world().hooks.next_due()
+    }
+}

@@ -1,0 +1,89 @@
+//! The two ways in which Zendesk cuts a list into pages.
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Ask};
+
+const LARGEST: usize = 100;
+
+/// `page` and `per_page`, with `count`, `next_page` and `previous_page`.
+pub(super) fn by_offset<T>(
+    ask: &Ask,
+    base_url: &str,
+    name: &str,
+    rows: &[T],
+    show: impl Fn(&T) -> Value,
+) -> Result<(Value, std::ops::Range<usize>), Answer> {
+    let size = number(ask, "per_page").unwrap_or(LARGEST).clamp(1, LARGEST);
+    let page = number(ask, "page").unwrap_or(1).max(1);
+    // Beyond 100 pages or 10,000 rows the offset pages answer 400.
+    if page > 100 {
+        return Err(Answer::bad_request("InvalidPaginationDepth", "Number of pages exceeds the limit"));
+    }
+    let start = ((page - 1) * size).min(rows.len());
+    let end = (start + size).min(rows.len());
+    let to = |page: usize| json!(address(ask, base_url, &["page"], &[("page", page.to_string())]));
+    let next = if end < rows.len() { to(page + 1) } else { Value::Null };
+    let previous = if page > 1 { to(page - 1) } else { Value::Null };
+    let shown: Vec<Value> = rows[start..end].iter().map(show).collect();
+    Ok((json!({name: shown, "count": rows.len(), "next_page": next, "previous_page": previous}), start..end))
+}
+
+/// `page[size]` and `page[after]` when the caller asks so, offset pages else.
+pub(super) fn by_cursor<T>(
+    ask: &Ask,
+    base_url: &str,
+    name: &str,
+    rows: &[T],
+    show: impl Fn(&T) -> Value,
+) -> Result<(Value, std::ops::Range<usize>), Answer> {
+    let wants = ["page[size]", "page[after]", "page[before]"].iter().any(|key| ask.query(key).is_some());
+    if !wants {
+        return by_offset(ask, base_url, name, rows, show);
+    }
+    let size = number(ask, "page[size]").unwrap_or(LARGEST);
+    if !(1..=LARGEST).contains(&size) {
+        return Err(Answer::bad_request("InvalidPaginationParameter", "page[size] must be between 1 and 100"));
+    }
+    let cursor = |key: &str| -> Result<Option<usize>, Answer> {
+        let Some(text) = ask.query(key) else { return Ok(None) };
+        let place = text.strip_prefix("at-").and_then(|place| place.parse::<usize>().ok());
+        place.map(Some).ok_or_else(|| Answer::bad_request("InvalidPaginationParameter", &format!("{key} is not valid")))
+    };
+    let start = match (cursor("page[after]")?, cursor("page[before]")?) {
+        (Some(after), _) => after.min(rows.len()),
+        (None, Some(before)) => before.min(rows.len()).saturating_sub(size),
+        (None, None) => 0,
+    };
+    let end = start.saturating_add(size).min(rows.len());
+    let keys = ["page[after]", "page[before]", "page[size]"];
+    let to = |key: &str, place: usize| {
+        address(ask, base_url, &keys, &[(key, format!("at-{place}")), ("page[size]", size.to_string())])
+    };
+    let shown: Vec<Value> = rows[start..end].iter().map(show).collect();
+    let (next, previous) = if shown.is_empty() {
+        (Value::Null, Value::Null)
+    } else {
+        (json!(format!("at-{end}")), json!(format!("at-{start}")))
+    };
+    // Recorded answers have `links.next` although there is no more.
+    Ok((
+        json!({
+            name: shown,
+            "meta": {"has_more": end < rows.len(), "after_cursor": next, "before_cursor": previous},
+            "links": {"prev": to("page[before]", start), "next": to("page[after]", end)},
+        }),
+        start..end,
+    ))
+}
+
+fn number(ask: &Ask, name: &str) -> Option<usize> {
+    ask.query(name)?.parse().ok()
+}
+
+fn address(ask: &Ask, base_url: &str, drop: &[&str], add: &[(&str, String)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(ask.query.iter().filter(|(key, _)| !drop.contains(&key.as_str())));
+    query.extend_pairs(add);
+    format!("{base_url}/api/v2/{}.json?{}", ask.path, query.finish())
+}

@@ -1,0 +1,113 @@
+//! The HTTP around the calls: who asks, what goes wrong, what is over the limit, then the work.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, Response, request::Parts};
+use axum::routing::any;
+use bytes::Bytes;
+
+use super::FakeZendesk;
+use super::answer::{Answer, Ask};
+use super::auth::{Caller, missing_scope};
+use super::calls::{self, Call, Who};
+use super::world::World;
+use crate::sandbox::faults::{self, Fault};
+
+/// The largest body that is read, in bytes.
+const LARGEST_BODY: usize = 64 << 20;
+/// How many calls are remembered.
+const REMEMBERED: usize = 200_000;
+
+pub(super) fn router(fake: FakeZendesk) -> Router {
+    Router::new()
+        .route("/zendesk/api/v2/{*rest}", any(serve))
+        .route("/zendesk/oauth/{*rest}", any(serve))
+        .with_state(fake)
+}
+
+async fn serve(State(fake): State<FakeZendesk>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
+        return Answer::text(413, "Request Entity Too Large").into_response();
+    };
+    let (response, wait) = answer(&fake, parts, body);
+    if let Some(wait) = wait {
+        tokio::time::sleep(wait).await;
+    }
+    response
+}
+
+fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Response<Body>, Option<Duration>) {
+    let now = (fake.shared.now)();
+    let path = parts.uri.path().trim_start_matches("/zendesk/");
+    let path = path.strip_prefix("api/v2/").filter(|path| !path.starts_with("oauth/")).unwrap_or(path);
+    let Some((call, params)) = calls::find(parts.method.as_str(), path) else {
+        return (Answer::invalid_endpoint().into_response(), None);
+    };
+    let mut world = fake.world();
+    if world.calls.len() >= REMEMBERED {
+        world.calls.pop_front();
+    }
+    world.calls.push_back((call.name.to_owned(), now));
+    let fault = fake.shared.faults.strike(call.name, Fault::is_of_calls);
+    match &fault {
+        Some(Fault::Status { status }) => return (faults::bare(*status), None),
+        Some(Fault::RateLimited { retry_after }) => {
+            return (world.limits.refuse(*retry_after, "API requests per minute").into_response(), None);
+        }
+        Some(Fault::DroppedBefore) => return (faults::dropped(), None),
+        Some(Fault::TokenRevoked) => return (Answer::invalid_token().into_response(), None),
+        _ => {}
+    }
+    let lag = if call.method == "GET" { fake.shared.faults.reads_lag(call.name) } else { 0 };
+    let lag = i64::try_from(lag).unwrap_or(i64::MAX).saturating_mul(1000);
+    let query = parts.uri.query().unwrap_or("");
+    let ask = Ask {
+        call: call.name,
+        path: path.trim_end_matches(".json").to_owned(),
+        params,
+        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        headers: parts.headers,
+        body,
+        user: 0,
+        now,
+        visible_until: if lag == 0 { i64::MAX } else { now.saturating_sub(lag) },
+    };
+    let answered = work(&mut world, call, ask);
+    drop(world);
+    match fault {
+        Some(Fault::DroppedAfter) => (faults::dropped(), None),
+        Some(Fault::Html) => (faults::html(), None),
+        Some(Fault::ErrorAfter) => (faults::bare(500), None),
+        Some(Fault::Latency { ms }) => (answered.into_response(), Some(Duration::from_millis(ms))),
+        _ => (answered.into_response(), None),
+    }
+}
+
+fn work(world: &mut World, call: &Call, mut ask: Ask) -> Answer {
+    let scope = match world.caller(&ask.headers, ask.now) {
+        Caller::User(user, scope) => {
+            ask.user = user;
+            scope
+        }
+        Caller::Ended if call.name != "POST oauth/tokens" => return Answer::invalid_token(),
+        Caller::Nobody | Caller::Ended if call.who == Who::Anyone => None,
+        Caller::Nobody | Caller::Ended => return Answer::unauthenticated(),
+    };
+    let headers = match world.limits.take(&ask, world.options.limits) {
+        Ok(headers) => headers,
+        Err(refusal) => return refusal,
+    };
+    let request_id = format!("{:016x}", world.random.u64(..));
+    let answer = if let Some(missing) = missing_scope(scope.as_deref(), call.method, &ask.path) {
+        Answer::missing_scope(missing)
+    } else if call.who == Who::Agents && !world.is_agent(ask.user) {
+        Answer::forbidden()
+    } else {
+        (call.work)(world, &ask).unwrap_or_else(|early| early)
+    };
+    headers.into_iter().fold(answer, |answer, (name, value)| answer.with(name, value)).with("x-request-id", request_id)
+}

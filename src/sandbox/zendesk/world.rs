@@ -1,0 +1,286 @@
+//! Everything the account holds, in one place behind one lock.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::answer::Answer;
+use super::hooks::Hooks;
+use super::limits::Limits;
+use super::options::Options;
+use super::people::User;
+use super::text;
+use crate::sandbox::faults::Faults;
+
+pub(super) struct World {
+    pub(super) options: Options,
+    pub(super) random: fastrand::Rng,
+    pub(super) users: BTreeMap<i64, User>,
+    /// Lower-case address to user.
+    pub(super) addresses: HashMap<String, i64>,
+    pub(super) groups: BTreeMap<i64, Value>,
+    pub(super) organizations: BTreeMap<i64, Value>,
+    pub(super) tokens: HashMap<String, Token>,
+    pub(super) tickets: BTreeMap<i64, Ticket>,
+    pub(super) conversations: HashMap<String, SideConversation>,
+    pub(super) events: Vec<Event>,
+    /// The feed's order: time of the event, then place in `events`.
+    pub(super) by_time: BTreeSet<(i64, usize)>,
+    pub(super) files: HashMap<String, File>,
+    pub(super) mail: Vec<Value>,
+    pub(super) idempotent: HashMap<String, Idempotent>,
+    pub(super) calls: VecDeque<(String, i64)>,
+    pub(super) limits: Limits,
+    pub(super) hooks: Hooks,
+    pub(super) side_conversations_on: bool,
+    pub(super) app_user: i64,
+    next_id: i64,
+    next_ticket: i64,
+    ticks: u64,
+    node: u64,
+}
+
+pub(super) struct Token {
+    pub(super) user: i64,
+    pub(super) ends_at: Option<i64>,
+    /// Space-separated; none asked for is all of them.
+    pub(super) scope: Option<String>,
+}
+
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) content_type: String,
+    pub(super) bytes: Bytes,
+    pub(super) size: Option<(u32, u32)>,
+}
+
+pub(super) struct Idempotent {
+    pub(super) asked: Value,
+    pub(super) answer: Answer,
+    pub(super) at: i64,
+}
+
+pub(super) struct Ticket {
+    /// As `GET tickets/{id}` shows it, but for the address and what stands beside it.
+    pub(super) fields: Map<String, Value>,
+    pub(super) comments: Vec<Comment>,
+    pub(super) audits: Vec<(i64, Value)>,
+    pub(super) conversations: Vec<String>,
+    pub(super) archived: bool,
+    pub(super) deleted: bool,
+    pub(super) written_at: i64,
+    /// Earlier fields, each with the time at which they were written; for reads that lag.
+    pub(super) earlier: VecDeque<(i64, Map<String, Value>)>,
+}
+
+pub(super) struct Comment {
+    pub(super) value: Value,
+    pub(super) at: i64,
+}
+
+#[derive(Clone)]
+pub(super) struct SideConversation {
+    pub(super) id: Arc<str>,
+    pub(super) ticket: i64,
+    pub(super) kind: Kind,
+    pub(super) subject: Option<String>,
+    pub(super) preview_text: String,
+    pub(super) open: bool,
+    pub(super) participants: Vec<Arc<Value>>,
+    pub(super) external_ids: Map<String, Value>,
+    pub(super) created_at: i64,
+    pub(super) updated_at: i64,
+    pub(super) message_added_at: i64,
+    pub(super) state_updated_at: i64,
+    /// Places in `World::events`, in order of time.
+    pub(super) events: Vec<usize>,
+    /// The copy that an automatic follow-up holds, where it has ids of its own.
+    pub(super) copy: Option<String>,
+}
+
+/// The kinds of participants; one side conversation has one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Email,
+    Slack,
+    ChildTicket,
+    Teams,
+}
+
+pub(super) struct Event {
+    pub(super) id: String,
+    pub(super) conversation: Arc<str>,
+    pub(super) ticket: i64,
+    pub(super) what: &'static str,
+    pub(super) via: &'static str,
+    pub(super) actor: Arc<Value>,
+    pub(super) at: i64,
+    pub(super) written_at: i64,
+    pub(super) message: Option<Message>,
+    pub(super) updates: Map<String, Value>,
+}
+
+#[derive(Clone)]
+pub(super) struct Message {
+    pub(super) subject: Option<String>,
+    pub(super) preview_text: String,
+    pub(super) body: String,
+    pub(super) html_body: String,
+    pub(super) from: Arc<Value>,
+    pub(super) to: Vec<Arc<Value>>,
+    pub(super) external_ids: Map<String, Value>,
+    /// Ids of uploaded files.
+    pub(super) attachments: Vec<String>,
+}
+
+impl World {
+    /// Recorded ids are of fourteen digits: more than 32 bits hold.
+    const FIRST_ID: i64 = 26_155_588_908_179;
+    const FIRST_TICKET: i64 = 35_436;
+
+    pub(super) fn new(options: Options, faults: Faults, now: i64, seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let webhook_id = text::ulid(now, &mut random);
+        let node = random.u64(..);
+        let mut world = World {
+            hooks: Hooks::new(faults, webhook_id, random.fork()),
+            options,
+            random,
+            users: BTreeMap::new(),
+            addresses: HashMap::new(),
+            groups: BTreeMap::new(),
+            organizations: BTreeMap::new(),
+            tokens: HashMap::new(),
+            tickets: BTreeMap::new(),
+            conversations: HashMap::new(),
+            events: Vec::new(),
+            by_time: BTreeSet::new(),
+            files: HashMap::new(),
+            mail: Vec::new(),
+            idempotent: HashMap::new(),
+            calls: VecDeque::new(),
+            limits: Limits::default(),
+            side_conversations_on: true,
+            app_user: 0,
+            next_id: Self::FIRST_ID,
+            next_ticket: Self::FIRST_TICKET,
+            ticks: 0,
+            node,
+        };
+        world.app_user = world.found_account(now);
+        world
+    }
+
+    /// An id that nothing has had.
+    pub(super) fn id(&mut self) -> i64 {
+        self.next_id = self.next_id.saturating_add(32);
+        self.next_id
+    }
+
+    pub(super) fn ticket_id(&mut self, wanted: Option<i64>) -> i64 {
+        let id = match wanted {
+            Some(id) if id > 0 && !self.tickets.contains_key(&id) => id,
+            _ => self.next_ticket,
+        };
+        self.next_ticket = self.next_ticket.max(id.saturating_add(1));
+        id
+    }
+
+    /// A UUID later than all before it, also within one millisecond.
+    pub(super) fn uuid(&mut self, now: i64) -> String {
+        self.ticks = text::uuid_ticks(now).max(self.ticks.wrapping_add(1));
+        text::uuid_v1(self.ticks, (self.node >> 48) as u16, self.node)
+    }
+
+    pub(super) fn secret(&mut self, length: usize) -> String {
+        (0..length).map(|_| self.random.alphanumeric()).collect()
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}/api/v2/{path}", self.options.base_url.trim_end_matches('/'))
+    }
+
+    pub(super) fn base_url(&self) -> &str {
+        self.options.base_url.trim_end_matches('/')
+    }
+
+    /// A user as a participant.
+    pub(super) fn participant(&self, user: i64) -> Arc<Value> {
+        match self.users.get(&user) {
+            Some(user) => user.participant.clone(),
+            None => Arc::new(json!({"user_id": null, "name": null, "email": null})),
+        }
+    }
+
+    pub(super) fn show_conversation(&self, shown: &SideConversation) -> Value {
+        let participants: Vec<&Value> = shown.participants.iter().map(Arc::as_ref).collect();
+        json!({
+            "id": &*shown.id,
+            "url": self.url(&format!("tickets/{}/side_conversations/{}", shown.ticket, shown.id)),
+            "ticket_id": shown.ticket,
+            "subject": shown.subject,
+            "preview_text": shown.preview_text,
+            "state": if shown.open { "open" } else { "closed" },
+            "participants": participants,
+            "external_ids": shown.external_ids,
+            "created_at": text::millis(shown.created_at),
+            "updated_at": text::millis(shown.updated_at),
+            "message_added_at": text::millis(shown.message_added_at),
+            "state_updated_at": text::millis(shown.state_updated_at),
+        })
+    }
+
+    pub(super) fn show_event(&self, event: &Event) -> Value {
+        let base = format!("tickets/{}/side_conversations/{}", event.ticket, event.conversation);
+        let message = event.message.as_ref().map(|message| self.show_message(message, &base));
+        let mut shown = json!({
+            "id": event.id,
+            "side_conversation_id": &*event.conversation,
+            "ticket_id": event.ticket,
+            "type": event.what,
+            "actor": *event.actor,
+            "created_at": text::millis(event.at),
+            "message": message,
+            "updates": event.updates,
+            "url": self.url(&format!("{base}/events/{}", event.id)),
+        });
+        if event.via != "api" || self.options.unconfirmed.via_of_api {
+            shown["via"] = json!(event.via);
+        }
+        shown
+    }
+
+    fn show_message(&self, message: &Message, base: &str) -> Value {
+        let to: Vec<&Value> = message.to.iter().map(Arc::as_ref).collect();
+        let none = Map::new();
+        let echoed = self.options.unconfirmed.external_ids_echoed;
+        json!({
+            "subject": message.subject,
+            "preview_text": message.preview_text,
+            "body": message.body,
+            "html_body": message.html_body,
+            "from": *message.from,
+            "to": to,
+            "external_ids": if echoed { &message.external_ids } else { &none },
+            "attachments": message.attachments.iter().map(|id| self.show_file(id, base)).collect::<Vec<_>>(),
+        })
+    }
+
+    fn show_file(&self, id: &str, base: &str) -> Value {
+        let Some(file) = self.files.get(id) else { return json!({ "id": id }) };
+        let name: String = url::form_urlencoded::byte_serialize(file.name.as_bytes()).collect();
+        let name = name.replace('+', "%20");
+        json!({
+            "id": id,
+            "file_name": file.name,
+            "content_type": file.content_type,
+            "content_url": self.url(&format!("{base}/attachments/{id}/download/{name}")),
+            "size": file.bytes.len(),
+            "width": file.size.map(|(width, _)| width),
+            "height": file.size.map(|(_, height)| height),
+            "inline": false,
+        })
+    }
+}
