@@ -5,6 +5,7 @@
 //! The modules, in the order in which they may know each other:
 
 pub mod bridge;
+pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod sandbox;
