@@ -53,7 +53,9 @@ pub struct Config {
 /// Where the app listens, and under which address the vendors reach it.
 #[derive(Clone, Debug)]
 pub struct Server {
+    /// The vendors' calls arrive here.
     pub listen: SocketAddr,
+    /// Health, metrics and the operator's pages.
     pub admin_listen: SocketAddr,
     /// Without a slash at its end, save that of an empty path.
     pub public_url: Url,
@@ -66,12 +68,14 @@ pub struct Database {
     pub url: String,
     /// The file that `url` names.
     pub path: PathBuf,
+    /// How long the text of settled messages is kept.
     pub keep_days: u32,
 }
 
 /// How to reach Slack, and how Slack proves itself.
 #[derive(Clone, Debug)]
 pub struct Slack {
+    /// Begins with `xoxb-`.
     pub bot_token: SecretString,
     /// Any of these signs a request; never empty.
     pub signing_secrets: Vec<SecretString>,
@@ -84,11 +88,13 @@ pub struct Slack {
 pub struct Zendesk {
     /// Without a slash at its end, save that of an empty path.
     pub url: Url,
+    /// Exactly one is set.
     pub credential: ZendeskCredential,
     /// Any of these signs a webhook call; never empty.
     pub webhook_secrets: Vec<SecretString>,
     /// Addresses of this domain name Slack channels; lower case.
     pub channel_domain: Option<String>,
+    /// The wait between two reads of the account-wide feed.
     pub poll_interval: Duration,
 }
 
@@ -106,9 +112,13 @@ pub enum ZendeskCredential {
 /// How the bridge behaves.
 #[derive(Clone, Debug)]
 pub struct Bridge {
+    /// The wait between two comparisons of every open thread.
     pub reconcile_interval: Duration,
+    /// Where the app says that a person must act.
     pub operator_channel: Option<ChannelRef>,
+    /// How long Slack may take to show what it has accepted.
     pub slack_read_lag: Duration,
+    /// How long Zendesk may take to show what it has accepted.
     pub zendesk_read_lag: Duration,
     /// The wait before each further attempt; never empty.
     pub retry_schedule: Vec<Duration>,
