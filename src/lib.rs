@@ -5,7 +5,12 @@
 //! The modules, in the order in which they may know each other:
 
 pub mod bridge;
+<<<<<<< HEAD
 
+=======
+pub mod cli;
+pub mod config;
+>>>>>>> d885e412423f973577ae2211f490145136483eec
 pub mod engine;
 pub mod sandbox;
 pub mod store;

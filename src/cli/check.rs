@@ -1,0 +1,143 @@
+//! `sidethread check`: asks both vendors whether what is set would work, and says what to do if not.
+//!
+//! It changes nothing at either vendor. What it prints holds no secret: a finding is made of our own
+//! words, names of settings, and names of people, workspaces and channels.
+
+mod ask;
+mod channels;
+mod slack;
+#[cfg(test)]
+mod tests;
+mod zendesk;
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::Arc;
+
+use self::ask::Asker;
+use crate::config::Config;
+use crate::engine::clock::Clock;
+use crate::wire::Wire;
+
+/// How good or bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// It works.
+    Ok,
+    /// It works, with a limit that one should know.
+    Warn,
+    /// It does not work.
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How good or bad it is.
+    pub level: Level,
+    /// What was found, a sentence.
+    pub what: String,
+    /// What to do about it, a sentence.
+    pub remedy: Option<String>,
+}
+
+/// Everything that was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// In the order in which it was looked at.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether the bridge can start: nothing failed.
+    pub fn ok(&self) -> bool {
+        self.count(Level::Fail) == 0
+    }
+
+    fn count(&self, level: Level) -> usize {
+        self.findings.iter().filter(|finding| finding.level == level).count()
+    }
+
+    fn good(&mut self, what: impl Into<String>) {
+        self.findings.push(Finding { level: Level::Ok, what: what.into(), remedy: None });
+    }
+
+    fn warn(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.findings.push(Finding { level: Level::Warn, what: what.into(), remedy: Some(remedy.into()) });
+    }
+
+    fn fail(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.findings.push(Finding { level: Level::Fail, what: what.into(), remedy: Some(remedy.into()) });
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            let mark = match finding.level {
+                Level::Ok => "ok  ",
+                Level::Warn => "note",
+                Level::Fail => "FAIL",
+            };
+            writeln!(f, "{mark}  {}", finding.what)?;
+            if let Some(remedy) = &finding.remedy {
+                writeln!(f, "      {remedy}")?;
+            }
+        }
+        match (self.count(Level::Fail), self.count(Level::Warn)) {
+            (0, 0) => writeln!(f, "\nEverything is in order."),
+            (0, _) => writeln!(f, "\nThe bridge will work. Please read the notes above."),
+            (1, _) => writeln!(f, "\nOne thing must be mended before the bridge can work."),
+            (some, _) => writeln!(f, "\n{some} things must be mended before the bridge can work."),
+        }
+    }
+}
+
+/// Looks at the database, Slack and Zendesk, in this order.
+pub async fn run(config: &Config, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) -> Report {
+    let mut report = Report::default();
+    for warning in &config.warnings {
+        report.warn(warning.clone(), "Nothing stops today; plan the change.");
+    }
+    database(&config.database.path, &mut report);
+    let asker = Asker { wire: &*wire, clock: &*clock };
+    if slack::check(config, &asker, &mut report).await {
+        channels::check(config, &asker, &mut report).await;
+    }
+    zendesk::check(config, &asker, &mut report).await;
+    report
+}
+
+fn database(path: &Path, report: &mut Report) {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let shown = path.display();
+    if !folder.is_dir() {
+        return report.fail(
+            format!("The database's directory {} does not exist.", folder.display()),
+            "Make it, or change database.url.",
+        );
+    }
+    if path.exists()
+        && let Err(error) = OpenOptions::new().read(true).append(true).open(path)
+    {
+        let what = format!("The database {shown} cannot be written: {}.", error.kind());
+        return report.fail(what, "Give the file to the user that runs the bridge, or change database.url.");
+    }
+    // SQLite makes files of its own beside the database, so the directory must be writable too.
+    let probe = folder.join(format!(".sidethread-check-{}", uuid::Uuid::now_v7()));
+    match OpenOptions::new().write(true).create_new(true).open(&probe) {
+        Ok(_) => {
+            // A probe that stays behind harms nothing.
+            let _ = std::fs::remove_file(&probe);
+            report.good(format!("The database {shown} can be written."));
+        }
+        Err(error) => {
+            let what = format!("The database's directory {} cannot be written: {}.", folder.display(), error.kind());
+            report.fail(what, "Give it to the user that runs the bridge, or change database.url.");
+        }
+    }
+}
