@@ -5,8 +5,5 @@
 
 pub mod faults;
 pub mod post;
-<<<<<<< HEAD
 pub mod slack;
-=======
 pub mod zendesk;
->>>>>>> 4e654ad4e16c2ed867af6c0ff08aeafd8c687bab
