@@ -5,12 +5,14 @@
 //! session calls over our own [`connector`]: its time-outs, redacted errors and base address are ours, and its rate
 //! limiter and blind retries are not used. What Slack's answers mean stands in one table ([`errors`]).
 
-
-
+pub mod acts;
+pub mod blocks;
+pub mod client;
 pub mod connector;
-
+pub mod decode;
 pub mod errors;
-
+pub mod interactive;
+pub mod people;
 pub mod verify;
 
-
+pub use client::{Identity, SlackClient};

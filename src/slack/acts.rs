@@ -1,0 +1,221 @@
+//! The acts that are done to Slack, and how each is found again.
+//!
+//! A post carries its marker in `metadata.event_payload.k`; Slack has no documented key against doubles. Where an
+//! answer was lost the thread (or, for a card, the channel) is read back with its metadata.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use slack_morphism::api::{
+    SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest, SlackApiChatUpdateRequest,
+};
+use slack_morphism::blocks::SlackBlock;
+use slack_morphism::{SlackMessageContent, SlackMessageMetadata};
+
+use super::blocks;
+use super::client::SlackClient;
+use super::errors::SlackError;
+use crate::bridge::event::ChannelProblem;
+use crate::bridge::ids::{ChannelId, Ts};
+use crate::bridge::{Act, Answer, Place};
+use crate::engine::outside::{Call, CallError};
+
+const EVENT_TYPE: &str = "sidethread";
+/// How long before the first attempt a search begins, in seconds: the clocks may differ.
+const SEARCH_BEFORE_SECS: i64 = 120;
+/// The longest author's name that Slack shows.
+const NAME_LIMIT: usize = 80;
+
+#[derive(Deserialize)]
+struct Posted {
+    channel: String,
+    ts: String,
+}
+
+struct Post {
+    channel: ChannelId,
+    thread_ts: Option<Ts>,
+    author: Option<String>,
+    text: String,
+    blocks: Option<Vec<SlackBlock>>,
+}
+
+impl SlackClient {
+    /// Does an act, once.
+    ///
+    /// # Errors
+    /// As [`CallError`] says.
+    pub async fn perform(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        match &call.effect.act {
+            Act::OpenChannel { channel, shared } => match self.open_channel(channel, *shared).await {
+                Ok(Ok(channel)) => Ok(Answer::ChannelOpen { channel }),
+                Ok(Err(problem)) => Ok(Answer::ChannelClosed(problem)),
+                Err(error) => Err(error.of_a_read()),
+            },
+            Act::PostCard => self.post_card(call).await,
+            Act::UpdateCard => self.update_card(call).await,
+            Act::Post { author, text } => {
+                let (channel, ts) = link(call)?;
+                let author = Some(shown_name(author));
+                let post = Post { channel, thread_ts: Some(ts), author, text: text.clone(), blocks: None };
+                self.say(call, post).await.map_err(SlackError::into_call_error)
+            }
+            Act::Tell { text, reopen } => {
+                let (channel, ts) = link(call)?;
+                let blocks = Some(blocks::notice(call.thread, text, *reopen));
+                let post = Post { channel, thread_ts: Some(ts), author: None, text: text.clone(), blocks };
+                self.say(call, post).await.map_err(SlackError::into_call_error)
+            }
+            Act::TellOperator { text } => {
+                let channel = self.operator_channel().await?;
+                let post = Post { channel, thread_ts: None, author: None, text: text.clone(), blocks: None };
+                self.say(call, post).await.map_err(SlackError::into_call_error)
+            }
+            Act::Whisper { user, text } => {
+                let (channel, _) = link(call)?;
+                let content = SlackMessageContent::new().with_text(text.clone());
+                let request =
+                    SlackApiChatPostEphemeralRequest::new(channel.as_str().into(), user.as_str().into(), content);
+                let sent: Result<Value, SlackError> = self.post("chat.postEphemeral", &request).await;
+                sent.map(|_| Answer::Done).map_err(SlackError::into_call_error)
+            }
+            Act::AskWho { press } => Ok(Answer::Person(self.profile(&press.user).await?.person)),
+            Act::ReadTicket { .. } | Act::Reply(_) | Act::SetState { .. } | Act::Note { .. } => {
+                Err(CallError::Refused { reason: "this is not Slack's to do.".to_owned() })
+            }
+        }
+    }
+
+    /// Looks for a post by its marker.
+    ///
+    /// # Errors
+    /// As [`CallError`] says; nothing was changed.
+    pub async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
+        let (method, channel, ts) = match &call.effect.act {
+            Act::PostCard => ("conversations.history", card_channel(call)?, None),
+            Act::TellOperator { .. } => ("conversations.history", self.operator_channel().await?, None),
+            Act::Post { .. } | Act::Tell { .. } => {
+                let (channel, ts) = link(call)?;
+                ("conversations.replies", channel, Some(ts))
+            }
+            _ => return Ok(None),
+        };
+        let marker = call.marker();
+        let oldest = format!("{}.000000", call.first_attempt_ms.div_euclid(1000) - SEARCH_BEFORE_SECS);
+        let mut cursor = String::new();
+        loop {
+            let mut parameters = vec![
+                ("channel", channel.as_str()),
+                ("oldest", oldest.as_str()),
+                ("include_all_metadata", "true"),
+                ("limit", "200"),
+            ];
+            if let Some(ts) = &ts {
+                parameters.push(("ts", ts.as_str()));
+            }
+            if !cursor.is_empty() {
+                parameters.push(("cursor", &cursor));
+            }
+            let page: Value = self.get(method, &parameters).await.map_err(SlackError::of_a_read)?;
+            let messages = page["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+            for message in messages {
+                if message["metadata"]["event_payload"]["k"].as_str() == Some(&marker)
+                    && let Some(Ok(ts)) = message["ts"].as_str().map(str::parse)
+                {
+                    return Ok(Some(Answer::Posted { channel, ts }));
+                }
+            }
+            cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
+            if cursor.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn post_card(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        let channel = card_channel(call)?;
+        let card = call.card.ok_or_else(no_card)?;
+        let (text, blocks) = blocks::card(call.thread, card, &self.ticket_url(call)?);
+        let post = Post { channel, thread_ts: None, author: None, text, blocks: Some(blocks) };
+        match self.say(call, post).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => match error.channel_problem() {
+                Some(problem) => Ok(Answer::ChannelClosed(problem)),
+                None => Err(error.into_call_error()),
+            },
+        }
+    }
+
+    async fn update_card(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        let (channel, ts) = link(call)?;
+        let card = call.card.ok_or_else(no_card)?;
+        let (text, blocks) = blocks::card(call.thread, card, &self.ticket_url(call)?);
+        let content = SlackMessageContent::new().with_text(text).with_blocks(blocks);
+        let request = SlackApiChatUpdateRequest::new(channel.as_str().into(), content, ts.as_str().into());
+        let updated: Result<Value, SlackError> = self.post("chat.update", &request).await;
+        updated.map(|_| Answer::Done).map_err(SlackError::into_call_error)
+    }
+
+    async fn say(&self, call: &Call<'_>, post: Post) -> Result<Answer, SlackError> {
+        let payload = HashMap::from([("k".to_owned(), call.marker())]);
+        let metadata = SlackMessageMetadata::new(EVENT_TYPE.to_owned()).with_event_payload(payload);
+        let content = SlackMessageContent::new().with_text(post.text).opt_blocks(post.blocks).with_metadata(metadata);
+        let request = SlackApiChatPostMessageRequest::new(post.channel.as_str().into(), content)
+            .opt_thread_ts(post.thread_ts.map(|ts| ts.as_str().into()))
+            .opt_username(post.author)
+            .with_unfurl_links(false)
+            .with_unfurl_media(false)
+            .with_link_names(false);
+        let posted: Posted = self.post("chat.postMessage", &request).await?;
+        let ts = posted.ts.parse().map_err(|_| {
+            SlackError::Call(CallError::Unknown { problem: "Slack's ts does not read".to_owned() })
+        })?;
+        Ok(Answer::Posted { channel: ChannelId::new(posted.channel), ts })
+    }
+
+    async fn operator_channel(&self) -> Result<ChannelId, CallError> {
+        let Some(channel) = &self.house()?.operator_channel else {
+            return Err(CallError::Refused { reason: "the settings name no channel for the operator.".to_owned() });
+        };
+        match self.open_channel(channel, false).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(problem)) => Err(SlackError::Channel(problem).into_call_error()),
+            Err(error) => Err(error.of_a_read()),
+        }
+    }
+
+    fn ticket_url(&self, call: &Call<'_>) -> Result<String, CallError> {
+        Ok(ticket_url(&self.house()?.zendesk_url, call.thread.ticket_id.0))
+    }
+}
+
+/// A ticket's address for people.
+pub fn ticket_url(zendesk_url: &str, ticket_id: i64) -> String {
+    format!("{zendesk_url}/agent/tickets/{ticket_id}")
+}
+
+fn link(call: &Call<'_>) -> Result<(ChannelId, Ts), CallError> {
+    match call.thread.link() {
+        Some((channel, ts)) => Ok((channel.clone(), ts.clone())),
+        None => Err(CallError::Refused { reason: "the thread does not stand in Slack.".to_owned() }),
+    }
+}
+
+fn card_channel(call: &Call<'_>) -> Result<ChannelId, CallError> {
+    match &call.thread.place {
+        Place::Posting { channel } => Ok(channel.clone()),
+        _ => Err(SlackError::Channel(ChannelProblem::NotFound).into_call_error()),
+    }
+}
+
+fn no_card() -> CallError {
+    CallError::Refused { reason: "the card was not stored.".to_owned() }
+}
+
+/// A name from outside as Slack takes it: one line, not empty, not too long.
+fn shown_name(name: &str) -> String {
+    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    name.chars().take(NAME_LIMIT).collect()
+}

@@ -1,0 +1,121 @@
+//! What the app shows in Slack: the card and the notices, as Block Kit.
+
+use slack_morphism::blocks::{
+    SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
+    SlackBlockMarkDownText, SlackBlockPlainTextOnly, SlackContextBlock, SlackContextBlockElement, SlackSectionBlock,
+};
+use url::Url;
+
+use crate::bridge::content::escape_mrkdwn;
+use crate::bridge::event::State;
+use crate::bridge::notice;
+use crate::bridge::thread::time;
+use crate::bridge::{BridgedThread, Card};
+
+/// The action of the button "Mark as done".
+pub const MARK_DONE: &str = "mark_done";
+/// The action of the button "Reopen".
+pub const REOPEN: &str = "reopen";
+/// The action of the button "Open in Zendesk", which is a link.
+const OPEN_IN_ZENDESK: &str = "open_in_zendesk";
+/// The longest subject that is shown whole; the ticket has the rest. A section takes 3,000 characters.
+const SUBJECT_LIMIT: usize = 1000;
+
+/// The card, and the text that stands for it in notifications.
+pub fn card(thread: &BridgedThread, card: &Card, ticket_url: &str) -> (String, Vec<SlackBlock>) {
+    let subject = match thread.subject.trim() {
+        "" => card.ticket.subject.as_deref().unwrap_or("(no subject)"),
+        subject => subject,
+    };
+    let subject: String = escape_mrkdwn(&subject.split_whitespace().collect::<Vec<_>>().join(" "));
+    let subject = if subject.chars().count() > SUBJECT_LIMIT {
+        format!("{}…", subject.chars().take(SUBJECT_LIMIT).collect::<String>())
+    } else {
+        subject
+    };
+    let asker = escape_mrkdwn(&card.asker);
+    let mut blocks = vec![section(format!("*{subject}*")), context(facts(thread, card, ticket_url))];
+    if card.text.trim().is_empty() {
+        blocks.push(section(format!("*{asker}* started a side conversation.")));
+    } else {
+        blocks.push(section(format!("*{asker}* asks:\n{}", card.text)));
+    }
+    let readers: Vec<(String, bool)> = thread.readers.iter().map(|r| (r.name.clone(), r.outside)).collect();
+    let outside = thread.target.as_ref().map(|target| target.outside).unwrap_or_default();
+    blocks.push(context(notice::readers_line(&readers, outside)));
+    let (seconds, shown) = time(thread.state_updated_at_ms);
+    let by = thread.state_by.as_deref().map(|name| (name, seconds, shown.as_str()));
+    blocks.push(context(notice::state_line(thread.state, by)));
+    blocks.push(actions(vec![state_button(thread), link_button(ticket_url)]));
+    (format!("{asker} asks: {subject} (ticket #{})", thread.ticket_id), blocks)
+}
+
+/// A notice of the app, with a button under it or without.
+pub fn notice(thread: &BridgedThread, text: &str, reopen: bool) -> Vec<SlackBlock> {
+    let mut blocks = vec![section(text.to_owned())];
+    if reopen {
+        blocks.push(actions(vec![button(REOPEN, notice::REOPEN, thread)]));
+    }
+    blocks
+}
+
+fn facts(thread: &BridgedThread, card: &Card, ticket_url: &str) -> String {
+    let ticket = &card.ticket;
+    let mut facts = vec![format!("<{ticket_url}|Ticket #{}>", thread.ticket_id)];
+    let shown = [
+        ("Requester", &ticket.requester),
+        ("Priority", &ticket.priority),
+        ("Status", &ticket.status),
+        ("Assignee", &ticket.assignee),
+    ];
+    for (name, value) in shown {
+        if let Some(value) = value {
+            let value: String = value.chars().take(200).collect();
+            facts.push(format!("{name}: {}", escape_mrkdwn(&value)));
+        }
+    }
+    facts.join("  ·  ")
+}
+
+fn state_button(thread: &BridgedThread) -> SlackActionBlockElement {
+    match thread.state {
+        State::Open => button(MARK_DONE, notice::MARK_AS_DONE, thread),
+        State::Closed => button(REOPEN, notice::REOPEN, thread),
+    }
+}
+
+fn button(action: &str, label: &str, thread: &BridgedThread) -> SlackActionBlockElement {
+    SlackBlockButtonElement::new(plain(label))
+        .with_action_id(action.into())
+        .with_value(thread.id.to_string())
+        .opt_style((action == MARK_DONE).then_some(SlackBlockButtonStyle::Primary))
+        .into()
+}
+
+fn link_button(url: &str) -> SlackActionBlockElement {
+    SlackBlockButtonElement::new(plain(notice::OPEN_IN_ZENDESK))
+        .with_action_id(OPEN_IN_ZENDESK.into())
+        .opt_url(Url::parse(url).ok())
+        .into()
+}
+
+fn plain(text: &str) -> SlackBlockPlainTextOnly {
+    SlackBlockPlainTextOnly::from(text)
+}
+
+fn section(text: String) -> SlackBlock {
+    SlackSectionBlock::new().with_text(markdown(text).into()).into()
+}
+
+fn context(text: String) -> SlackBlock {
+    SlackContextBlock::new(vec![SlackContextBlockElement::MarkDown(markdown(text))]).into()
+}
+
+fn actions(elements: Vec<SlackActionBlockElement>) -> SlackBlock {
+    SlackActionsBlock::new(elements).into()
+}
+
+/// `verbatim` keeps Slack from making links and mentions of what only looks like them.
+fn markdown(text: String) -> SlackBlockMarkDownText {
+    SlackBlockMarkDownText::new(text).with_verbatim(true)
+}

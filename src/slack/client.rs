@@ -1,0 +1,269 @@
+//! Calls to Slack's Web API: who we are, where a channel is, and what stands in a thread.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use slack_morphism::{SlackApiToken, SlackClient as Morphism};
+
+use super::connector::WireConnector;
+use super::errors::SlackError;
+use super::people::People;
+use crate::bridge::event::ChannelProblem;
+use crate::bridge::ids::{ChannelId, SlackUserId, TeamId};
+use crate::bridge::route::ChannelRef;
+use crate::engine::clock::Clock;
+use crate::engine::outside::CallError;
+use crate::wire::Wire;
+
+/// Who the app is in Slack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The workspace.
+    pub team_id: TeamId,
+    /// The workspace's address, with a slash at its end.
+    pub url: String,
+    /// The app's bot user.
+    pub bot_user_id: SlackUserId,
+    /// The app's bot.
+    pub bot_id: Option<String>,
+    /// The app.
+    pub app_id: Option<String>,
+}
+
+/// What the client must know of the settings besides the account.
+#[derive(Clone, Debug)]
+pub struct House {
+    /// Our own workspace.
+    pub team_id: TeamId,
+    /// Zendesk's address, without a slash at its end.
+    pub zendesk_url: String,
+    /// Where the operator is told.
+    pub operator_channel: Option<ChannelRef>,
+}
+
+/// A client of Slack's Web API.
+pub struct SlackClient {
+    morphism: Morphism<WireConnector>,
+    token: SlackApiToken,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) people: People,
+    names: Mutex<HashMap<String, ChannelId>>,
+    house: OnceLock<House>,
+}
+
+#[derive(Deserialize)]
+struct AuthTest {
+    url: String,
+    team_id: String,
+    user_id: String,
+    #[serde(default)]
+    bot_id: Option<String>,
+    #[serde(default)]
+    app_id: Option<String>,
+    #[serde(default)]
+    is_enterprise_install: bool,
+}
+
+/// A channel as `conversations.info` shows it.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Channel {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    name_normalized: Option<String>,
+    #[serde(default)]
+    is_archived: bool,
+    #[serde(default)]
+    is_ext_shared: bool,
+    #[serde(default)]
+    is_pending_ext_shared: bool,
+    #[serde(default)]
+    is_member: bool,
+    #[serde(default)]
+    is_private: bool,
+}
+
+impl SlackClient {
+    /// `api_url` as in the settings.
+    pub fn new(wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, api_url: &url::Url, token: SecretString) -> Self {
+        // The connector holds the token, so that slack-morphism has none to print.
+        let connector = WireConnector::new(wire, api_url.as_str(), token);
+        SlackClient {
+            morphism: Morphism::new(connector),
+            token: SlackApiToken::new(String::new().into()),
+            clock,
+            people: People::default(),
+            names: Mutex::new(HashMap::new()),
+            house: OnceLock::new(),
+        }
+    }
+
+    /// Tells the client what it must know of the settings; before the first act.
+    pub fn settle_in(&self, house: House) {
+        // Told twice, it keeps what it was told first.
+        let _ = self.house.set(house);
+    }
+
+    pub(super) fn house(&self) -> Result<&House, CallError> {
+        self.house.get().ok_or_else(|| CallError::Later { after: None, problem: "not settled in".to_owned() })
+    }
+
+    /// Asks Slack who we are.
+    ///
+    /// # Errors
+    /// `Paused` if the token is not accepted or the install is org-wide: nothing works until it is mended.
+    pub async fn identify(&self) -> Result<Identity, CallError> {
+        let answer = self.post::<_, AuthTest>("auth.test", &Value::Object(Default::default())).await;
+        let test = answer.map_err(SlackError::of_a_read)?;
+        if test.is_enterprise_install {
+            return Err(CallError::Paused {
+                why: "The app is installed for a whole Slack organisation, which is not supported: install it in one \
+                      workspace instead."
+                    .to_owned(),
+            });
+        }
+        let mut app_id = test.app_id;
+        if let (None, Some(bot_id)) = (&app_id, &test.bot_id) {
+            let bot: Result<Value, SlackError> = self.get("bots.info", &[("bot", bot_id.as_str())]).await;
+            app_id = bot.ok().and_then(|bot| bot["bot"]["app_id"].as_str().map(str::to_owned));
+        }
+        let mut url = test.url;
+        if !url.ends_with('/') {
+            url.push('/');
+        }
+        Ok(Identity {
+            team_id: TeamId::new(test.team_id),
+            url,
+            bot_user_id: SlackUserId::new(test.user_id),
+            bot_id: test.bot_id,
+            app_id,
+        })
+    }
+
+    /// Finds a channel and joins it if need be.
+    pub(super) async fn open_channel(
+        &self,
+        channel: &ChannelRef,
+        shared: bool,
+    ) -> Result<Result<ChannelId, ChannelProblem>, SlackError> {
+        let id = match channel {
+            ChannelRef::Id(id) => Some(id.clone()),
+            ChannelRef::Name(name) => self.channel_by_name(name).await?,
+        };
+        let Some(id) = id else { return Ok(Err(ChannelProblem::NotFound)) };
+        let info: Result<Value, SlackError> = self.get("conversations.info", &[("channel", id.as_str())]).await;
+        let found: Channel = match info {
+            Ok(mut info) => serde_json::from_value(info["channel"].take()).unwrap_or_default(),
+            Err(error) => {
+                return match error.channel_problem() {
+                    Some(problem) => {
+                        self.forget_channel(&id);
+                        Ok(Err(problem))
+                    }
+                    None => Err(error),
+                };
+            }
+        };
+        if found.is_archived {
+            self.forget_channel(&id);
+            return Ok(Err(ChannelProblem::Archived));
+        }
+        if (found.is_ext_shared || found.is_pending_ext_shared) && !shared {
+            return Ok(Err(ChannelProblem::Shared));
+        }
+        if found.is_member {
+            return Ok(Ok(id));
+        }
+        if found.is_private {
+            return Ok(Err(ChannelProblem::NotMember));
+        }
+        let joined: Result<Value, SlackError> =
+            self.post("conversations.join", &serde_json::json!({"channel": id.as_str()})).await;
+        match joined {
+            Ok(_) => Ok(Ok(id)),
+            Err(SlackError::Code(code)) if code == "method_not_supported_for_channel_type" => {
+                Ok(Err(ChannelProblem::NotMember))
+            }
+            // A workspace may forbid apps to join; that closes this channel, not the account.
+            Err(SlackError::Code(code)) if matches!(code.as_str(), "missing_scope" | "no_permission") => {
+                Ok(Err(ChannelProblem::NotMember))
+            }
+            Err(error) => match error.channel_problem() {
+                Some(problem) => Ok(Err(problem)),
+                None => Err(error),
+            },
+        }
+    }
+
+    /// A channel's id by its name. Pages may be short or even empty while there are more.
+    async fn channel_by_name(&self, name: &str) -> Result<Option<ChannelId>, SlackError> {
+        if let Some(id) = self.names().get(name) {
+            return Ok(Some(id.clone()));
+        }
+        let mut cursor = String::new();
+        let mut archived = None;
+        loop {
+            let mut parameters =
+                vec![("types", "public_channel,private_channel"), ("limit", "999"), ("exclude_archived", "false")];
+            if !cursor.is_empty() {
+                parameters.push(("cursor", &cursor));
+            }
+            let mut page: Value = self.get("conversations.list", &parameters).await?;
+            let channels: Vec<Value> = match page["channels"].take() {
+                Value::Array(channels) => channels,
+                _ => Vec::new(),
+            };
+            for channel in channels {
+                let Ok(channel) = serde_json::from_value::<Channel>(channel) else { continue };
+                if channel.name != name && channel.name_normalized.as_deref() != Some(name) {
+                    continue;
+                }
+                if channel.is_archived {
+                    archived = Some(ChannelId::new(channel.id));
+                } else {
+                    let id = ChannelId::new(channel.id);
+                    self.names().insert(name.to_owned(), id.clone());
+                    return Ok(Some(id));
+                }
+            }
+            cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
+            if cursor.is_empty() {
+                return Ok(archived);
+            }
+        }
+    }
+
+    fn forget_channel(&self, id: &ChannelId) {
+        self.names().retain(|_, known| known != id);
+    }
+
+    fn names(&self) -> std::sync::MutexGuard<'_, HashMap<String, ChannelId>> {
+        self.names.lock().expect("the names' lock is never poisoned")
+    }
+
+    /// Calls a method that takes JSON.
+    pub(super) async fn post<RQ, RS>(&self, method: &str, request: &RQ) -> Result<RS, SlackError>
+    where
+        RQ: Serialize + Send + Sync,
+        RS: for<'de> Deserialize<'de> + Send,
+    {
+        let session = self.morphism.open_session(&self.token);
+        session.http_session_api.http_post(method, request, None).await.map_err(|error| SlackError::read(&error))
+    }
+
+    /// Calls a method that takes a query; about a third of Slack's methods take no JSON.
+    pub(super) async fn get<RS>(&self, method: &str, parameters: &[(&str, &str)]) -> Result<RS, SlackError>
+    where
+        RS: for<'de> Deserialize<'de> + Send,
+    {
+        let session = self.morphism.open_session(&self.token);
+        let parameters: Vec<(&str, Option<&str>)> =
+            parameters.iter().map(|(key, value)| (*key, Some(*value))).collect();
+        session.http_session_api.http_get(method, &parameters, None).await.map_err(|error| SlackError::read(&error))
+    }
+}

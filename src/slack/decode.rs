@@ -1,0 +1,298 @@
+//! Reads what Slack sends to `/slack/events`. Never fails a signed delivery: what it does not know is a value.
+//!
+//! Mirrored are the messages of people in threads: plain ones, files (`file_share`), "also send to channel"
+//! (`thread_broadcast`) and `/me` (`me_message`). Shapes: <https://docs.slack.dev/reference/events/message>.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::Identity;
+use crate::bridge::content::Doc;
+use crate::bridge::event::{SlackMessage, What};
+use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, Ts};
+
+/// What a delivery is.
+#[derive(Debug, PartialEq)]
+pub enum Inbound {
+    /// Slack checks the address: answer with this text.
+    Challenge(String),
+    /// Something in a thread, which may be a bridged one.
+    InThread {
+        /// What makes a repetition the same.
+        key: String,
+        /// The channel.
+        channel: ChannelId,
+        /// The thread's parent.
+        thread_ts: Ts,
+        /// What happened.
+        what: What,
+    },
+    /// Names a thread, but cannot be read.
+    Unreadable {
+        /// What makes a repetition the same.
+        key: String,
+        /// The channel.
+        channel: ChannelId,
+        /// The thread's parent.
+        thread_ts: Ts,
+        /// What cannot be read.
+        reason: &'static str,
+    },
+    /// Not mirrored, for this reason; only counted.
+    NotMirrored(&'static str),
+}
+
+/// Reads the body of a signed request to `/slack/events`.
+pub fn event(body: &[u8], us: &Identity) -> Inbound {
+    let Ok(envelope) = serde_json::from_slice::<Value>(&mend_surrogates(body)) else {
+        return Inbound::NotMirrored("unreadable");
+    };
+    match text(&envelope, "type") {
+        Some("url_verification") => Inbound::Challenge(text(&envelope, "challenge").unwrap_or_default().to_owned()),
+        Some("event_callback") => callback(&envelope, us),
+        Some("app_rate_limited") => Inbound::NotMirrored("rate_limited"),
+        _ => Inbound::NotMirrored("unknown"),
+    }
+}
+
+fn callback(envelope: &Value, us: &Identity) -> Inbound {
+    if is_foreign(envelope, us) {
+        return Inbound::NotMirrored("foreign");
+    }
+    let event = &envelope["event"];
+    match text(event, "type") {
+        Some("message") => message(envelope, event, us),
+        Some("reaction_added" | "reaction_removed") => Inbound::NotMirrored("reaction"),
+        Some("app_mention") => Inbound::NotMirrored("mention"),
+        Some(
+            "app_uninstalled" | "tokens_revoked" | "channel_archive" | "channel_unarchive" | "channel_deleted"
+            | "channel_left" | "channel_rename" | "channel_id_changed" | "channel_shared" | "channel_unshared"
+            | "group_archive" | "group_unarchive" | "group_deleted" | "group_left" | "group_rename"
+            | "member_joined_channel" | "member_left_channel" | "user_change",
+        ) => Inbound::NotMirrored("workspace"),
+        _ => Inbound::NotMirrored("unknown"),
+    }
+}
+
+/// Whether a delivery is for another app or another workspace. `authorizations` names the installation; the
+/// top-level team may be another one for Slack Connect.
+fn is_foreign(envelope: &Value, us: &Identity) -> bool {
+    let app = text(envelope, "api_app_id");
+    if let (Some(app), Some(ours)) = (app, &us.app_id)
+        && app != ours
+    {
+        return true;
+    }
+    let installed = text(&envelope["authorizations"][0], "team_id").or_else(|| text(envelope, "team_id"));
+    installed.is_some_and(|team| team != us.team_id.as_str())
+}
+
+fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound {
+    match text(event, "subtype") {
+        None | Some("file_share" | "thread_broadcast" | "me_message") => {}
+        Some("message_changed") => return Inbound::NotMirrored("edit"),
+        Some("message_deleted") => return Inbound::NotMirrored("deletion"),
+        Some("bot_message") => return Inbound::NotMirrored("bot"),
+        Some(_) => return Inbound::NotMirrored("notice"),
+    }
+    if is_ours(event, us) {
+        return Inbound::NotMirrored("own");
+    }
+    let (Some(channel), Some(thread_ts)) = (text(event, "channel"), text(event, "thread_ts")) else {
+        return Inbound::NotMirrored("not_in_thread");
+    };
+    let Ok(thread_ts) = thread_ts.parse::<Ts>() else { return Inbound::NotMirrored("unreadable") };
+    let channel = ChannelId::new(channel);
+    let ts = text(event, "ts").and_then(|ts| ts.parse::<Ts>().ok());
+    if ts.as_ref() == Some(&thread_ts) {
+        return Inbound::NotMirrored("not_in_thread");
+    }
+    let unreadable = |reason| {
+        let key = format!("raw:{}", text(envelope, "event_id").unwrap_or("without id"));
+        Inbound::Unreadable { key, channel: channel.clone(), thread_ts: thread_ts.clone(), reason }
+    };
+    let Some(ts) = ts else { return unreadable("its ts does not read") };
+    match text(event, "user") {
+        Some("USLACKBOT" | "USLACK") => Inbound::NotMirrored("notice"),
+        None if text(event, "bot_id").is_some() => Inbound::NotMirrored("bot"),
+        None => unreadable("it names no author"),
+        Some(user) => {
+            let said = event.get("text").and_then(Value::as_str).unwrap_or_default();
+            let doc = Doc::from_slack(said, event.get("blocks"), event.get("attachments"));
+            let team = text(event, "user_team").or_else(|| text(event, "team")).map(TeamId::new);
+            let what = What::SlackMessage(SlackMessage {
+                ts: ts.clone(),
+                channel: channel.clone(),
+                user: SlackUserId::new(user),
+                team,
+                doc,
+                files: file_names(event),
+            });
+            // ts first: keys that come in their natural order are cheaper to store.
+            Inbound::InThread { key: format!("{ts}:{channel}"), channel, thread_ts, what }
+        }
+    }
+}
+
+/// Any of the three ways in which Slack marks an app's own post.
+fn is_ours(event: &Value, us: &Identity) -> bool {
+    let app = text(event, "app_id").or_else(|| text(&event["bot_profile"], "app_id"));
+    text(event, "user") == Some(us.bot_user_id.as_str())
+        || (us.bot_id.is_some() && text(event, "bot_id") == us.bot_id.as_deref())
+        || (us.app_id.is_some() && app == us.app_id.as_deref())
+}
+
+fn file_names(event: &Value) -> Vec<String> {
+    let Some(files) = event.get("files").and_then(Value::as_array) else { return Vec::new() };
+    files
+        .iter()
+        .map(|file| {
+            let name = text(file, "name").or_else(|| text(file, "title")).unwrap_or("a file");
+            // Some clients send a whole path as the name.
+            name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned()
+        })
+        .collect()
+}
+
+/// A non-empty string under a key.
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// Replaces escaped lone surrogates by U+FFFD: Slack may send them, and serde_json refuses the whole body.
+pub(super) fn mend_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
+    let unit = |at: usize| -> Option<u16> {
+        let digits = body.get(at..at + 6)?;
+        let hex = std::str::from_utf8(digits.strip_prefix(b"\\u")?).ok()?;
+        u16::from_str_radix(hex, 16).ok()
+    };
+    if !body.windows(4).any(|w| w[0] == b'\\' && w[1] == b'u' && matches!(w[2], b'd' | b'D') && w[3] >= b'8') {
+        return Cow::Borrowed(body);
+    }
+    let mut mended = Vec::with_capacity(body.len());
+    let mut at = 0;
+    while at < body.len() {
+        if body[at] != b'\\' {
+            mended.push(body[at]);
+            at += 1;
+            continue;
+        }
+        match unit(at) {
+            Some(0xD800..=0xDBFF) if matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => {
+                mended.extend_from_slice(&body[at..at + 12]);
+                at += 12;
+            }
+            Some(0xD800..=0xDFFF) => {
+                mended.extend_from_slice(b"\\ufffd");
+                at += 6;
+            }
+            _ => {
+                let end = (at + 2).min(body.len());
+                mended.extend_from_slice(&body[at..end]);
+                at = end;
+            }
+        }
+    }
+    Cow::Owned(mended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn us() -> Identity {
+        Identity {
+            team_id: TeamId::new("T1"),
+            url: "https://acme.slack.com/".into(),
+            bot_user_id: SlackUserId::new("UBOT"),
+            bot_id: Some("BBOT".into()),
+            app_id: Some("A1".into()),
+        }
+    }
+
+    fn deliver(event: Value) -> Inbound {
+        let envelope = serde_json::json!({"type": "event_callback", "team_id": "T1", "api_app_id": "A1", "event_id": "Ev1",
+            "authorizations": [{"team_id": "T1"}], "event": event});
+        super::event(envelope.to_string().as_bytes(), &us())
+    }
+
+    fn reply(more: Value) -> Value {
+        let mut event = serde_json::json!({"type": "message", "user": "U1", "text": "Hi", "ts": "1700000002.000100",
+            "thread_ts": "1700000001.000100", "channel": "C1"});
+        for (key, value) in more.as_object().unwrap() {
+            event[key] = value.clone();
+        }
+        event
+    }
+
+    #[test]
+    fn people_in_threads_are_read_in_all_four_shapes() {
+        for subtype in [Value::Null, "file_share".into(), "thread_broadcast".into(), "me_message".into()] {
+            let inbound = deliver(reply(serde_json::json!({"subtype": subtype})));
+            let Inbound::InThread { key, what: What::SlackMessage(message), .. } = inbound else {
+                panic!("{subtype}: {inbound:?}")
+            };
+            assert_eq!(key, "1700000002.000100:C1");
+            assert_eq!(message.doc, Doc::plain("Hi"));
+        }
+    }
+
+    #[test]
+    fn a_person_who_posts_through_an_app_is_still_a_person() {
+        let inbound = deliver(reply(serde_json::json!({"bot_id": "B9", "app_id": "A9"})));
+        assert!(matches!(inbound, Inbound::InThread { .. }));
+    }
+
+    #[test]
+    fn what_is_not_mirrored_says_why() {
+        let cases = [
+            (serde_json::json!({"user": "UBOT"}), "own"),
+            (serde_json::json!({"bot_id": "BBOT", "user": "U7"}), "own"),
+            (serde_json::json!({"bot_profile": {"app_id": "A1"}}), "own"),
+            (serde_json::json!({"subtype": "bot_message"}), "bot"),
+            (serde_json::json!({"subtype": "message_changed"}), "edit"),
+            (serde_json::json!({"subtype": "message_deleted"}), "deletion"),
+            (serde_json::json!({"subtype": "channel_join"}), "notice"),
+            (serde_json::json!({"user": "USLACKBOT"}), "notice"),
+            (serde_json::json!({"thread_ts": null}), "not_in_thread"),
+            (serde_json::json!({"thread_ts": "1700000002.000100"}), "not_in_thread"),
+            (serde_json::json!({"type": "reaction_added"}), "reaction"),
+            (serde_json::json!({"type": "invented_in_2031"}), "unknown"),
+        ];
+        for (more, why) in cases {
+            assert_eq!(deliver(reply(more.clone())), Inbound::NotMirrored(why), "{more}");
+        }
+    }
+
+    #[test]
+    fn another_app_or_workspace_is_foreign() {
+        for (key, value) in [("api_app_id", "A9"), ("team_id", "T9")] {
+            let mut envelope = serde_json::json!({"type": "event_callback", "team_id": "T1", "api_app_id": "A1",
+                "event": reply(serde_json::json!({}))});
+            envelope[key] = value.into();
+            assert_eq!(event(envelope.to_string().as_bytes(), &us()), Inbound::NotMirrored("foreign"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_but_names_a_thread_is_kept() {
+        for more in [serde_json::json!({"ts": "soon"}), serde_json::json!({"user": null})] {
+            assert!(matches!(deliver(reply(more)), Inbound::Unreadable { .. }));
+        }
+    }
+
+    #[test]
+    fn lone_surrogates_do_not_lose_a_message() {
+        let body = br#"{"type":"event_callback","event":{"type":"message","user":"U1","text":"a \ud83d b \ud83d\ude00 \\ud83d","ts":"1700000002.000100","thread_ts":"1700000001.000100","channel":"C1"}}"#;
+        let Inbound::InThread { what: What::SlackMessage(message), .. } = event(body, &us()) else { panic!() };
+        assert_eq!(message.doc, Doc::plain("a \u{fffd} b \u{1f600} \\ud83d"));
+    }
+
+    #[test]
+    fn nonsense_is_counted() {
+        for body in ["", "[]", "null", "{}", "{\"type\":\"event_callback\"}", "\u{0}"] {
+            assert!(matches!(event(body.as_bytes(), &us()), Inbound::NotMirrored(_)), "{body:?}");
+        }
+    }
+}

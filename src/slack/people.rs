@@ -1,0 +1,158 @@
+//! Who somebody in Slack is, looked up once and remembered for a while.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+use super::client::SlackClient;
+use super::decode::text;
+use super::errors::SlackError;
+use crate::bridge::event::{Person, Standing};
+use crate::bridge::ids::{ChannelId, SlackUserId, TeamId};
+use crate::engine::outside::CallError;
+
+/// How long what was looked up holds, in milliseconds.
+const FRESH_MS: i64 = 10 * 60 * 1000;
+/// How long it serves where Slack does not answer, in milliseconds.
+const STALE_MS: i64 = 24 * 60 * 60 * 1000;
+/// How many are remembered.
+const REMEMBERED: usize = 10_000;
+
+/// Somebody in Slack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Who they are.
+    pub person: Person,
+    /// Their address, for full members of our own workspace only.
+    pub email: Option<String>,
+}
+
+/// What was looked up, and when (milliseconds since 1970).
+#[derive(Default)]
+pub struct People {
+    profiles: Mutex<HashMap<SlackUserId, (i64, Profile)>>,
+    channels: Mutex<HashMap<ChannelId, (i64, Option<String>)>>,
+}
+
+impl SlackClient {
+    /// Who somebody is.
+    ///
+    /// # Errors
+    /// Slack did not say, and nothing is remembered of them: ask again later.
+    pub async fn profile(&self, user: &SlackUserId) -> Result<Profile, CallError> {
+        let now = self.clock.now_ms();
+        let remembered = remembered(&self.people.profiles, user);
+        if let Some((at, profile)) = &remembered
+            && now - at < FRESH_MS
+        {
+            return Ok(profile.clone());
+        }
+        let team_id = self.house()?.team_id.clone();
+        let asked: Result<Value, SlackError> = self.get("users.info", &[("user", user.as_str())]).await;
+        let profile = match asked {
+            Ok(answer) => read_profile(&answer["user"], user, &team_id),
+            Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => Profile {
+                person: Person { name: format!("Somebody ({user})"), standing: Standing::Stranger },
+                email: None,
+            },
+            Err(error) => match remembered {
+                Some((at, profile)) if now - at < STALE_MS => return Ok(profile),
+                _ => return Err(error.of_a_read()),
+            },
+        };
+        remember(&self.people.profiles, user.clone(), (now, profile.clone()));
+        Ok(profile)
+    }
+
+    /// A channel's name without `#`, if Slack tells.
+    pub async fn channel_name(&self, channel: &ChannelId) -> Option<String> {
+        let now = self.clock.now_ms();
+        if let Some((at, name)) = remembered(&self.people.channels, channel)
+            && now - at < FRESH_MS
+        {
+            return name;
+        }
+        let asked: Result<Value, SlackError> = self.get("conversations.info", &[("channel", channel.as_str())]).await;
+        let name = asked.ok().and_then(|answer| text(&answer["channel"], "name").map(str::to_owned));
+        remember(&self.people.channels, channel.clone(), (now, name.clone()));
+        name
+    }
+}
+
+fn remembered<K: std::hash::Hash + Eq, V: Clone>(map: &Mutex<HashMap<K, V>>, key: &K) -> Option<V> {
+    map.lock().expect("the people's lock is never poisoned").get(key).cloned()
+}
+
+fn remember<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, V>>, key: K, value: V) {
+    let mut map = map.lock().expect("the people's lock is never poisoned");
+    if map.len() >= REMEMBERED {
+        map.clear();
+    }
+    map.insert(key, value);
+}
+
+/// The name to show is `profile.display_name`, else `profile.real_name`, else `name`.
+fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Profile {
+    let profile = &user["profile"];
+    let name = text(profile, "display_name")
+        .or_else(|| text(profile, "real_name"))
+        .or_else(|| text(user, "real_name"))
+        .or_else(|| text(user, "name"))
+        .map_or_else(|| format!("Somebody ({id})"), str::to_owned);
+    let is = |key: &str| user.get(key).and_then(Value::as_bool) == Some(true);
+    let teams = user["enterprise_user"]["teams"].as_array();
+    let of_our_org = teams.is_some_and(|teams| teams.iter().any(|team| team.as_str() == Some(ours.as_str())));
+    let elsewhere = text(user, "team_id").is_some_and(|team| team != ours.as_str()) && !of_our_org;
+    let standing = if is("is_bot") || id.as_str() == "USLACKBOT" {
+        Standing::Bot
+    } else if is("deleted") {
+        Standing::Gone
+    } else if is("is_stranger") || elsewhere {
+        Standing::Stranger
+    } else if is("is_restricted") || is("is_ultra_restricted") {
+        Standing::Guest
+    } else {
+        Standing::Member
+    };
+    let email = text(profile, "email").filter(|_| standing == Standing::Member).map(str::to_lowercase);
+    Profile { person: Person { name, standing }, email }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(user: Value) -> Profile {
+        read_profile(&user, &SlackUserId::new("U1"), &TeamId::new("T1"))
+    }
+
+    #[test]
+    fn only_a_full_member_has_an_address() {
+        let of = |more: Value| {
+            let mut user = serde_json::json!({"team_id": "T1", "name": "ana", "profile": {"email": "Ana@acme.example"}});
+            for (key, value) in more.as_object().unwrap() {
+                user[key] = value.clone();
+            }
+            let profile = read(user);
+            (profile.person.standing, profile.email)
+        };
+        assert_eq!(of(serde_json::json!({})), (Standing::Member, Some("ana@acme.example".into())));
+        assert_eq!(of(serde_json::json!({"is_restricted": true})), (Standing::Guest, None));
+        assert_eq!(of(serde_json::json!({"team_id": "T2"})), (Standing::Stranger, None));
+        assert_eq!(of(serde_json::json!({"is_stranger": true})), (Standing::Stranger, None));
+        assert_eq!(of(serde_json::json!({"is_bot": true})), (Standing::Bot, None));
+        assert_eq!(of(serde_json::json!({"deleted": true})), (Standing::Gone, None));
+        let grid = serde_json::json!({"team_id": "T2", "enterprise_user": {"teams": ["T2", "T1"]}});
+        assert_eq!(of(grid).0, Standing::Member);
+    }
+
+    #[test]
+    fn the_display_name_comes_first_and_something_is_always_shown() {
+        let name = |profile: Value| read(serde_json::json!({"name": "ana", "profile": profile})).person.name;
+        assert_eq!(name(serde_json::json!({"display_name": "Ana S.", "real_name": "Ana Souza"})), "Ana S.");
+        assert_eq!(name(serde_json::json!({"display_name": "", "real_name": "Ana Souza"})), "Ana Souza");
+        assert_eq!(name(serde_json::json!({})), "ana");
+        assert_eq!(read(serde_json::json!({})).person.name, "Somebody (U1)");
+    }
+}
