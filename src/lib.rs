@@ -19,6 +19,7 @@ pub mod bridge;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod http;
 pub mod sandbox;
 pub mod slack;
 pub mod store;

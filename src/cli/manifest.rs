@@ -4,19 +4,13 @@
 //! it equal to the constants, which the rest of the app goes by, and within Slack's limits.
 
 use crate::config::Config;
+pub use crate::http::{COMMANDS_PATH, EVENTS_PATH, INTERACTIONS_PATH};
 
 const TEMPLATE: &str = include_str!("../../manifest.yml");
 const EXAMPLE_URL: &str = "https://bridge.example.com";
 
 /// The command that people type in Slack.
 pub const COMMAND: &str = "/side-convo";
-/// Where Slack sends events, below the public URL.
-pub const EVENTS_PATH: &str = "/slack/events";
-/// Where Slack sends the command, below the public URL.
-pub const COMMANDS_PATH: &str = "/slack/commands";
-/// Where Slack sends clicks, forms and requests for menu options, below the public URL.
-pub const INTERACTIONS_PATH: &str = "/slack/interactions";
-
 /// What the app may do in a workspace.
 pub const BOT_SCOPES: &[&str] = &[
     "channels:history",

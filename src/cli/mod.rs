@@ -1,4 +1,98 @@
-//! The commands of the one binary.
+//! The commands of the one binary, and what joins the parts.
 
+pub mod app;
 pub mod check;
+pub mod demo;
 pub mod manifest;
+pub mod serve;
+pub mod vendors;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::engine::clock::SystemClock;
+use crate::wire::HttpWire;
+
+/// Makes a Zendesk side conversation and a Slack thread one conversation.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it: the bridge between a fake Slack and a fake Zendesk, in this process, with no account anywhere
+    Demo {
+        /// Where to listen; the page is there too
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
+    /// Run the bridge
+    Serve {
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Ask both vendors whether the settings work, and say what to mend
+    Check {
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Print the Slack app manifest with the public URL filled in
+    Manifest {
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+/// Runs the command that was asked for.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let done = match arguments.command {
+        Command::Demo { listen } => demo::run(listen).await.map(|()| true),
+        Command::Serve { config } => match settings(config.as_deref()) {
+            Ok(config) => serve::run(config).await.map(|()| true),
+            Err(code) => return code,
+        },
+        Command::Check { config } => match settings(config.as_deref()) {
+            Ok(config) => check(&config).await,
+            Err(code) => return code,
+        },
+        Command::Manifest { config } => match settings(config.as_deref()) {
+            Ok(config) => {
+                print!("{}", manifest::run(&config));
+                Ok(true)
+            }
+            Err(code) => return code,
+        },
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("sidethread cannot go on: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn check(config: &Config) -> anyhow::Result<bool> {
+    let report = check::run(config, Arc::new(HttpWire::new()?), Arc::new(SystemClock)).await;
+    println!("{report}");
+    Ok(report.ok())
+}
+
+fn settings(path: Option<&Path>) -> Result<Config, ExitCode> {
+    Config::load(path, std::env::vars()).map_err(|errors| {
+        eprintln!("{errors}");
+        ExitCode::FAILURE
+    })
+}

@@ -168,9 +168,10 @@ impl SlackClient {
             .with_unfurl_media(false)
             .with_link_names(false);
         let posted: Posted = self.post("chat.postMessage", &request).await?;
-        let ts = posted.ts.parse().map_err(|_| {
-            SlackError::Call(CallError::Unknown { problem: "Slack's ts does not read".to_owned() })
-        })?;
+        let ts = posted
+            .ts
+            .parse()
+            .map_err(|_| SlackError::Call(CallError::Unknown { problem: "Slack's ts does not read".to_owned() }))?;
         Ok(Answer::Posted { channel: ChannelId::new(posted.channel), ts })
     }
 

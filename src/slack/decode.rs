@@ -66,10 +66,24 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
         Some("reaction_added" | "reaction_removed") => Inbound::NotMirrored("reaction"),
         Some("app_mention") => Inbound::NotMirrored("mention"),
         Some(
-            "app_uninstalled" | "tokens_revoked" | "channel_archive" | "channel_unarchive" | "channel_deleted"
-            | "channel_left" | "channel_rename" | "channel_id_changed" | "channel_shared" | "channel_unshared"
-            | "group_archive" | "group_unarchive" | "group_deleted" | "group_left" | "group_rename"
-            | "member_joined_channel" | "member_left_channel" | "user_change",
+            "app_uninstalled"
+            | "tokens_revoked"
+            | "channel_archive"
+            | "channel_unarchive"
+            | "channel_deleted"
+            | "channel_left"
+            | "channel_rename"
+            | "channel_id_changed"
+            | "channel_shared"
+            | "channel_unshared"
+            | "group_archive"
+            | "group_unarchive"
+            | "group_deleted"
+            | "group_left"
+            | "group_rename"
+            | "member_joined_channel"
+            | "member_left_channel"
+            | "user_change",
         ) => Inbound::NotMirrored("workspace"),
         _ => Inbound::NotMirrored("unknown"),
     }

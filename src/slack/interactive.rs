@@ -22,9 +22,7 @@ pub fn command(body: &[u8], us: &Identity) -> Option<CommandCall> {
     let field = |name: &str| {
         url::form_urlencoded::parse(body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     };
-    let foreign = |ours: Option<&str>, name: &str| {
-        matches!((ours, field(name)), (Some(ours), Some(theirs)) if !theirs.is_empty() && ours != theirs)
-    };
+    let foreign = |ours: Option<&str>, name: &str| matches!((ours, field(name)), (Some(ours), Some(theirs)) if !theirs.is_empty() && ours != theirs);
     if field("ssl_check").is_some()
         || foreign(us.app_id.as_deref(), "api_app_id")
         || foreign(Some(us.team_id.as_str()), "team_id")

@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn only_a_full_member_has_an_address() {
         let of = |more: Value| {
-            let mut user = serde_json::json!({"team_id": "T1", "name": "ana", "profile": {"email": "Ana@acme.example"}});
+            let mut user =
+                serde_json::json!({"team_id": "T1", "name": "ana", "profile": {"email": "Ana@acme.example"}});
             for (key, value) in more.as_object().unwrap() {
                 user[key] = value.clone();
             }

@@ -172,10 +172,25 @@ impl Doc {
         self.blocks.iter().all(|block| *block == Block::Rule)
     }
 
-    /// The people whom the document mentions.
+    /// The people whom it mentions.
     pub fn people(&self) -> BTreeSet<SlackUserId> {
+        self.mentioned(|inline| match inline {
+            Inline::User(id) => Some(id.clone()),
+            _ => None,
+        })
+    }
+
+    /// The channels that it mentions without their names.
+    pub fn nameless_channels(&self) -> BTreeSet<ChannelId> {
+        self.mentioned(|inline| match inline {
+            Inline::Channel { id, name: None } => Some(id.clone()),
+            _ => None,
+        })
+    }
+
+    fn mentioned<T: Ord>(&self, pick: impl Fn(&Inline) -> Option<T> + Copy) -> BTreeSet<T> {
         let mut found = BTreeSet::new();
-        collect_people(&self.blocks, &mut found);
+        collect(&self.blocks, pick, &mut found);
         found
     }
 
@@ -198,25 +213,13 @@ impl Doc {
     }
 }
 
-fn collect_people(blocks: &[Block], found: &mut BTreeSet<SlackUserId>) {
-    let mut look = |inlines: &[Inline]| {
-        for inline in inlines {
-            if let Inline::User(id) = inline {
-                found.insert(id.clone());
-            }
-        }
-    };
+fn collect<T: Ord>(blocks: &[Block], pick: impl Fn(&Inline) -> Option<T> + Copy, found: &mut BTreeSet<T>) {
     for block in blocks {
         match block {
-            Block::Paragraph(content) | Block::Heading { content, .. } => look(content),
-            Block::Table(rows) => rows.iter().flatten().for_each(|cell| look(cell)),
-            _ => {}
-        }
-    }
-    for block in blocks {
-        match block {
-            Block::List { items, .. } => items.iter().for_each(|item| collect_people(item, found)),
-            Block::Quote(inner) => collect_people(inner, found),
+            Block::Paragraph(content) | Block::Heading { content, .. } => found.extend(content.iter().filter_map(pick)),
+            Block::Table(rows) => found.extend(rows.iter().flatten().flatten().filter_map(pick)),
+            Block::List { items, .. } => items.iter().for_each(|item| collect(item, pick, found)),
+            Block::Quote(inner) => collect(inner, pick, found),
             _ => {}
         }
     }

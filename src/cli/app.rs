@@ -1,0 +1,269 @@
+//! Joins the parts: settings, database, both edges, engine and HTTP make one running app.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::Router;
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+
+use super::vendors::Vendors;
+use crate::bridge::Policy;
+use crate::bridge::ids::ZendeskUserId;
+use crate::config::Config;
+use crate::engine::clock::Clock;
+use crate::engine::outside::CallError;
+use crate::engine::retry::Schedule;
+use crate::engine::{Engine, Settings};
+use crate::http::{Front, Ready};
+use crate::slack::{Identity, SlackClient};
+use crate::store::{Commit, Store};
+use crate::telemetry::Metrics;
+use crate::wire::Wire;
+use crate::zendesk::ZendeskClient;
+
+/// How long until a vendor that does not answer is asked again who we are.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// An app that is open for requests and becomes ready once both vendors have said who it is.
+pub struct App {
+    front: Front,
+    config: Config,
+    slack: Arc<SlackClient>,
+    zendesk: Arc<ZendeskClient>,
+    seed: u64,
+}
+
+/// Why the app does not know itself yet.
+enum NotYet {
+    /// A vendor does not answer: ask again.
+    Wait(CallError),
+    /// A person has to mend something first.
+    Stop(anyhow::Error),
+}
+
+impl App {
+    /// Puts the parts together. Nothing is asked of a vendor yet. `seed` is for the jitter of retries.
+    pub fn new(config: Config, store: Arc<Store>, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, seed: u64) -> App {
+        let secrets = |secrets: &[secrecy::SecretString]| {
+            secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect::<Vec<_>>()
+        };
+        let slack_secrets = secrets(&config.slack.signing_secrets);
+        let zendesk_secrets = secrets(&config.zendesk.webhook_secrets);
+        let slack =
+            SlackClient::new(wire.clone(), clock.clone(), &config.slack.api_url, config.slack.bot_token.clone());
+        let zendesk = ZendeskClient::new(wire, clock.clone(), &config.zendesk.url, config.zendesk.credential.clone());
+        let front = Front {
+            slack_verifier: Arc::new(crate::slack::verify::Verifier::new(slack_secrets.iter().map(String::as_str))),
+            zendesk_verifier: Arc::new(crate::zendesk::verify::Verifier::new(
+                zendesk_secrets.iter().map(String::as_str),
+            )),
+            clock,
+            store,
+            metrics: Arc::new(Metrics::new()),
+            zendesk_url: config.zendesk.url.as_str().trim_end_matches('/').to_owned(),
+            ready: Arc::new(OnceLock::new()),
+        };
+        App { front, config, slack: Arc::new(slack), zendesk: Arc::new(zendesk), seed }
+    }
+
+    /// What the vendors call.
+    pub fn router(&self) -> Router {
+        crate::http::router(self.front.clone())
+    }
+
+    /// What the operator's own tools call.
+    pub fn admin_router(&self) -> Router {
+        crate::http::admin_router(self.front.clone())
+    }
+
+    /// The engine, once the app is ready.
+    pub fn engine(&self) -> Option<&Arc<Engine>> {
+        self.front.ready.get().map(|ready| &ready.engine)
+    }
+
+    /// Learns who it is at both vendors, as often as it takes, and takes up what the last process left.
+    ///
+    /// # Errors
+    /// A person has to mend something first: a token that is not accepted, a database of another workspace, a disk.
+    pub async fn become_ready(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let mut said = false;
+        while !stop.is_cancelled() {
+            match self.try_to_become_ready().await {
+                Ok(()) => return Ok(()),
+                Err(NotYet::Stop(error)) => return Err(error),
+                Err(NotYet::Wait(error)) => {
+                    if !std::mem::replace(&mut said, true) {
+                        tracing::error!(
+                            error = %error,
+                            "a vendor does not say who the app is, so nothing can be taken yet; it is asked again every 10 seconds"
+                        );
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.front.clock.sleep(ASK_AGAIN) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_to_become_ready(&self) -> Result<(), NotYet> {
+        let store = &self.front.store;
+        let identity = self.remembered("slack_identity", self.slack.identify().await).await?;
+        let zendesk = self.remembered("zendesk_user", self.zendesk.identify().await.map(|i| i.user_id.0)).await?;
+        let stop = |error: anyhow::Error| NotYet::Stop(error);
+        let bridging_since_ms = self.bridging_since().await.map_err(stop)?;
+        let zendesk_url = self.front.zendesk_url.clone();
+        self.slack.settle_in(crate::slack::client::House {
+            team_id: identity.team_id.clone(),
+            zendesk_url,
+            operator_channel: self.config.bridge.operator_channel.clone(),
+        });
+        self.zendesk.settle_in(crate::zendesk::House {
+            app_user: ZendeskUserId(zendesk),
+            routes: self.config.routes.clone(),
+            channel_domain: self.config.zendesk.channel_domain.clone(),
+        });
+        let policy = Policy {
+            routes: self.config.routes.clone(),
+            channel_domain: self.config.zendesk.channel_domain.clone(),
+            app_user: ZendeskUserId(zendesk),
+            slack_url: identity.url.clone(),
+            bridging_since_ms,
+            operator: self.config.bridge.operator_channel.is_some(),
+        };
+        let settings = Settings {
+            schedule: Schedule(self.config.bridge.retry_schedule.clone()),
+            slack_read_lag: self.config.bridge.slack_read_lag,
+            zendesk_read_lag: self.config.bridge.zendesk_read_lag,
+            poll_interval: self.config.zendesk.poll_interval,
+            keep: Duration::from_secs(u64::from(self.config.database.keep_days) * 24 * 3600),
+        };
+        let outside = Arc::new(Vendors { slack: self.slack.clone(), zendesk: self.zendesk.clone() });
+        let engine = Engine::start(
+            store.clone(),
+            self.front.clock.clone(),
+            outside,
+            policy,
+            settings,
+            self.front.metrics.clone(),
+            self.seed,
+        )
+        .await
+        .context("the database could not be read")
+        .map_err(stop)?;
+        // Only one task makes the app ready.
+        let _ = self.front.ready.set(Ready { engine, identity });
+        Ok(())
+    }
+
+    /// What a vendor says of us now, or what it said when it last answered. What it says must not have changed.
+    async fn remembered<T: Whoami>(&self, name: &'static str, asked: Result<T, CallError>) -> Result<T, NotYet> {
+        let store = &self.front.store;
+        let stored = store.setting(name).await.context("the database could not be read").map_err(NotYet::Stop)?;
+        let stored: Option<T> = stored.and_then(|text| serde_json::from_str(&text).ok());
+        match (asked, stored) {
+            (Ok(said), Some(before)) if !said.is_same_account(&before) => Err(NotYet::Stop(anyhow::anyhow!(
+                "this database belongs to another {}; give the app a database of its own (database.url)",
+                T::ACCOUNT
+            ))),
+            (Ok(said), _) => {
+                let text = serde_json::to_string(&said).context("an identity could not be kept");
+                let settings = vec![(name, text.map_err(NotYet::Stop)?)];
+                store
+                    .commit(Commit { settings, ..Commit::default() })
+                    .await
+                    .context("the database could not be written")
+                    .map_err(NotYet::Stop)?;
+                Ok(said)
+            }
+            (Err(error), Some(before)) => {
+                tracing::warn!(error = %error, "a vendor does not say who the app is; what it said before is used");
+                Ok(before)
+            }
+            (Err(CallError::Paused { why }), None) => Err(NotYet::Stop(anyhow::anyhow!(why))),
+            (Err(error), None) => Err(NotYet::Wait(error)),
+        }
+    }
+
+    async fn bridging_since(&self) -> anyhow::Result<i64> {
+        const NAME: &str = "bridging_since_ms";
+        let store = &self.front.store;
+        if let Some(text) = store.setting(NAME).await.context("the database could not be read")? {
+            return text.parse().context("the time of the first start does not read");
+        }
+        let now = self.front.clock.now_ms();
+        let settings = vec![(NAME, now.to_string())];
+        store.commit(Commit { settings, ..Commit::default() }).await.context("the database could not be written")?;
+        tracing::info!("first start: side conversations made before now stay as they are; new ones are bridged");
+        Ok(now)
+    }
+}
+
+trait Whoami: serde::Serialize + serde::de::DeserializeOwned {
+    const ACCOUNT: &str;
+    fn is_same_account(&self, other: &Self) -> bool;
+}
+
+impl Whoami for Identity {
+    const ACCOUNT: &str = "Slack workspace";
+    fn is_same_account(&self, other: &Self) -> bool {
+        self.team_id == other.team_id
+    }
+}
+
+impl Whoami for i64 {
+    const ACCOUNT: &str = "Zendesk account";
+    fn is_same_account(&self, _: &Self) -> bool {
+        // The credential may pass to another user of the same account.
+        true
+    }
+}
+
+/// Serves until `stop`, then lets requests end.
+///
+/// # Errors
+/// The address cannot be listened on.
+pub async fn serve(listener: tokio::net::TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
+    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+        // Small answers go at once.
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
+    Ok(())
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// It is taken or not ours; the text says what to do.
+pub async fn listen(address: std::net::SocketAddr) -> anyhow::Result<tokio::net::TcpListener> {
+    match tokio::net::TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!("{address} is in use by another program; stop that one or listen elsewhere")
+        }
+        Err(error) => Err(error).with_context(|| format!("{address} cannot be listened on")),
+    }
+}
+
+/// Ends on SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// The signals cannot be listened for.
+pub async fn told_to_stop() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut term = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = term.recv() => Ok(()),
+            result = tokio::signal::ctrl_c() => result.map_err(Into::into),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.map_err(Into::into)
+}

@@ -1,0 +1,65 @@
+//! `sidethread serve`: the bridge, for real.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::app::{App, listen, serve, told_to_stop};
+use crate::config::Config;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::store::Store;
+use crate::wire::HttpWire;
+
+/// Runs until SIGTERM, then finishes what is under way.
+///
+/// # Errors
+/// It cannot start; the text says what to mend.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = Arc::new(Store::open(&config.database.path).await?);
+    let listener = listen(config.server.listen).await.context("server.listen")?;
+    let admin_listener = listen(config.server.admin_listen).await.context("server.admin_listen")?;
+    tracing::info!(listen = %config.server.listen, admin_listen = %config.server.admin_listen, "sidethread starts");
+    let wire = Arc::new(HttpWire::new()?);
+    let seed = fastrand::u64(..);
+    let app = Arc::new(App::new(config, store.clone(), wire, clock, seed));
+
+    let stop = CancellationToken::new();
+    let http = tokio::spawn(serve(listener, app.router(), stop.clone()));
+    let admin = tokio::spawn(serve(admin_listener, app.admin_router(), stop.clone()));
+    let signal = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            if let Err(error) = told_to_stop().await {
+                tracing::error!(error = %error, "the signal to stop cannot be listened for");
+            }
+            stop.cancel();
+        }
+    });
+    let worked = work(&app, &stop).await;
+    stop.cancel();
+    http.await.context("the server ended")??;
+    admin.await.context("the admin server ended")??;
+    store.close().await;
+    signal.abort();
+    worked?;
+    tracing::info!("sidethread has stopped; what waits is stored");
+    Ok(())
+}
+
+/// Becomes ready, then works until `stop`.
+///
+/// # Errors
+/// A person has to mend something first.
+pub async fn work(app: &App, stop: &CancellationToken) -> anyhow::Result<()> {
+    app.become_ready(stop).await?;
+    if let Some(engine) = app.engine() {
+        tracing::info!("sidethread is ready");
+        engine.clone().work(stop.clone()).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Both vendors behind the engine's narrow waist: each act goes to the edge whose it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::bridge::content::Names;
+use crate::bridge::event::{SideConversationEvent, Standing};
+use crate::bridge::ids::{ChannelId, SlackUserId, TicketId};
+use crate::bridge::{Act, Answer, Vendor};
+use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside};
+use crate::slack::SlackClient;
+use crate::zendesk::{Author, ZendeskClient};
+
+/// Both vendors.
+pub struct Vendors {
+    /// Slack.
+    pub slack: Arc<SlackClient>,
+    /// Zendesk.
+    pub zendesk: Arc<ZendeskClient>,
+}
+
+#[derive(Default)]
+struct Known {
+    people: BTreeMap<SlackUserId, String>,
+    channels: BTreeMap<ChannelId, String>,
+}
+
+impl Names for Known {
+    fn user(&self, id: &SlackUserId) -> Option<String> {
+        self.people.get(id).cloned()
+    }
+
+    fn channel(&self, id: &ChannelId) -> Option<String> {
+        self.channels.get(id).cloned()
+    }
+}
+
+#[async_trait]
+impl Outside for Vendors {
+    async fn perform(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        match &call.effect.act {
+            Act::Reply(_) => self.reply(call).await,
+            Act::ReadTicket { ticket_id, side_conversation_id } => {
+                self.zendesk.prepare(call, *ticket_id, side_conversation_id).await
+            }
+            Act::SetState { state, .. } => self.zendesk.set_state(call, *state).await,
+            Act::Note { text } => self.zendesk.note(call, text).await,
+            _ => self.slack.perform(call).await,
+        }
+    }
+
+    async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
+        match (&call.effect.act, call.effect.act.vendor()) {
+            (Act::Reply(reply), _) => self.zendesk.find_reply(call, reply).await,
+            (Act::Note { .. }, _) => self.zendesk.find_note(call).await,
+            (_, Vendor::Slack) => self.slack.find(call).await,
+            (_, Vendor::Zendesk) => Ok(None),
+        }
+    }
+
+    async fn read_ticket(&self, ticket_id: TicketId) -> Result<Vec<SideConversationEvent>, CallError> {
+        self.zendesk.read_ticket(ticket_id).await
+    }
+
+    async fn read_feed(&self, start: i64) -> Result<FeedPage, FeedError> {
+        self.zendesk.read_feed(start).await
+    }
+}
+
+impl Vendors {
+    async fn reply(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        let Act::Reply(reply) = &call.effect.act else {
+            return Err(CallError::Refused { reason: "this is no reply.".to_owned() });
+        };
+        let profile = self.slack.profile(&reply.user).await.map_err(slack_is_late)?;
+        if profile.person.standing == Standing::Bot {
+            return Ok(Answer::OfABot);
+        }
+        let mut known = Known::default();
+        for user in reply.doc.people() {
+            let profile = self.slack.profile(&user).await.map_err(slack_is_late)?;
+            known.people.insert(user, profile.person.name);
+        }
+        for channel in reply.doc.nameless_channels() {
+            if let Some(name) = self.slack.channel_name(&channel).await {
+                known.channels.insert(channel, name);
+            }
+        }
+        let zendesk_user = match &profile.email {
+            // Who the author is in Zendesk only adds to the reply; it must not hold it back.
+            Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),
+            None => None,
+        };
+        let author = Author { name: profile.person.name, zendesk_user };
+        self.zendesk.reply(call, reply, &author, &known).await
+    }
+}
+
+/// What keeps Slack from naming the author must not hold every call to Zendesk.
+fn slack_is_late(error: CallError) -> CallError {
+    match error {
+        CallError::Paused { why } => CallError::Later { after: None, problem: why },
+        CallError::Refused { reason } => CallError::Later { after: None, problem: reason },
+        other => other,
+    }
+}

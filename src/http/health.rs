@@ -1,0 +1,53 @@
+//! Whether the app is alive, whether it can take what comes, and its metrics.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::Front;
+
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// 503 only if the database cannot be written: a vendor that is down is no reason to take the app away from the other.
+pub(super) async fn readyz(State(front): State<Front>) -> Response {
+    if let Err(error) = front.store.check().await {
+        tracing::error!(error = %error, "the database cannot be written");
+        let body = json!({ "ready": false, "problem": "the database cannot be written" });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    }
+    let Some(ready) = front.ready.get() else {
+        let body = json!({ "ready": true, "starting": "waiting until both vendors have said who the app is" });
+        return Json(body).into_response();
+    };
+    let parked = front.store.parked().await.unwrap_or_default();
+    let report = ready.engine.report();
+    let paused: Vec<_> =
+        report.paused.iter().map(|(vendor, why)| json!({ "vendor": vendor.as_str(), "why": why })).collect();
+    Json(json!({
+        "ready": true,
+        "waiting": {
+            "events": report.events,
+            "to_slack": report.to_slack,
+            "to_zendesk": report.to_zendesk,
+            "oldest_to_slack_secs": report.oldest_to_slack_secs,
+            "oldest_to_zendesk_secs": report.oldest_to_zendesk_secs,
+        },
+        "paused": paused,
+        "parked": parked.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "feed": report.feed,
+    }))
+    .into_response()
+}
+
+pub(super) async fn metrics(State(front): State<Front>) -> Response {
+    if let Some(ready) = front.ready.get() {
+        // Making the report sets the gauges.
+        ready.engine.report();
+    }
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], front.metrics.encode()).into_response()
+}

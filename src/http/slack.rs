@@ -1,0 +1,135 @@
+//! Slack's three addresses. A signed request is answered 200, whatever is in it, once what matters is stored.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::{Front, Ready};
+use crate::bridge::command::{self, Command, Listed};
+use crate::engine::intake::Taken;
+use crate::slack::acts::ticket_url;
+use crate::slack::decode::{self, Inbound};
+use crate::slack::interactive;
+
+/// How many threads a list shows.
+const LISTED: i64 = 20;
+
+pub(super) async fn events(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
+    if let Some(refused) = refused(&front, &headers, &body) {
+        return refused;
+    }
+    let Some(ready) = front.ready.get() else {
+        // Slack checks the address while the app is being set up, before the app can know itself.
+        return match challenge(&body) {
+            Some(challenge) => challenge.into_response(),
+            None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        };
+    };
+    if let Some(retry) = headers.get("x-slack-retry-num").and_then(|n| n.to_str().ok()) {
+        let reason = headers.get("x-slack-retry-reason").and_then(|r| r.to_str().ok()).unwrap_or_default();
+        tracing::info!(slack.retry = retry, slack.retry_reason = reason, "Slack sends an event again");
+    }
+    take(&front, ready, decode::event(&body, &ready.identity), &body).await
+}
+
+pub(super) async fn interactions(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
+    if let Some(refused) = refused(&front, &headers, &body) {
+        return refused;
+    }
+    let Some(ready) = front.ready.get() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    take(&front, ready, interactive::interaction(&body, &ready.identity), &body).await
+}
+
+pub(super) async fn commands(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
+    if let Some(refused) = refused(&front, &headers, &body) {
+        return refused;
+    }
+    let Some(ready) = front.ready.get() else {
+        return only_for_you("Sidethread is starting. Please try again in a minute.".to_owned());
+    };
+    let Some(call) = interactive::command(&body, &ready.identity) else { return StatusCode::OK.into_response() };
+    match command::parse(&call.text) {
+        Command::Help => only_for_you(command::help()),
+        Command::Other(_) => only_for_you(command::not_yet()),
+        Command::List => {
+            let base = &ready.engine.policy().slack_url;
+            match front.store.open_in_channel(call.channel.as_str(), LISTED).await {
+                Ok((threads, count)) => {
+                    let listed: Vec<Listed> = threads
+                        .into_iter()
+                        .map(|thread| Listed {
+                            permalink: format!(
+                                "{base}archives/{}/p{}",
+                                thread.channel_id,
+                                thread.thread_ts.replace('.', "")
+                            ),
+                            ticket_url: ticket_url(&front.zendesk_url, thread.ticket_id),
+                            ticket_id: thread.ticket_id,
+                            subject: thread.subject,
+                        })
+                        .collect();
+                    let more = usize::try_from(count).unwrap_or(0).saturating_sub(listed.len());
+                    only_for_you(command::list(&listed, more))
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "the list of side conversations could not be read");
+                    only_for_you("The list could not be read just now. Please try again in a minute.".to_owned())
+                }
+            }
+        }
+    }
+}
+
+fn only_for_you(text: String) -> Response {
+    Json(json!({ "response_type": "ephemeral", "text": text })).into_response()
+}
+
+fn refused(front: &Front, headers: &HeaderMap, body: &[u8]) -> Option<Response> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let verified = front.slack_verifier.verify(
+        header("x-slack-request-timestamp"),
+        header("x-slack-signature"),
+        body,
+        front.clock.now_ms(),
+    );
+    let refusal = verified.err()?;
+    front.metrics.not_mirrored("unsigned");
+    tracing::warn!(reason = %refusal, "a request that claims to be Slack's was refused");
+    Some((StatusCode::UNAUTHORIZED, refusal.to_string()).into_response())
+}
+
+fn challenge(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    (body["type"] == "url_verification").then(|| body["challenge"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn take(front: &Front, ready: &Ready, inbound: Inbound, body: &[u8]) -> Response {
+    let taken = match inbound {
+        Inbound::Challenge(challenge) => return challenge.into_response(),
+        Inbound::NotMirrored(kind) => {
+            front.metrics.not_mirrored(kind);
+            return StatusCode::OK.into_response();
+        }
+        Inbound::InThread { key, channel, thread_ts, what } => {
+            ready.engine.take_from_slack(key, &channel, &thread_ts, what).await
+        }
+        Inbound::Unreadable { key, channel, thread_ts, reason } => {
+            let raw = String::from_utf8_lossy(body).into_owned();
+            ready.engine.keep_unread(key, &channel, &thread_ts, raw, reason).await
+        }
+    };
+    match taken {
+        Ok(Taken::NotOurs) => {
+            front.metrics.not_mirrored("elsewhere");
+            StatusCode::OK.into_response()
+        }
+        Ok(Taken::Stored | Taken::Known | Taken::Held) => StatusCode::OK.into_response(),
+        Err(error) => {
+            tracing::error!(error = %error, "a delivery of Slack could not be stored; Slack is asked to send it again");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
