@@ -38,7 +38,7 @@ impl Default for Options {
             app_user_email: "bridge@example.com".into(),
             api_token: "sandbox-api-token".into(),
             webhook_path: "/zendesk/webhook".into(),
-            webhook_secret: "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==".into(),
+            webhook_secret: "c2FuZGJveC1zaWduaW5nLXNlY3JldC0wMDAwMDAwMDE=".into(),
             limits: true,
             unconfirmed: Unconfirmed::default(),
         }

@@ -145,7 +145,7 @@ pub(super) fn number_of(value: &Value, key: &str) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn plausible(email: &str) -> bool {
+pub(super) fn plausible(email: &str) -> bool {
     let mut parts = email.splitn(2, '@');
     let (local, host) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
     !local.is_empty() && host.contains('.') && !email.contains(char::is_whitespace) && !host.contains('@')

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, Ask, Outcome};
 use super::pages;
 use super::people::User;
+use super::recipients::plausible;
 use super::tickets::{TicketSpec, read_tags};
 use super::world::{Idempotent, Ticket, World};
 
@@ -150,6 +151,12 @@ fn create_once(world: &mut World, ask: &Ask, asked: &Value) -> Outcome {
         }
     }
     let status = text("status").unwrap_or_default();
+    if !status.is_empty() && !World::STATUSES.contains(&status.as_str()) {
+        return Err(Answer::record_invalid("status", "Status: is invalid"));
+    }
+    if text("priority").is_some_and(|priority| !World::PRIORITIES.contains(&priority.as_str())) {
+        return Err(Answer::record_invalid("priority", "Priority: is invalid"));
+    }
     let assignee = id_of("assignee_id");
     if assignee.is_some_and(|id| !world.is_agent(id)) {
         return Err(Answer::record_invalid("assignee_id", "Assignee: is invalid"));
@@ -164,6 +171,9 @@ fn create_once(world: &mut World, ask: &Ask, asked: &Value) -> Outcome {
         }
         (Some(id), _) => id,
         (None, Some(requester)) => match requester.get("email").and_then(Value::as_str) {
+            Some(email) if !plausible(email) => {
+                return Err(Answer::record_invalid("requester", "Requester: Email: is not properly formatted"));
+            }
             Some(email) => world.user_of_address(email, requester.get("name").and_then(Value::as_str), ask.now),
             None => ask.user,
         },
@@ -248,7 +258,7 @@ fn copies(world: &mut World, id: i64, given: &Map<String, Value>, now: i64) {
             let user = match (one.get("user_id").and_then(Value::as_i64), one.get("user_email").and_then(Value::as_str))
             {
                 (Some(id), _) => id,
-                (None, Some(email)) if key == "email_ccs" => {
+                (None, Some(email)) if key == "email_ccs" && plausible(email) => {
                     world.user_of_address(email, one.get("user_name").and_then(Value::as_str), now)
                 }
                 (None, Some(email)) => world.addresses.get(&email.to_lowercase()).copied().unwrap_or(-1),

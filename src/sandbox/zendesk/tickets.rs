@@ -120,8 +120,8 @@ impl World {
     const FORM: i64 = 26_155_621_471_251;
     const CUSTOM_STATUS: i64 = 26_155_621_627_539;
     const MOST_COMMENTS: usize = 5_000;
-    const STATUSES: [&str; 6] = ["new", "open", "pending", "hold", "solved", "closed"];
-    const PRIORITIES: [&str; 4] = ["low", "normal", "high", "urgent"];
+    pub(super) const STATUSES: [&str; 6] = ["new", "open", "pending", "hold", "solved", "closed"];
+    pub(super) const PRIORITIES: [&str; 4] = ["low", "normal", "high", "urgent"];
 
     /// A ticket that may be read; a deleted one is not found.
     pub(super) fn readable(&self, id: i64) -> Result<&Ticket, Answer> {

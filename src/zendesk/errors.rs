@@ -1,0 +1,213 @@
+//! What Zendesk's refusals mean for a call, in one table.
+//!
+//! Zendesk documents few of them: a row is a status and a text that its `error`, `description` or `details` may hold.
+//! Bodies are JSON or plain text, whatever the `Accept` header asked for.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use serde_json::Value;
+
+use super::decode;
+use crate::engine::outside::CallError;
+use crate::wire::WireError;
+
+/// What a refusal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Certainly not done; repeat later.
+    Later,
+    /// It may have been done.
+    Unknown,
+    /// The app as a whole may not call.
+    Paused(&'static str),
+    /// It will not be done, and why.
+    Refused(&'static str),
+    /// It will not be done, for the reason that Zendesk gives.
+    RefusedAsTold,
+}
+
+/// Every status, 5xx as 500; the first row whose mark the answer holds wins, an empty mark is held by every answer.
+pub const TABLE: &[(u16, &str, Meaning)] = &[
+    (300, "", Meaning::Paused(MOVED)),
+    (400, "closed prevents", Meaning::Refused(CLOSED)),
+    (400, "", Meaning::RefusedAsTold),
+    (401, "", Meaning::Paused(CREDENTIAL)),
+    (402, "", Meaning::Paused("Zendesk says that the account is not paid for.")),
+    (403, "missing the following required scopes", Meaning::Paused(SCOPES)),
+    (403, "", Meaning::Refused("the app's Zendesk user may not do that on this ticket.")),
+    (404, "no help desk at", Meaning::Paused(MOVED)),
+    (404, "", Meaning::Refused("the ticket or side conversation does not exist any more.")),
+    (408, "", Meaning::Unknown),
+    (409, "", Meaning::Later),
+    (413, "", Meaning::Refused("Zendesk found the message too large.")),
+    (422, "closed prevents", Meaning::Refused(CLOSED)),
+    (422, "closedticket", Meaning::Refused(CLOSED)),
+    (422, "", Meaning::RefusedAsTold),
+    (423, "", Meaning::Later),
+    (425, "", Meaning::Later),
+    (429, "", Meaning::Later),
+    (500, "", Meaning::Unknown),
+];
+
+const CREDENTIAL: &str = "Zendesk does not accept the app's credential any more: put a new one into the settings.";
+const SCOPES: &str = "Zendesk says that the app's token lacks a scope: it needs read and write.";
+const MOVED: &str = "Zendesk is not found at the address in the settings: check zendesk.url.";
+const CLOSED: &str = "the ticket is closed and takes no changes.";
+const LONGEST_QUOTE: usize = 200;
+
+/// What an answer with this status and body means.
+pub fn meaning(status: u16, body: &[u8]) -> Meaning {
+    let status = match status {
+        300..=399 => 300,
+        500..=599 => 500,
+        other => other,
+    };
+    let told = String::from_utf8_lossy(body).to_lowercase();
+    TABLE
+        .iter()
+        .find(|(row, mark, _)| *row == status && told.contains(mark))
+        .map_or(Meaning::RefusedAsTold, |(_, _, meaning)| *meaning)
+}
+
+/// Reads an answer that is no success.
+pub fn of_an_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> CallError {
+    let problem = format!("HTTP {status}");
+    match meaning(status, body) {
+        Meaning::Later => CallError::Later { after: retry_after(headers), problem },
+        Meaning::Unknown => CallError::Unknown { problem },
+        Meaning::Paused(why) => CallError::Paused { why: why.to_owned() },
+        Meaning::Refused(reason) => CallError::Refused { reason: reason.to_owned() },
+        Meaning::RefusedAsTold => CallError::Refused {
+            reason: match told(body) {
+                Some(told) => format!("Zendesk refused it ({told})."),
+                None => format!("Zendesk refused it ({problem})."),
+            },
+        },
+    }
+}
+
+/// Reads a failure of the network.
+pub fn of_the_wire(error: &WireError) -> CallError {
+    let problem = error.to_string();
+    match error {
+        WireError::NotSent => CallError::Later { after: None, problem },
+        WireError::Broken | WireError::TimedOut => CallError::Unknown { problem },
+    }
+}
+
+/// As the error of a read, which changed nothing: what is doubtful may simply be asked again.
+pub fn of_a_read(error: CallError) -> CallError {
+    match error {
+        CallError::Unknown { problem } => CallError::Later { after: None, problem },
+        other => other,
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: f64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    // What is far in the future is a mistake, and a day is soon enough to ask again.
+    (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(86_400.0)))
+}
+
+/// What Zendesk says, fit for a thread: the most detailed of its texts, without addresses and markup.
+fn told(body: &[u8]) -> Option<String> {
+    let answer = decode::json(body)?;
+    let mut told: Vec<String> = Vec::new();
+    if let Some(details) = answer.get("details").and_then(Value::as_object) {
+        let each =
+            details.values().flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice));
+        told.extend(each.filter_map(|one| decode::text(one.get("description").unwrap_or(one))));
+    }
+    if told.is_empty() {
+        let places = ["/description", "/error_description", "/message", "/error/message", "/error/title", "/error"];
+        told.extend(places.iter().find_map(|place| decode::text(answer.pointer(place)?)));
+    }
+    let clean = |c: char| if c.is_control() || "<>&`\"{}".contains(c) { ' ' } else { c };
+    let told: String = told.join("; ").chars().map(clean).collect();
+    let words: Vec<&str> = told.split_whitespace().filter(|word| !word.contains('@')).collect();
+    let told: String = words.join(" ").chars().take(LONGEST_QUOTE).collect();
+    let told = told.trim_end_matches(['.', ' ']).to_owned();
+    (!told.is_empty()).then_some(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn read(status: u16, body: &str) -> CallError {
+        of_an_answer(status, &HeaderMap::new(), body.as_bytes())
+    }
+
+    fn refused(reason: &str) -> CallError {
+        CallError::Refused { reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn every_row_is_reached_and_maps_as_it_says() {
+        for (status, mark, meaning) in TABLE {
+            for body in [format!("Zendesk: {mark}"), format!(r#"{{"error":"x","description":"{mark}"}}"#)] {
+                let error = read(*status, &body);
+                let fits = match meaning {
+                    Meaning::Later => matches!(error, CallError::Later { after: None, .. }),
+                    Meaning::Unknown => matches!(error, CallError::Unknown { .. }),
+                    Meaning::Paused(why) => error == CallError::Paused { why: (*why).to_owned() },
+                    Meaning::Refused(reason) => error == refused(reason),
+                    Meaning::RefusedAsTold => matches!(error, CallError::Refused { .. }),
+                };
+                assert!(fits, "{status} {mark}: {error:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn zendesks_recorded_refusals_are_understood() {
+        let closed = r#"{"error":"RecordInvalid","description":"Record validation errors","details":{"status":[{"description":"Status: closed prevents ticket update"}]}}"#;
+        assert_eq!(read(422, closed), refused(CLOSED));
+        let scopes = r#"{"error":"Forbidden","description":"You are missing the following required scopes: read"}"#;
+        assert_eq!(read(403, scopes), CallError::Paused { why: SCOPES.to_owned() });
+        let shown = r#"{"error":{"title":"Forbidden","message":"You do not have access to this page."}}"#;
+        assert!(matches!(read(403, shown), CallError::Refused { .. }));
+        assert!(matches!(read(401, r#"{"error":"Couldn't authenticate you"}"#), CallError::Paused { .. }));
+        assert!(matches!(read(503, "busy"), CallError::Unknown { .. }));
+        assert!(matches!(read(302, ""), CallError::Paused { .. }));
+        assert_eq!(read(418, "<html>"), refused("Zendesk refused it (HTTP 418)."));
+    }
+
+    #[test]
+    fn a_reason_holds_zendesks_words_but_no_address_and_no_markup() {
+        let body = r#"{"error":"RecordInvalid","description":"Record validation errors","details":{"to":[{"description":"To: joe@x.example is <suspended>\n."}]}}"#;
+        assert_eq!(read(422, body), refused("Zendesk refused it (To: is suspended)."));
+        assert_eq!(read(400, r#"{"error":"TooManyValues"}"#), refused("Zendesk refused it (TooManyValues)."));
+        assert_eq!(read(400, r#"{"error":{"message":"No."}}"#), refused("Zendesk refused it (No)."));
+        assert_eq!(read(422, r#"{"details":{"base":"Too long"}}"#), refused("Zendesk refused it (Too long)."));
+        assert_eq!(read(400, r#"{"details":[],"error":null}"#), refused("Zendesk refused it (HTTP 400)."));
+        let long = format!(r#"{{"description":"{}"}}"#, "é".repeat(5000));
+        let CallError::Refused { reason } = read(400, &long) else { panic!() };
+        assert!(reason.chars().count() < 250);
+    }
+
+    #[test]
+    fn a_limit_says_how_long() {
+        for (value, after) in
+            [("93", Some(93)), (" 1 ", Some(1)), ("soon", None), ("-1", None), ("1e300", Some(86_400))]
+        {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            let error = of_an_answer(429, &headers, b"Number of allowed API requests per minute exceeded");
+            let after = after.map(Duration::from_secs);
+            assert_eq!(error, CallError::Later { after, problem: "HTTP 429".to_owned() }, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_wire_tells_what_is_certain() {
+        assert!(matches!(of_the_wire(&WireError::NotSent), CallError::Later { .. }));
+        assert!(matches!(of_the_wire(&WireError::Broken), CallError::Unknown { .. }));
+        assert!(matches!(of_the_wire(&WireError::TimedOut), CallError::Unknown { .. }));
+        assert!(matches!(of_a_read(of_the_wire(&WireError::Broken)), CallError::Later { .. }));
+        assert!(matches!(of_a_read(refused("x")), CallError::Refused { .. }));
+    }
+}

@@ -1,0 +1,246 @@
+//! The acts on a side conversation: prepare its card, reply, look for a reply, set its state.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::client::{Author, ZendeskClient, in_order};
+use super::decode::{self, Abouts, MARKER};
+use super::people::{Readers, Scene};
+use super::transport::Failure;
+use crate::bridge::Answer;
+use crate::bridge::content::{Names, escape_html};
+use crate::bridge::effect::Reply;
+use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, Ticket, TicketRead};
+use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId};
+use crate::bridge::notice;
+use crate::bridge::readers::{self, Audience};
+use crate::bridge::route::OutsidePolicy;
+use crate::engine::outside::{Call, CallError};
+
+/// The key under which a reply names its author's own Zendesk user.
+const AUTHOR: &str = "sidethread_author";
+
+impl ZendeskClient {
+    /// Reads what a thread's card shows.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn prepare(
+        &self,
+        call: &Call<'_>,
+        ticket_id: TicketId,
+        side_conversation_id: &SideConversationId,
+    ) -> Result<Answer, CallError> {
+        let url = self.http.api(&["tickets", &ticket_id.to_string()], &[("include", "users")]);
+        let ticket = self.http.get("GET tickets/{id}", &url).await.map_err(Failure::of_a_read)?;
+        let about = self.side_conversation(ticket_id, side_conversation_id).await?;
+        let abouts = Abouts::from([(side_conversation_id.clone(), about)]);
+        let mut entries = self.entries(ticket_id, side_conversation_id, &abouts).await?;
+        entries.retain(|entry| entry.kind != Kind::Other);
+        let entries = self.with_names(entries).await?;
+        let first = entries.iter().find(|entry| entry.message.is_some()).map(|entry| &entry.actor);
+        let scene = Scene {
+            ticket_id,
+            side_conversation_id,
+            starter: call.thread.starter.as_ref().or(first),
+            outside: outside(call),
+        };
+        let readers = readers::readers(&self.readers(scene).await?.candidates);
+        Ok(Answer::TicketRead(Box::new(TicketRead { ticket: shown(&ticket), readers, entries })))
+    }
+
+    /// Replies to the side conversation, if it may go to those who would read it.
+    ///
+    /// # Errors
+    /// Of a read when it cannot be told who would read it, and nothing is sent; otherwise of the write.
+    pub async fn reply(
+        &self,
+        call: &Call<'_>,
+        reply: &Reply,
+        author: &Author,
+        names: &(dyn Names + Sync),
+    ) -> Result<Answer, CallError> {
+        let thread = call.thread;
+        let scene = Scene {
+            ticket_id: thread.ticket_id,
+            side_conversation_id: &thread.side_conversation_id,
+            starter: thread.starter.as_ref(),
+            outside: outside(call),
+        };
+        let mut message = message(call, reply, author, names);
+        let Readers { candidates, audience } = self.readers(scene).await?;
+        let (to, readers, left_out) = match decided(audience)? {
+            Decided::Send { to, readers, left_out } => (to, readers, left_out),
+            Decided::Answer(answer) => return Ok(answer),
+        };
+        message["to"] = recipients(&to);
+        let failure = match self.post_reply(call, &message).await {
+            Ok(entry) => return Ok(Answer::Replied { entry, readers, left_out }),
+            Err(failure) if failure.is_of_content() => failure,
+            Err(failure) => return Err(failure.error),
+        };
+        // Somebody may have been suspended since the roles were read.
+        self.forget_readers(scene.side_conversation_id, &candidates);
+        let fresh = decided(self.readers(scene).await?.audience)?;
+        let (fresh_to, readers, left_out) = match fresh {
+            Decided::Send { to, readers, left_out } => (to, readers, left_out),
+            Decided::Answer(answer) => return Ok(answer),
+        };
+        let still = |one: &Participant| fresh_to.iter().any(|other| same(one, other));
+        if to.iter().all(still) {
+            return Err(failure.error);
+        }
+        message["to"] = recipients(&fresh_to);
+        let entry = self.post_reply(call, &message).await.map_err(|failure| failure.error)?;
+        Ok(Answer::Replied { entry, readers, left_out })
+    }
+
+    /// Looks for a reply that a doubtful call may have made.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn find_reply(&self, call: &Call<'_>, reply: &Reply) -> Result<Option<Answer>, CallError> {
+        let entries = self.entries(call.thread.ticket_id, &call.thread.side_conversation_id, &Abouts::new()).await?;
+        let marker = call.marker();
+        let marked = |entry: &&SideConversationEvent| {
+            entry.message.as_ref().is_some_and(|message| message.marker.as_deref() == Some(marker.as_str()))
+        };
+        let app_user = self.house.get().map(|house| house.app_user);
+        let reference = format!("p{}", reply.ts.as_str().replace('.', ""));
+        let recognised = |entry: &&SideConversationEvent| {
+            let ours = app_user.is_some() && entry.actor.user_id == app_user;
+            entry.message.as_ref().filter(|message| ours && message.marker.is_none()).is_some_and(|message| {
+                [&message.plain, &message.html].into_iter().flatten().any(|text| leads_with(text, &reference))
+            })
+        };
+        let found = entries.iter().find(marked).or_else(|| entries.iter().find(recognised));
+        Ok(found.map(|entry| Answer::Replied { entry: Some(entry.id.clone()), readers: vec![], left_out: vec![] }))
+    }
+
+    /// Marks the side conversation as done, or reopens it.
+    ///
+    /// # Errors
+    /// `Unknown` may simply be repeated: the same state is set again.
+    pub async fn set_state(&self, call: &Call<'_>, state: State) -> Result<Answer, CallError> {
+        let url = self.side_conversation_url(call, None);
+        let body = json!({"side_conversation": {"state": state}});
+        let sent = self.http.send("PUT …/side_conversations/{id}", Method::PUT, &url, Some(&body)).await;
+        let answer = sent.map_err(|failure| failure.error)?;
+        let at = |key: &str| answer.pointer(&format!("/side_conversation/{key}")).and_then(decode::time_ms);
+        let updated_at_ms = at("state_updated_at").or_else(|| at("updated_at")).unwrap_or_else(|| self.http.now_ms());
+        Ok(Answer::StateSet { updated_at_ms })
+    }
+
+    async fn post_reply(&self, call: &Call<'_>, message: &Value) -> Result<Option<SideConversationEventId>, Failure> {
+        let url = self.side_conversation_url(call, Some("reply"));
+        let body = json!({ "message": message });
+        let answer = self.http.send("POST …/reply", Method::POST, &url, Some(&body)).await?;
+        Ok(answer.pointer("/event/id").and_then(decode::text).map(SideConversationEventId::new))
+    }
+
+    async fn entries(
+        &self,
+        ticket_id: TicketId,
+        id: &SideConversationId,
+        abouts: &Abouts,
+    ) -> Result<Vec<SideConversationEvent>, CallError> {
+        let url = self.http.api(&["tickets", &ticket_id.to_string(), "side_conversations", id.as_str(), "events"], &[]);
+        let pages = self.http.pages("GET …/events", url).await.map_err(Failure::of_a_read)?;
+        let mut entries: Vec<SideConversationEvent> =
+            pages.iter().flat_map(|page| decode::events(page, Some(ticket_id), Some(id), abouts)).collect();
+        in_order(&mut entries);
+        Ok(entries)
+    }
+
+    fn side_conversation_url(&self, call: &Call<'_>, rest: Option<&str>) -> url::Url {
+        let ticket = call.thread.ticket_id.to_string();
+        let mut segments = vec!["tickets", &ticket, "side_conversations", call.thread.side_conversation_id.as_str()];
+        segments.extend(rest);
+        self.http.api(&segments, &[])
+    }
+}
+
+enum Decided {
+    Send { to: Vec<Participant>, readers: Vec<Reader>, left_out: Vec<String> },
+    Answer(Answer),
+}
+
+fn decided(audience: Audience) -> Result<Decided, CallError> {
+    match audience {
+        Audience::Send { to, readers, left_out } => Ok(Decided::Send { to, readers, left_out }),
+        Audience::Withhold { outsiders } => Ok(Decided::Answer(Answer::Withheld { outsiders })),
+        Audience::Nobody { .. } => {
+            Err(CallError::Refused { reason: "nobody is left in Zendesk who could read it.".to_owned() })
+        }
+    }
+}
+
+fn outside(call: &Call<'_>) -> OutsidePolicy {
+    call.thread.target.as_ref().map_or(OutsidePolicy::Never, |target| target.outside)
+}
+
+fn message(call: &Call<'_>, reply: &Reply, author: &Author, names: &(dyn Names + Sync)) -> Value {
+    let who = notice::in_slack(&author.name);
+    let (link, shown_who) = (escape_html(&reply.permalink), escape_html(&who));
+    let mut html = format!("<p><a href=\"{link}\"><strong>{shown_who}</strong></a></p>{}", reply.doc.to_html(names));
+    let mut lines = vec![format!("{who} ({}):", reply.permalink)];
+    lines.extend(Some(reply.doc.to_plain(names)).filter(|plain| !plain.is_empty()));
+    if !reply.files.is_empty() {
+        let files = notice::files_stay_in_slack(&reply.files);
+        html.push_str(&format!("<p>{}</p>", escape_html(&files)));
+        lines.push(files);
+    }
+    let mut external_ids = json!({ MARKER: call.marker() });
+    if let Some(user) = author.zendesk_user {
+        external_ids[AUTHOR] = json!(user.to_string());
+    }
+    json!({"body": lines.join("\n"), "html_body": html, "external_ids": external_ids})
+}
+
+fn recipients(to: &[Participant]) -> Value {
+    to.iter()
+        .map(|one| match (one.user_id, &one.email) {
+            (Some(id), _) => json!({ "user_id": id }),
+            (None, email) => match one.shown() {
+                Some(name) => json!({"email": email, "name": name}),
+                None => json!({ "email": email }),
+            },
+        })
+        .collect()
+}
+
+fn same(one: &Participant, other: &Participant) -> bool {
+    match (one.user_id, other.user_id) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.email.is_some() && one.email == other.email,
+    }
+}
+
+/// Whether the first Slack link of a text is the one with this reference: a later one is quoted by its author.
+fn leads_with(text: &str, reference: &str) -> bool {
+    const LINK: &str = "/archives/";
+    text.find(reference).is_some_and(|at| {
+        let before = &text[..at];
+        before.find(LINK) == before.rfind(LINK)
+    })
+}
+
+/// What the card shows of a ticket that was read with its people.
+fn shown(answer: &Value) -> Ticket {
+    let ticket = &answer["ticket"];
+    let text = |key: &str| ticket.get(key).and_then(decode::text);
+    let name = |key: &str| {
+        let id = ticket.get(key).and_then(decode::number)?;
+        let mut users = decode::rows(answer, "users").iter();
+        let user = users.find(|user| user.get("id").and_then(decode::number) == Some(id))?;
+        user.get("name").and_then(decode::text)
+    };
+    let lower = |key: &str| text(key).map(|text| text.to_lowercase());
+    Ticket {
+        subject: text("subject").or_else(|| text("raw_subject")),
+        requester: name("requester_id"),
+        priority: lower("priority"),
+        status: lower("status"),
+        assignee: name("assignee_id"),
+    }
+}

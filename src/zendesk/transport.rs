@@ -1,0 +1,166 @@
+//! One HTTP exchange with Zendesk: address, credential, meaning of the answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, Response, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+use super::auth::Auth;
+use super::{decode, errors};
+use crate::engine::clock::Clock;
+use crate::engine::outside::CallError;
+use crate::wire::Wire;
+
+/// More pages than any list of ours has; a list that never ends stops here.
+const MOST_PAGES: usize = 500;
+const API: &str = "/api/v2/";
+
+pub(super) struct Transport {
+    wire: Arc<dyn Wire>,
+    pub(super) clock: Arc<dyn Clock>,
+    base: Url,
+    auth: Auth,
+}
+
+/// A call that gave nothing, and the status if there was an answer.
+pub(super) struct Failure {
+    pub(super) status: Option<StatusCode>,
+    pub(super) error: CallError,
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Failure { status: None, error }
+    }
+}
+
+impl Failure {
+    /// Whether Zendesk found fault with what was sent.
+    pub(super) fn is_of_content(&self) -> bool {
+        matches!(self.status, Some(StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY))
+            && matches!(self.error, CallError::Refused { .. })
+    }
+
+    pub(super) fn of_a_read(self) -> CallError {
+        errors::of_a_read(self.error)
+    }
+}
+
+impl Transport {
+    pub(super) fn new(wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, base: &Url, auth: Auth) -> Self {
+        Transport { wire, clock, base: base.clone(), auth }
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// An address below the account's; every segment and value is encoded.
+    pub(super) fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// An address of the API.
+    pub(super) fn api(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
+        self.url(&[&["api", "v2"], segments].concat(), query)
+    }
+
+    /// The next page on the configured account, wherever Zendesk says it is: recorded answers name other hosts, and a
+    /// credential goes to none of them.
+    pub(super) fn page_on_base(&self, next: &str) -> Option<Url> {
+        let next = Url::parse(next).or_else(|_| self.base.join(next)).ok()?;
+        let (_, path) = next.path().split_once(API)?;
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{API}{path}", self.base.path().trim_end_matches('/')));
+        url.set_query(next.query());
+        Some(url)
+    }
+
+    pub(super) async fn get(&self, call: &'static str, url: &Url) -> Result<Value, Failure> {
+        self.send(call, Method::GET, url, None).await
+    }
+
+    /// Every page of a list, along `next_page`.
+    pub(super) async fn pages(&self, call: &'static str, first: Url) -> Result<Vec<Value>, Failure> {
+        let mut pages = Vec::new();
+        let mut next = Some(first);
+        while let Some(url) = next {
+            let page = self
+                .get(call, &url)
+                .await
+                .map_err(|failure| Failure { status: failure.status, error: failure.of_a_read() })?;
+            next = page.get("next_page").and_then(decode::text).and_then(|next| self.page_on_base(&next));
+            pages.push(page);
+            if pages.len() >= MOST_PAGES || next.as_ref() == Some(&url) {
+                tracing::warn!(
+                    zendesk.call = call,
+                    pages = pages.len(),
+                    "a list of Zendesk does not end; the rest is left"
+                );
+                break;
+            }
+        }
+        Ok(pages)
+    }
+
+    /// Sends one request and reads its answer, a JSON object. A token that has ended is renewed once.
+    pub(super) async fn send(
+        &self,
+        call: &'static str,
+        method: Method,
+        url: &Url,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let body = body.map(|body| Bytes::from(body.to_string()));
+        let mut renewed = false;
+        let answer = loop {
+            let header = self.auth.header(&*self.wire, &*self.clock, &self.base).await?;
+            let mut request = Request::builder()
+                .method(method.clone())
+                .uri(url.as_str())
+                .header(AUTHORIZATION, header.clone())
+                .header(ACCEPT, "application/json");
+            if body.is_some() {
+                request = request.header(CONTENT_TYPE, "application/json");
+            }
+            let request = request.body(body.clone().unwrap_or_default()).map_err(|_| CallError::Refused {
+                reason: "the address of the Zendesk call cannot be written.".to_owned(),
+            })?;
+            let answer = self.wire.send(request).await.map_err(|error| errors::of_the_wire(&error))?;
+            tracing::debug!(zendesk.call = call, http.status = answer.status().as_u16(), "Zendesk answered");
+            if !renewed && is_unauthenticated(call, &answer) && self.auth.forget(&header).await {
+                renewed = true;
+                continue;
+            }
+            break answer;
+        };
+        let status = answer.status();
+        if !status.is_success() {
+            let error = errors::of_an_answer(status.as_u16(), answer.headers(), answer.body());
+            return Err(Failure { status: Some(status), error });
+        }
+        // A 2xx without a JSON object comes from a proxy or an outage.
+        decode::json(answer.body()).filter(Value::is_object).ok_or_else(|| Failure {
+            status: Some(status),
+            error: CallError::Unknown { problem: "the answer is not JSON".to_owned() },
+        })
+    }
+}
+
+/// `users/me` answers 200 with a name and no id to a credential that it does not accept.
+fn is_unauthenticated(call: &str, answer: &Response<Bytes>) -> bool {
+    answer.status() == StatusCode::UNAUTHORIZED
+        || (call == super::client::ME
+            && answer.status().is_success()
+            && decode::json(answer.body()).is_some_and(|body| body.pointer("/user/id").is_none()))
+}
