@@ -111,6 +111,12 @@ impl Default for Options {
     }
 }
 
+/// The names of the calls, as faults and the list of calls use them; posts to a response URL are
+/// `response_url`.
+pub fn calls() -> Vec<&'static str> {
+    api::names().chain(std::iter::once("response_url")).collect()
+}
+
 /// A workspace with the app installed; clones share it.
 #[derive(Clone)]
 pub struct FakeSlack {

@@ -121,8 +121,9 @@ impl Workspace<'_> {
             profile.insert(format!("image_{size}"), image.into());
         }
         if spec.is_bot {
-            profile.insert("api_app_id".into(), self.options.app_id.clone().into());
-            profile.insert("bot_id".into(), self.options.bot_id.clone().into());
+            let (app, bot) = self.app_and_bot(&person.id);
+            profile.insert("api_app_id".into(), app.into());
+            profile.insert("bot_id".into(), bot.into());
             profile.insert("always_active".into(), true.into());
         } else if let Some(email) = &spec.email
             && emails
@@ -188,6 +189,12 @@ impl Workspace<'_> {
             "type": "message", "user": user, "client_msg_id": self.new_uuid(), "text": text,
             "team": self.team_of(user),
         }));
+        if self.world.people.get(user).is_some_and(|person| person.spec.is_bot) {
+            let (app, bot) = self.app_and_bot(user);
+            fields.remove("client_msg_id");
+            fields.insert("app_id".into(), app.into());
+            fields.insert("bot_id".into(), bot.into());
+        }
         let foreign = self.world.people.get(user).filter(|person| person.spec.stranger_team.is_some());
         if let Some(person) = foreign {
             let spec = &person.spec;
@@ -203,6 +210,15 @@ impl Workspace<'_> {
             fields.insert("user_profile".into(), profile);
         }
         fields
+    }
+
+    /// The app and the bot id behind a bot user; another app's are made of the user id.
+    fn app_and_bot(&self, user: &str) -> (String, String) {
+        if user == self.options.bot_user_id {
+            return (self.options.app_id.clone(), self.options.bot_id.clone());
+        }
+        let rest = user.get(1..).unwrap_or_default();
+        (format!("A{rest}"), format!("B{rest}"))
     }
 
     /// The fields the app's own message begins with.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::FakeZendesk;
+use super::answer::Answer;
 use super::conversations::Draft;
 use super::options::Unconfirmed;
 use super::people::{User, UserSpec};
@@ -209,7 +210,7 @@ impl FakeZendesk {
         let now = self.now();
         let mut world = self.world();
         let via = if world.is_agent(user) { "support" } else { "email" };
-        answer_all(&mut world, user, via, side_conversation, draft, now)
+        answer_all(&mut world, user, via, side_conversation, draft, now).unwrap_or_default()
     }
 
     /// Somebody answers the side conversation's e-mail; the event's id.
@@ -221,7 +222,7 @@ impl FakeZendesk {
         }
         let user = world.user_of_address(email, None, now);
         let draft = Draft { body: Some(text.to_owned()), ..Draft::default() };
-        answer_all(&mut world, user, "email", side_conversation, draft, now)
+        answer_all(&mut world, user, "email", side_conversation, draft, now).unwrap_or_default()
     }
 
     /// An agent marks a side conversation as done or opens it again; the event's id, empty if it is so already.
@@ -305,13 +306,20 @@ impl FakeZendesk {
 
 /// A reply to everybody else; on a closed ticket one from outside makes a follow-up, and once a follow-up
 /// has a copy, mail is added to that.
-fn answer_all(world: &mut World, user: i64, via: &'static str, id: &str, mut draft: Draft, now: i64) -> String {
+pub(super) fn answer_all(
+    world: &mut World,
+    user: i64,
+    via: &'static str,
+    id: &str,
+    mut draft: Draft,
+    now: i64,
+) -> Result<String, Answer> {
     let outside = via == "email";
     let mut id = id.to_owned();
     while let Some(copy) = world.conversations.get(&id).and_then(|found| found.copy.clone()).filter(|_| outside) {
         id = copy;
     }
-    let Some(conversation) = world.conversations.get(&id) else { return String::new() };
+    let conversation = world.conversations.get(&id).ok_or_else(Answer::not_found)?;
     let me = world.participant(user);
     let mut to: Vec<Value> =
         conversation.participants.iter().filter(|one| **one != me).map(|one| (**one).clone()).collect();
@@ -329,11 +337,11 @@ fn answer_all(world: &mut World, user: i64, via: &'static str, id: &str, mut dra
     });
     draft.to = to;
     let act = world.act(user, via, now);
-    let Ok(event) = world.add_reply(&id, &act, draft) else { return String::new() };
+    let event = world.add_reply(&id, &act, draft)?;
     if outside {
         world.follow_up(&id, &act);
     }
-    event
+    Ok(event)
 }
 
 fn web() -> Value {

@@ -13,6 +13,7 @@ mod auth;
 mod calls;
 mod conversation_calls;
 mod conversations;
+mod desk;
 mod feed;
 mod files;
 mod follow_ups;

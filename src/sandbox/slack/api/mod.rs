@@ -25,6 +25,7 @@ mod users;
 
 use args::Args;
 use methods::Method;
+pub use methods::names;
 
 /// Who calls, and what they may do.
 pub struct Caller {
@@ -192,7 +193,8 @@ impl Workspace<'_> {
             let needed = if caller.is_app { method.scopes.join(",") } else { method.scopes[0].to_owned() };
             return Err(Fail::scope(&needed, &caller).into());
         }
-        if self.options.limits {
+        // The limits are on apps; nobody's own client is counted.
+        if self.options.limits && caller.is_app {
             let (now, token) = (self.now, caller.user.as_str());
             let channel = args.text("channel").unwrap_or_default();
             let taken = self.budgets.take(token, method.name, method.tier, &channel, now);
