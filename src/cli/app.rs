@@ -83,6 +83,11 @@ impl App {
         self.front.ready.get().map(|ready| &ready.engine)
     }
 
+    /// The database.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.front.store
+    }
+
     /// Learns who it is at both vendors, as often as it takes, and takes up what the last process left.
     ///
     /// # Errors

@@ -1,0 +1,8 @@
+//! Stories: the real app on fake vendors and a clock that stands still until it is moved.
+
+mod house;
+mod nothing_twice;
+mod refusals;
+mod slack_to_zendesk;
+mod state;
+mod zendesk_to_slack;
