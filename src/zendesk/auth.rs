@@ -88,9 +88,9 @@ impl Auth {
         let status = answer.status().as_u16();
         tracing::debug!(zendesk.call = "POST oauth/tokens", http.status = status, "Zendesk answered");
         if !answer.status().is_success() {
-            return Err(match errors::of_an_answer(status, answer.headers(), answer.body()) {
-                CallError::Refused { .. } | CallError::Paused { .. } => paused(REFUSED),
-                other => errors::of_a_read(other),
+            return Err(match (status, errors::of_an_answer(status, answer.headers(), answer.body())) {
+                (400..=403, _) | (_, CallError::Refused { .. }) => paused(REFUSED),
+                (_, other) => errors::of_a_read(other),
             });
         }
         let given = decode::json(answer.body()).unwrap_or_default();

@@ -112,7 +112,8 @@ impl ZendeskClient {
         let asked_ms = self.http.now_ms();
         let pages = self.http.pages("GET tickets/{id}/side_conversations", url).await.map_err(Failure::of_a_read)?;
         let abouts: Abouts = pages.iter().flat_map(decode::side_conversations).collect();
-        for (id, about) in &abouts {
+        // A list that names nobody may have left them out; who reads a reply is then asked for.
+        for (id, about) in abouts.iter().filter(|(_, about)| !about.participants.is_empty()) {
             self.side_conversations.put(id.clone(), asked_ms, about.clone());
         }
         let entries = pages.iter().flat_map(|page| decode::events(page, Some(ticket_id), None, &abouts)).collect();
