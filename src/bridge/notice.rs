@@ -181,15 +181,15 @@ pub fn earlier_message(name: &str, seconds: i64, fallback: &str, text: &str) -> 
 
 /// The card: who reads answers.
 pub fn readers_line(names: &[(String, bool)], outside: OutsidePolicy) -> String {
-    let listed = listed(
-        &names
-            .iter()
-            .map(|(name, outside)| {
-                let name = escape_mrkdwn(name);
-                if *outside { format!("{name} (outside)") } else { name }
-            })
-            .collect::<Vec<_>>(),
-    );
+    let shown = |only_outside: bool| {
+        let names = names.iter().filter(|(_, outside)| *outside || !only_outside);
+        let shown = names.map(|(name, outside)| {
+            let name = escape_mrkdwn(name);
+            if *outside { format!("{name} (outside)") } else { name }
+        });
+        listed(&shown.collect::<Vec<_>>())
+    };
+    let listed = shown(false);
     let anyone_outside = names.iter().any(|(_, outside)| *outside);
     match (names.is_empty(), anyone_outside, outside) {
         (true, ..) => "Answers in this thread go to the ticket.".to_owned(),
@@ -197,7 +197,8 @@ pub fn readers_line(names: &[(String, bool)], outside: OutsidePolicy) -> String 
             format!("Answers in this thread go to the ticket; {listed} will read them. Nothing is sent outside.")
         }
         (_, true, OutsidePolicy::Never) => {
-            format!(":lock: Answers in this thread stay in Slack: {listed} would read them.")
+            let outsiders = shown(true);
+            format!(":lock: Answers in this thread stay in Slack, because {outsiders} would read them in the ticket.")
         }
         (_, false, OutsidePolicy::Send) => {
             format!("Answers in this thread go to the ticket; {listed} will read them. People outside may be added.")

@@ -447,11 +447,16 @@ impl Deciding<'_> {
         if !ours || entry.via.as_deref().is_some_and(|via| via != "api") {
             return false;
         }
-        let mentions = |text: &Option<String>, reference: &str| text.as_deref().is_some_and(|t| t.contains(reference));
-        let found = self.thread.awaited.iter().position(|awaited| {
-            (self.at_ms - awaited.at_ms) <= ECHO_WINDOW_MS
-                && (mentions(&message.plain, &awaited.reference) || mentions(&message.html, &awaited.reference))
-        });
+        // Our own line comes first; a later address may be one that the author quotes.
+        let place = |reference: &str| {
+            let text = message.plain.as_deref().or(message.html.as_deref())?;
+            text.find(reference)
+        };
+        let found = (self.thread.awaited.iter().enumerate())
+            .filter(|(_, awaited)| self.at_ms - awaited.at_ms <= ECHO_WINDOW_MS)
+            .filter_map(|(index, awaited)| Some((place(&awaited.reference)?, index)))
+            .min()
+            .map(|(_, index)| index);
         if let Some(index) = found {
             self.thread.awaited.remove(index);
         }
@@ -533,11 +538,14 @@ impl Deciding<'_> {
             (Act::AskWho { press }, Answer::Person(person)) => {
                 if person.standing != Standing::Member {
                     self.whisper(effect, &press.user, notice::may_not_press(person.standing));
-                } else if self.thread.state == press.state {
+                } else if self.thread.state == press.state
+                    || self.thread.asked_state.as_ref().is_some_and(|asked| asked.state == press.state)
+                {
                     self.whisper(effect, &press.user, notice::already(press.state));
                 } else {
                     let id = EffectId::new(format!("state:{}:{}", press.action_ts, press.user));
                     let order = press.action_ts.parse::<Ts>().map_or(self.at_ms * 1000, |ts| ts.micros());
+                    self.thread.asked_state = Some(AskedState { state: press.state, name: person.name.clone() });
                     let act = Act::SetState { state: press.state, user: press.user.clone(), name: person.name.clone() };
                     self.ask(id, order, act);
                 }
@@ -615,9 +623,8 @@ impl Deciding<'_> {
         let held = |thread: &BridgedThread, entry: &SideConversationEvent| {
             thread.held.iter().any(|effect| effect.id.as_str().starts_with(post_prefix(&entry.id).as_str()))
         };
-        let newest = self.thread.held.iter().map(|effect| effect.order).min().unwrap_or(i64::MAX);
         let earlier: Vec<&&SideConversationEvent> =
-            messages.iter().filter(|entry| !held(&self.thread, entry) && entry.created_at_ms * 1000 < newest).collect();
+            messages.iter().take_while(|entry| !held(&self.thread, entry)).collect();
         let Some(last) = earlier.last() else { return };
         let order = last.created_at_ms * 1000;
         let mut posts: Vec<String> = Vec::new();

@@ -96,7 +96,7 @@ async fn nobody_outside_reads_by_accident() {
     let app = House::new().await;
     let sc = app.ask_all(&["engineering@slack.acme.example", "carla@mail.example"], "Mixed", "<p>Hm</p>").await;
     assert!(
-        app.card(&sc).contains("Answers in this thread stay in Slack: Carla Customer (outside)"),
+        app.card(&sc).contains("Answers in this thread stay in Slack, because Carla Customer (outside)"),
         "{}",
         app.card(&sc)
     );

@@ -41,7 +41,7 @@ async fn later_messages_follow_under_their_authors_names_and_in_order() {
     app.pass(Duration::from_millis(10)).await;
     app.zendesk.reply(app.yan, &sc, "<p>Two</p><ul><li>a</li><li>b</li></ul>");
     app.settle().await;
-    assert_eq!(app.said(&sc), [("Zoe".into(), "One".into()), ("Yan".into(), "Two\n\n• a\n• b".into())]);
+    assert_eq!(app.said(&sc), [("Zoe".into(), "One".into()), ("Yan".into(), "Two\n• a\n• b".into())]);
     app.ends_quietly().await;
 }
 
