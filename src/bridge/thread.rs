@@ -626,7 +626,9 @@ impl Deciding<'_> {
         let earlier: Vec<&&SideConversationEvent> =
             messages.iter().take_while(|entry| !held(&self.thread, entry)).collect();
         let Some(last) = earlier.last() else { return };
-        let order = last.created_at_ms * 1000;
+        // Before everything that is held, also where it was written in the same millisecond.
+        let first_held = self.thread.held.iter().map(|effect| effect.order).min();
+        let order = (last.created_at_ms * 1000).min(first_held.unwrap_or(i64::MAX)) - 1000;
         let mut posts: Vec<String> = Vec::new();
         for entry in &earlier {
             let Some(message) = &entry.message else { continue };
