@@ -3,7 +3,7 @@
 //! It reads no settings file and no environment, dials only loopback, and forgets everything when it ends. The bridge
 //! in it is the same that `serve` runs; it reaches the fakes as it would reach the vendors.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,7 +26,14 @@ use crate::wire::HttpWire;
 pub async fn run(address: SocketAddr) -> anyhow::Result<()> {
     let listener = listen(address).await.context("try another port, such as --listen 127.0.0.1:8090")?;
     let address = listener.local_addr()?;
-    let base_url = format!("http://{}", dialled(address));
+    let base_url = format!("http://{address}");
+    // The bridge and the fakes reach each other over loopback, wherever else people may reach the page.
+    let inner = match address.ip().is_loopback() {
+        true => None,
+        false => Some(listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?),
+    };
+    let inner_address = inner.as_ref().map_or(Ok(address), tokio::net::TcpListener::local_addr)?;
+    let inner_url = format!("http://{inner_address}");
     if !address.ip().is_loopback() {
         tracing::warn!(
             listen = %address,
@@ -39,7 +46,7 @@ pub async fn run(address: SocketAddr) -> anyhow::Result<()> {
         Arc::new(move || clock.now_ms())
     };
     let sandbox = Sandbox::new(&base_url, now.clone(), fastrand::u64(..));
-    let config = settings(sandbox.credentials(), &base_url)?;
+    let config = settings(sandbox.credentials(), &inner_url)?;
     let folder = Folder::new()?;
     let store = Arc::new(Store::open(&folder.0.join("sidethread.db")).await?);
     let app = App::new(config, store.clone(), Arc::new(HttpWire::new()?), clock, fastrand::u64(..));
@@ -47,10 +54,11 @@ pub async fn run(address: SocketAddr) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let router = sandbox.router().merge(app.router()).merge(app.admin_router());
     let router = guard::layer(router, address, !address.ip().is_loopback());
-    let http = tokio::spawn(serve(listener, router, stop.clone()));
+    let http = tokio::spawn(serve(listener, router.clone(), stop.clone()));
+    let inner = inner.map(|inner| tokio::spawn(serve(inner, router, stop.clone())));
     let senders: Vec<Arc<dyn Sender>> = vec![Arc::new(sandbox.slack.clone()), Arc::new(sandbox.zendesk.clone())];
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let carry = Arc::new(carrier::OverHttp::new(client, &base_url));
+    let carry = Arc::new(carrier::OverHttp::new(client, &inner_url));
     let carrying = tokio::spawn(carrier::run(senders, carry, now, stop.clone()));
     println!("{}", sandbox.introduction());
 
@@ -67,18 +75,12 @@ pub async fn run(address: SocketAddr) -> anyhow::Result<()> {
     stop.cancel();
     carrying.await.context("the sandbox's post ended")?;
     http.await.context("the server ended")??;
+    if let Some(inner) = inner {
+        inner.await.context("the inner server ended")??;
+    }
     store.close().await;
     signal.abort();
     worked
-}
-
-/// An address that one can dial: that of loopback where all are listened on.
-fn dialled(address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port())
-    } else {
-        address
-    }
 }
 
 fn settings(credentials: &Credentials, base_url: &str) -> anyhow::Result<Config> {
