@@ -105,7 +105,7 @@ fn is_foreign(envelope: &Value, us: &Identity) -> bool {
     installed.is_some_and(|team| team != us.team_id.as_str())
 }
 
-fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound {
+pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound {
     match text(event, "subtype") {
         None | Some("file_share" | "thread_broadcast" | "me_message") => {}
         Some("message_changed") => return Inbound::NotMirrored("edit"),

@@ -36,6 +36,8 @@ pub struct Commit {
     pub outbox: Vec<OutboxWrite>,
     /// Held messages whose thread is linked.
     pub releases: Vec<Release>,
+    /// How far threads were read through.
+    pub swept: Vec<Swept>,
     /// Tickets that shall be read, with the time.
     pub nudges: Vec<(i64, i64)>,
     /// Tickets that were read, with the count of nudges that the read answers.
@@ -217,6 +219,17 @@ pub struct Release {
     pub thread_id: String,
 }
 
+/// How far a thread was read through.
+#[derive(Debug, Clone, Serialize)]
+pub struct Swept {
+    /// The channel.
+    pub channel_id: String,
+    /// The thread's parent.
+    pub thread_ts: String,
+    /// The newest message that was read.
+    pub swept_ts: String,
+}
+
 /// What a commit made.
 #[derive(Debug, Default)]
 pub struct Committed {
@@ -276,6 +289,8 @@ const OUTBOX: &str = "INSERT INTO outbox (id, thread_id, effect_id, vendor, effe
 const RELEASED: &str =
     "SELECT key, event_json, received_at FROM held WHERE channel_id = $1 AND thread_ts = $2 ORDER BY received_at, key";
 const UNHOLD: &str = "DELETE FROM held WHERE channel_id = $1 AND thread_ts = $2";
+const SWEPT: &str = "UPDATE link SET swept_ts = j.value ->> 'swept_ts' FROM json_each($1) AS j
+    WHERE link.channel_id = (j.value ->> 'channel_id') AND link.thread_ts = (j.value ->> 'thread_ts')";
 const NUDGES: &str = "INSERT INTO nudge (ticket_id, asked, asked_at)
     SELECT value ->> 0, 1, value ->> 1 FROM json_each($1) WHERE true
     ON CONFLICT (ticket_id) DO UPDATE SET asked = nudge.asked + 1";
@@ -342,6 +357,7 @@ pub(super) async fn write(
             result.outbox = given(&mut at, commit.outbox.len(), &new);
         }
     }
+    each(tx, SWEPT, commits.iter().flat_map(|c| &c.swept)).await?;
     each(tx, NUDGES, commits.iter().flat_map(|c| &c.nudges)).await?;
     each(tx, NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered)).await?;
     for (commit, result) in commits.iter().zip(&mut results) {
