@@ -231,7 +231,7 @@ async fn a_person_works_with_the_forms_of_the_workspace() {
     let ts = posted["ts"].as_str().expect("a ts");
     let page = get(&router, &format!("/?channel={SUPPORT}")).await.text;
     for shown in
-        ["A &lt;card&gt;", "yesterday by <strong>Marta</strong>", ">Mark as done</button>", ">Look</a>", "<hr>"]
+        ["A &#60;card&#62;", "yesterday by <strong>Marta</strong>", ">Mark as done</button>", ">Look</a>", "<hr>"]
     {
         assert!(page.contains(shown), "{shown}");
     }

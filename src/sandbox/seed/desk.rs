@@ -42,7 +42,7 @@ const PEOPLE: &[Person] = &[
     customer("margaret", "Margaret O'Neill", "margaret@oneill-daughters.example", "O'Neill & Daughters", "en-IE"),
     customer("kwame", "Kwame Asante", "kwame.asante@mail.example", "", "en-US"),
     customer("sofia", "Sofía Herrera", "sofia.herrera@mail.example", "", "es"),
-    customer("haruka", "Haruka Tanaka (田中 春香)", "tanaka@kissaten-audio.example", "Kissaten Audio", "ja"),
+    customer("haruka", "Haruka Tanaka", "tanaka@kissaten-audio.example", "Kissaten Audio", "ja"),
     customer("liwei", "Li Wei", "li.wei@brightcell.example", "Brightcell Shenzhen", "en-US"),
 ];
 
