@@ -5,8 +5,12 @@
 //! session calls over our own [`connector`]: its time-outs, redacted errors and base address are ours, and its rate
 //! limiter and blind retries are not used. What Slack's answers mean stands in one table ([`errors`]).
 
+
+
 pub mod connector;
 
 pub mod errors;
 
 pub mod verify;
+
+
