@@ -72,16 +72,16 @@ impl Sandbox {
 
     /// Says how to use the sandbox: addresses, tokens, and calls to paste.
     pub fn introduction(&self) -> String {
-        let slack = &self.world;
+        let world = &self.world;
         let introduction = Introduction {
             base_url: &self.base_url,
             credentials: &self.credentials,
-            people: self.tokens(&slack.people),
+            people: self.tokens(&world.people),
             agents: self.agents_tokens(),
-            channels: &slack.channels,
-            ticket: slack.tickets.first().copied().unwrap_or_default(),
-            channel: slack.channels.first().map_or("", |channel| channel.id.as_str()),
-            channel_address: self.address_of(slack.channels.first().map_or("", |channel| channel.name.as_str())),
+            channels: &world.channels,
+            ticket: world.tickets.first().copied().unwrap_or_default(),
+            channel: world.channels.first().map_or("", |channel| channel.id.as_str()),
+            channel_address: self.address_of(world.channels.first().map_or("", |channel| channel.name.as_str())),
         };
         introduction.render().unwrap_or_else(|error| format!("The introduction could not be made: {error}\n"))
     }

@@ -114,10 +114,13 @@ fn end_of_emphasis(inner: &str, mark: char) -> Option<usize> {
             '\n' => return None,
             '<' => in_token = true,
             '>' => in_token = false,
-            _ if c == mark && !in_token && at > 0 && !before.is_whitespace() => {
-                if !inner[at + 1..].chars().next().is_some_and(char::is_alphanumeric) {
-                    return Some(at);
-                }
+            _ if c == mark
+                && !in_token
+                && at > 0
+                && !before.is_whitespace()
+                && !inner[at + 1..].chars().next().is_some_and(char::is_alphanumeric) =>
+            {
+                return Some(at);
             }
             _ if at == 0 && c.is_whitespace() => return None,
             _ => {}
@@ -149,7 +152,7 @@ fn token(inner: &str, names: &Names, html: &mut String) {
         }
     } else if target.starts_with("http://") || target.starts_with("https://") {
         html.push_str("<a rel=\"noopener noreferrer\" href=\"");
-        wire(&names.into_page(target), html);
+        wire(&names.as_in_page(target), html);
         html.push_str("\">");
         wire(label.unwrap_or(target), html);
         html.push_str("</a>");
@@ -161,8 +164,8 @@ fn token(inner: &str, names: &Names, html: &mut String) {
 }
 
 impl Names {
-    /// A link to a message of the workspace as one into the page; any other as it is.
-    fn into_page(&self, target: &str) -> String {
+    /// A link to a message of the workspace as one within the page; any other as it is.
+    fn as_in_page(&self, target: &str) -> String {
         let Some(place) = target.strip_prefix(&self.archives).filter(|_| !self.archives.is_empty()) else {
             return target.to_owned();
         };

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::Hands;
 use super::stories::{STORIES, Story};
 use crate::sandbox::zendesk::{FakeZendesk, TicketChange, TicketSpec, UserSpec};
@@ -42,22 +44,26 @@ const PEOPLE: &[Person] = &[
     customer("margaret", "Margaret O'Neill", "margaret@oneill-daughters.example", "O'Neill & Daughters", "en-IE"),
     customer("kwame", "Kwame Asante", "kwame.asante@mail.example", "", "en-US"),
     customer("sofia", "Sofía Herrera", "sofia.herrera@mail.example", "", "es"),
-    customer("haruka", "Haruka Tanaka (田中 春香)", "tanaka@kissaten-audio.example", "Kissaten Audio", "ja"),
+    customer("haruka", "Haruka Tanaka", "tanaka@kissaten-audio.example", "Kissaten Audio", "ja"),
     customer("liwei", "Li Wei", "li.wei@brightcell.example", "Brightcell Shenzhen", "en-US"),
 ];
 
 const SUSPENDED: &str = "tom";
+/// Beside the one that every account begins with, Support.
 const GROUPS: [&str; 3] = ["Logistics", "Billing", "VIP desk"];
 
 /// Handles and names to ids.
 pub(super) struct Desk {
     users: BTreeMap<&'static str, i64>,
-    groups: BTreeMap<&'static str, i64>,
+    groups: BTreeMap<String, i64>,
 }
 
 impl Desk {
     pub(super) fn furnish(zendesk: &FakeZendesk) -> Self {
-        let groups = GROUPS.into_iter().map(|name| (name, zendesk.add_group(name))).collect();
+        let mut groups: BTreeMap<String, i64> =
+            GROUPS.into_iter().map(|name| (name.to_owned(), zendesk.add_group(name))).collect();
+        let named = |group: &Value| Some((group["name"].as_str()?.to_owned(), group["id"].as_i64()?));
+        groups.extend(zendesk.groups().iter().filter_map(named));
         let mut organizations: BTreeMap<&str, i64> = BTreeMap::new();
         let mut users = BTreeMap::new();
         for person in PEOPLE {
