@@ -156,13 +156,13 @@ impl Engine {
     }
 
     fn later(&self, attempts: i64, after: Option<Duration>, problem: String, doubtful: bool) -> Ended {
+        // A vendor that says when to come back is obeyed, and has not failed: no attempt is spent.
+        if let Some(wait) = after {
+            return Ended::Delayed { wait, counts: false, doubtful, problem };
+        }
         let jitter = self.lock().random.f64();
         match self.settings.schedule.wait(attempts, jitter) {
-            Some(wait) => {
-                // A vendor that says when is obeyed to the second; a doubtful call is looked for soon.
-                let wait = after.unwrap_or(wait);
-                Ended::Delayed { wait, counts: true, doubtful, problem }
-            }
+            Some(wait) => Ended::Delayed { wait, counts: true, doubtful, problem },
             None => Ended::Exhausted { problem },
         }
     }

@@ -307,7 +307,11 @@ impl Engine {
                 state.queue.end_ticket(*ticket_id, None);
                 None
             }
-            Job::Poll | Job::Clean => None,
+            Job::Poll => {
+                state.feed.asking = false;
+                None
+            }
+            Job::Clean => None,
         };
         if let Some(thread_id) = &thread_id {
             state.threads.remove(thread_id);

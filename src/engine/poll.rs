@@ -33,6 +33,7 @@ pub(super) struct Feed {
     cursor_ms: i64,
     not_admin: bool,
     young_refused: bool,
+    pub(super) asking: bool,
     round: i64,
 }
 
@@ -112,6 +113,15 @@ impl Engine {
     }
 
     pub(super) async fn poll(&self) {
+        // A poll that takes longer than the interval goes on; a second one beside it would only ask the same.
+        if std::mem::replace(&mut self.lock().feed.asking, true) {
+            return;
+        }
+        self.ask_feed().await;
+        self.lock().feed.asking = false;
+    }
+
+    async fn ask_feed(&self) {
         let (not_admin, young_refused, cursor_ms) = {
             let state = self.lock();
             (state.feed.not_admin, state.feed.young_refused, state.feed.cursor_ms)

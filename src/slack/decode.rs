@@ -14,6 +14,7 @@ use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, Ts};
 
 /// What a delivery is.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Inbound {
     /// Slack checks the address: answer with this text.
     Challenge(String),
@@ -38,6 +39,8 @@ pub enum Inbound {
         thread_ts: Ts,
         /// What cannot be read.
         reason: &'static str,
+        /// The delivery as it came, without what must not be kept.
+        raw: String,
     },
     /// Not mirrored, for this reason; only counted.
     NotMirrored(&'static str),
@@ -124,7 +127,13 @@ fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound {
     }
     let unreadable = |reason| {
         let key = format!("raw:{}", text(envelope, "event_id").unwrap_or("without id"));
-        Inbound::Unreadable { key, channel: channel.clone(), thread_ts: thread_ts.clone(), reason }
+        let mut kept = envelope.clone();
+        if let Some(fields) = kept.as_object_mut() {
+            // The verification token is a secret of old; nothing here needs it.
+            fields.remove("token");
+        }
+        let (channel, thread_ts) = (channel.clone(), thread_ts.clone());
+        Inbound::Unreadable { key, channel, thread_ts, reason, raw: kept.to_string() }
     };
     let Some(ts) = ts else { return unreadable("its ts does not read") };
     match text(event, "user") {

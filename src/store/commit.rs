@@ -142,6 +142,8 @@ pub struct Done {
     pub done_at: i64,
     /// Why it asked for nothing.
     pub ignored: Option<&'static str>,
+    /// Whether its payload is none of the app's business and only its key is kept.
+    pub forget: bool,
 }
 
 /// Something that was decided.
@@ -253,7 +255,8 @@ const LINKS: &str = "INSERT INTO link (channel_id, thread_ts, thread_id, side_co
     FROM json_each($1) WHERE true
     ON CONFLICT (thread_id) DO UPDATE SET channel_id = excluded.channel_id, thread_ts = excluded.thread_ts,
         side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id";
-const DONE: &str = "UPDATE inbox SET done_at = j.value ->> 'done_at', ignored = j.value ->> 'ignored'
+const DONE: &str = "UPDATE inbox SET done_at = j.value ->> 'done_at', ignored = j.value ->> 'ignored',
+        event_json = CASE WHEN j.value ->> 'forget' THEN NULL ELSE inbox.event_json END
     FROM json_each($1) AS j WHERE inbox.seq = (j.value ->> 'seq')";
 const SETTLED: &str = "UPDATE outbox SET state = j.value ->> 'state', result = j.value ->> 'result',
         problem = coalesce(j.value ->> 'problem', outbox.problem), settled_at = j.value ->> 'settled_at', doubtful = 0

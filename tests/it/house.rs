@@ -74,8 +74,6 @@ pub struct House {
     /// Agents.
     pub zoe: i64,
     pub yan: i64,
-    /// A customer.
-    pub carla: i64,
     pub ticket: i64,
 }
 
@@ -214,7 +212,6 @@ impl House {
             engineering,
             zoe,
             yan,
-            carla,
             ticket,
         };
         // What the first start finds is older than it.
