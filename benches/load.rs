@@ -246,10 +246,8 @@ fn bridge(sizes: &Sizes) {
         }
         let first = sent.values().min().copied().unwrap_or(0);
         let last = arrived.values().max().copied().unwrap_or(0);
-        let mut millis: Vec<f64> = arrived
-            .iter()
-            .filter_map(|(seq, at)| Some(at.saturating_sub(*sent.get(seq)?) as f64 / 1000.0))
-            .collect();
+        let mut millis: Vec<f64> =
+            arrived.iter().filter_map(|(seq, at)| Some(at.saturating_sub(*sent.get(seq)?) as f64 / 1000.0)).collect();
         millis.sort_by(f64::total_cmp);
         let lost = count - millis.len().min(count);
         let rate = millis.len() as f64 * 1e6 / last.saturating_sub(first).max(1) as f64;
@@ -262,7 +260,11 @@ fn bridge(sizes: &Sizes) {
         (format!("at {} a second", sizes.rate), sizes.rate * sizes.seconds, sizes.rate, 0),
     ] {
         let (per_second, p50, p99, app_cpu, vendors_cpu, lost, twice, answered, answered_99) = run(count, rate, window);
-        line(&format!("{name}: end to end a second"), format!("{per_second:.0}"), if rate == 0 { ">= 3000" } else { "" });
+        line(
+            &format!("{name}: end to end a second"),
+            format!("{per_second:.0}"),
+            if rate == 0 { ">= 3000" } else { "" },
+        );
         let floor = if rate == 0 { "" } else { "p99 <= 20" };
         line("  from Slack's event to Zendesk's reply, ms, p50 and p99", format!("{p50:.1} and {p99:.1}"), floor);
         let (answered, answered_99) = (answered / 1000.0, answered_99 / 1000.0);
@@ -375,7 +377,10 @@ impl House {
             match ask(self.port, "GET", "/readyz") {
                 Some(body) if body.contains("\"ready\":true") && !body.contains("starting") => break,
                 _ if began.elapsed() > Duration::from_secs(20) => {
-                    panic!("it does not become ready: {}", std::fs::read_to_string(self.file("log")).unwrap_or_default())
+                    panic!(
+                        "it does not become ready: {}",
+                        std::fs::read_to_string(self.file("log")).unwrap_or_default()
+                    )
                 }
                 _ => std::thread::sleep(Duration::from_millis(1)),
             }
@@ -592,7 +597,8 @@ async fn watch(port: u16, arrived: Arc<AtomicU64>) {
 fn request(key: &hmac::Key, now: u64, seq: usize, thread: &Thread) -> Vec<u8> {
     let options = SlackOptions::default();
     let ts = format!("{}.{:06}", now + seq as u64 / 1_000_000, seq % 1_000_000);
-    let text = format!("The scanner at gate four is up again, I have restarted it twice; please check the labels. load-{seq}");
+    let text =
+        format!("The scanner at gate four is up again, I have restarted it twice; please check the labels. load-{seq}");
     let body = json!({
         "token": "verification-token", "team_id": options.team_id, "context_team_id": options.team_id,
         "context_enterprise_id": null, "api_app_id": options.app_id,
@@ -722,7 +728,8 @@ async fn take_reply(
     let response = if side.fast {
         fast_reply(ticket, &id, &headers, &body, number)
     } else {
-        let mut request = http::Request::post(format!("/zendesk/api/v2/tickets/{ticket}/side_conversations/{id}/reply"));
+        let mut request =
+            http::Request::post(format!("/zendesk/api/v2/tickets/{ticket}/side_conversations/{id}/reply"));
         if let Some(all) = request.headers_mut() {
             *all = headers;
         }

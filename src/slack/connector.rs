@@ -52,8 +52,7 @@ impl WireConnector {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json; charset=utf-8");
         }
-        let request =
-            request.body(Bytes::from(body.unwrap_or_default())).map_err(|_| protocol(WireError::NotSent))?;
+        let request = request.body(Bytes::from(body.unwrap_or_default())).map_err(|_| protocol(WireError::NotSent))?;
         let response = self.wire.send(request).await.map_err(protocol)?;
         let status = response.status();
         if status == http::StatusCode::TOO_MANY_REQUESTS {

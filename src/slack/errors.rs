@@ -53,8 +53,10 @@ impl From<Closed> for ChannelProblem {
     }
 }
 
-const TOKEN: &str = "Slack does not accept the bot token any more: install the app again and put the new token into the settings.";
-const SCOPE: &str = "Slack says that the app lacks a permission: compare its scopes with the manifest and install it again.";
+const TOKEN: &str =
+    "Slack does not accept the bot token any more: install the app again and put the new token into the settings.";
+const SCOPE: &str =
+    "Slack says that the app lacks a permission: compare its scopes with the manifest and install it again.";
 const ACCESS: &str = "Slack does not let the app into this workspace: ask a workspace admin to approve it.";
 
 /// Every code that the app reacts to; what is not here is refused with its code.
@@ -165,9 +167,7 @@ impl SlackError {
                 Some(Meaning::Later) => CallError::Later { after: None, problem: code },
                 Some(Meaning::Unknown) => CallError::Unknown { problem: code },
                 Some(Meaning::Paused(why)) => CallError::Paused { why: why.to_owned() },
-                Some(Meaning::Channel(closed)) => {
-                    SlackError::Channel(ChannelProblem::from(closed)).into_call_error()
-                }
+                Some(Meaning::Channel(closed)) => SlackError::Channel(ChannelProblem::from(closed)).into_call_error(),
                 Some(Meaning::Refused(reason)) => CallError::Refused { reason: reason.to_owned() },
                 None => CallError::Refused { reason: format!("Slack refused it (`{code}`).") },
             },
