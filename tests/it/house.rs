@@ -75,6 +75,9 @@ pub struct House {
     pub zoe: i64,
     pub yan: i64,
     pub ticket: i64,
+    /// A customer.
+    #[allow(dead_code, reason = "not every test program asks for her")]
+    pub carla: i64,
 }
 
 /// What can be chosen before the app starts.
@@ -213,6 +216,7 @@ impl House {
             zoe,
             yan,
             ticket,
+            carla,
         };
         // What the first start finds is older than it.
         house.pass(Duration::from_secs(1)).await;
