@@ -601,7 +601,7 @@ async fn a_database_made_by_the_first_step_opens_with_all_that_is_in_it() {
         INSERT INTO setting VALUES ('bridging_since_ms', '1795341600000');
         INSERT INTO thread VALUES ('t1', 'sc1', 7, 'linked', 'open', '{"id":"t1","side_conversation_id":"sc1","ticket_id":7,
             "subject":"Old","place":{"linked":{"channel":"C1","ts":"1795341601.000100"}}}', NULL, 10);
-        INSERT INTO link VALUES ('C1', '1795341601.000100', 't1', 'sc1', 7, 10);
+        INSERT INTO link VALUES ('C1', '1795341601.000100', 't1', 'sc1', 7, 10, NULL);
         INSERT INTO inbox VALUES (41, 'slack', 'k', 't1', '{"at_ms":1,"what":{"pressed":{"user":"U1","channel":"C1",
             "action_ts":"1.000001","state":"open"}}}', 10, NULL, NULL);
         INSERT INTO outbox VALUES (42, 't1', 'e', 'zendesk', '{"id":"e","order":1,"act":{"note":{"text":"x"}}}',
