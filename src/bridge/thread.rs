@@ -378,6 +378,10 @@ impl Deciding<'_> {
         }
         let name = entry.actor.shown().unwrap_or(notice::SOMEBODY).to_owned();
         self.set_state(state, entry.created_at_ms, name.clone());
+        if matches!(self.thread.place, Place::Posting { .. }) {
+            // The card on its way may show what was so before.
+            self.update_card();
+        }
         if self.thread.link().is_some() {
             self.update_card();
             self.ask(
