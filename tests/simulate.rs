@@ -308,7 +308,7 @@ impl Simulation {
         let other = house.zendesk.add_ticket(TicketSpec {
             subject: "Wrong size".into(),
             description: "Too small".into(),
-            requester_id: house.carla,
+            requester_id: house.zoe,
             assignee_id: Some(house.yan),
             status: "open".into(),
             ..Default::default()
