@@ -119,9 +119,7 @@ impl Engine {
                 CallError::Refused { reason: problem }
                 | CallError::Missing { reason: problem }
                 | CallError::Unknown { problem },
-            ) => {
-                Some(self.later(item.attempts, None, problem, true))
-            }
+            ) => Some(self.later(item.attempts, None, problem, true)),
         }
     }
 

@@ -46,7 +46,9 @@ impl Failure {
 
     pub(super) fn of_a_read(self) -> CallError {
         match errors::of_a_read(self.error) {
-            CallError::Refused { reason } if self.status == Some(StatusCode::NOT_FOUND) => CallError::Missing { reason },
+            CallError::Refused { reason } if self.status == Some(StatusCode::NOT_FOUND) => {
+                CallError::Missing { reason }
+            }
             error => error,
         }
     }
