@@ -401,14 +401,14 @@ impl Simulation {
             35..38 => self.somebody_speaks_elsewhere(),
             38..68 => self.step(),
             68..86 => self.carry_one(),
-            86..92 => self.time_passes(),
-            92..97 if !self.calm => self.fault(),
-            97 if !self.calm => {
+            86..91 => self.time_passes(),
+            91..96 if !self.calm => self.fault(),
+            96 if !self.calm => {
                 self.say_log("faults end");
                 self.house.slack.faults().clear();
                 self.house.zendesk.faults().clear();
             }
-            98..100 if !self.calm => self.crash_somewhere(),
+            97..100 if !self.calm => self.crash_somewhere(),
             _ => self.step(),
         }
     }
@@ -568,7 +568,7 @@ impl Simulation {
             _ => json!({"fault": "reads_lag", "secs": self.random.u8(1..6)}),
         };
         rule["call"] = if rule["fault"] == "reads_lag" { "*".into() } else { call.into() };
-        rule["times"] = self.random.u8(1..4).into();
+        rule["times"] = if rule["fault"] == "reads_lag" { self.random.u8(1..15) } else { self.random.u8(1..4) }.into();
         self.say_log(format!("fault at {}: {rule}", if slack { "Slack" } else { "Zendesk" }));
         let faults = if slack { self.house.slack.faults() } else { self.house.zendesk.faults() };
         faults.add(serde_json::from_value::<Rule>(rule).unwrap());
