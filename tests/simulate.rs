@@ -17,7 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -47,8 +49,8 @@ const KEPT: &str = include_str!("simulate/seeds.txt");
 const SEEDS: u64 = 150;
 /// How long all that happens may take together: a message is held ten minutes for its card.
 const LONGEST_MS: i64 = 7 * 60 * 1000;
-/// Past the windows in which reads lag, Slack's last retry and the feed's overlap.
-const SETTLES: Duration = Duration::from_secs(13 * 60);
+/// In the end, so often so much time passes: past the windows in which reads lag and the feed's overlap.
+const SETTLES: (u32, Duration) = (5, Duration::from_secs(150));
 const ZENDESK_CONFIG: &str = "poll_interval_secs = 20";
 const BRIDGE_CONFIG: &str = r#"
     slack_read_lag_secs = 15
@@ -76,18 +78,25 @@ fn seeds() {
     let count = number("SEEDS", SEEDS);
     let kept = KEPT.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok());
     let began = Instant::now();
-    let mut ran = 0u64;
-    let mut failed = Vec::new();
-    for seed in kept.chain(first..first + count) {
-        ran += 1;
-        if !run(seed, false) {
-            failed.push(seed);
-            // A few are enough to see what they have in common.
-            if failed.len() >= 5 {
-                break;
+    let waiting = Mutex::new(kept.chain(first..first + count));
+    let ran = AtomicU64::new(0);
+    let failed = Mutex::new(Vec::new());
+    let work = || {
+        // A few are enough to see what they have in common.
+        while failed.lock().unwrap().len() < 5 {
+            let Some(seed) = waiting.lock().unwrap().next() else { return };
+            ran.fetch_add(1, Ordering::Relaxed);
+            if !run(seed, false) {
+                failed.lock().unwrap().push(seed);
             }
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4)) {
+            scope.spawn(work);
+        }
+    });
+    let (ran, failed) = (ran.into_inner(), failed.into_inner().unwrap());
     let secs = began.elapsed().as_secs_f64();
     println!("{ran} seeds in {secs:.1} s, {:.1} a second", ran as f64 / secs);
     assert!(failed.is_empty(), "these seeds fail: {failed:?}");
@@ -96,7 +105,7 @@ fn seeds() {
 /// Runs a seed; false, and everything that happened printed, if it fails.
 fn run(seed: u64, assert: bool) -> bool {
     // SQLite asks for little more than memory, and a crash here is one of the process, not of the machine.
-    let memory = std::path::Path::new("/dev/shm");
+    let memory = Path::new("/dev/shm");
     if memory.is_dir() {
         let _ = tempfile::env::override_temp_dir(memory);
     }
@@ -308,7 +317,7 @@ impl Simulation {
         let other = house.zendesk.add_ticket(TicketSpec {
             subject: "Wrong size".into(),
             description: "Too small".into(),
-            requester_id: house.carla,
+            requester_id: house.zoe,
             assignee_id: Some(house.yan),
             status: "open".into(),
             ..Default::default()
@@ -358,8 +367,10 @@ impl Simulation {
         lock(&self.gates).current = 0;
         runtime.block_on(async {
             self.house.settle().await;
-            self.house.pass(SETTLES).await;
-            self.house.settle().await;
+            for _ in 0..SETTLES.0 {
+                self.house.clock.advance(SETTLES.1);
+                self.house.settle().await;
+            }
         });
         let checked = runtime.block_on(self.check(&engine));
         runtime.block_on(self.house.app.store().close());
@@ -390,14 +401,14 @@ impl Simulation {
             35..38 => self.somebody_speaks_elsewhere(),
             38..68 => self.step(),
             68..86 => self.carry_one(),
-            86..92 => self.time_passes(),
-            92..97 if !self.calm => self.fault(),
-            97 if !self.calm => {
+            86..91 => self.time_passes(),
+            91..96 if !self.calm => self.fault(),
+            96 if !self.calm => {
                 self.say_log("faults end");
                 self.house.slack.faults().clear();
                 self.house.zendesk.faults().clear();
             }
-            98..100 if !self.calm => self.crash_somewhere(),
+            97..100 if !self.calm => self.crash_somewhere(),
             _ => self.step(),
         }
     }
@@ -557,7 +568,7 @@ impl Simulation {
             _ => json!({"fault": "reads_lag", "secs": self.random.u8(1..6)}),
         };
         rule["call"] = if rule["fault"] == "reads_lag" { "*".into() } else { call.into() };
-        rule["times"] = self.random.u8(1..4).into();
+        rule["times"] = if rule["fault"] == "reads_lag" { self.random.u8(1..15) } else { self.random.u8(1..4) }.into();
         self.say_log(format!("fault at {}: {rule}", if slack { "Slack" } else { "Zendesk" }));
         let faults = if slack { self.house.slack.faults() } else { self.house.zendesk.faults() };
         faults.add(serde_json::from_value::<Rule>(rule).unwrap());
@@ -601,7 +612,7 @@ impl Simulation {
             let runtime = runtime();
             let mut future: Pinned<_> = Box::pin(open(self.config.clone(), self.path(), self.wires(), self.clock()));
             let _ = runtime.block_on(poll_fn(|cx| polls_of(&mut future, polls)(cx)));
-            self.end_runtime(runtime, future, false);
+            self.end_runtime(runtime, future);
         }
         self.begin_life();
     }
@@ -760,22 +771,22 @@ impl Simulation {
     fn end_life<T: 'static>(&mut self, gentle: bool, with: Pinned<T>) {
         let Life { runtime, app, engine, taken: _, flights } = self.life.take().expect("the app runs");
         // Without a way to see that SQLite's thread is gone, only an orderly end is safe to start after.
-        let gentle = gentle || threads().is_none();
+        let gentle = gentle || in_use(self.folder.path()).is_none();
         if gentle {
             runtime.block_on(app.store().close());
         }
         self.house.router = Router::new();
-        self.end_runtime(runtime, (with, app, engine, flights), true);
+        self.end_runtime(runtime, (with, app, engine, flights));
     }
 
-    fn end_runtime<T>(&self, runtime: Runtime, rest: T, _app: bool) {
+    fn end_runtime<T>(&self, runtime: Runtime, rest: T) {
         let guard = runtime.enter();
         drop(rest);
         drop(guard);
         drop(runtime);
         // SQLite's thread may still be at a commit it was given; a process that died would not be.
         let began = Instant::now();
-        while threads().is_some_and(|threads| threads > 0) {
+        while in_use(self.folder.path()) == Some(true) {
             assert!(began.elapsed() < Duration::from_secs(10), "SQLite's thread does not end");
             std::thread::sleep(Duration::from_micros(200));
         }
@@ -996,11 +1007,14 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// How many threads of SQLite this process has, where that can be told.
-fn threads() -> Option<usize> {
-    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
-    let named = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    Some(named.filter(|name| name.starts_with("sqlx-sqlite")).count())
+/// Whether this process still has a file of the folder open, where that can be told.
+fn in_use(folder: &Path) -> Option<bool> {
+    let mut open = std::fs::read_dir("/proc/self/fd").ok()?;
+    Some(
+        open.any(|open| {
+            open.ok().and_then(|open| open.path().read_link().ok()).is_some_and(|to| to.starts_with(folder))
+        }),
+    )
 }
 
 fn word(token: String, side: Side, talk: usize, at: i64, entry: String) -> Word {

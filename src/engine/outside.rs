@@ -38,6 +38,12 @@ pub enum CallError {
         /// Why, as a sentence for the people of the thread.
         reason: String,
     },
+    /// Certainly not done, because what had to be read first is not there, or does not show yet.
+    #[error("missing: {reason}")]
+    Missing {
+        /// Why, as a sentence for the people of the thread.
+        reason: String,
+    },
     /// Certainly not done; it may be repeated.
     #[error("later: {problem}")]
     Later {
