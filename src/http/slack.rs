@@ -117,8 +117,7 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound, body: &[u8]) -> Re
             ready.engine.take_from_slack(key, &channel, &thread_ts, what).await
         }
         Inbound::Unreadable { key, channel, thread_ts, reason } => {
-            let raw = String::from_utf8_lossy(body).into_owned();
-            ready.engine.keep_unread(key, &channel, &thread_ts, raw, reason).await
+            ready.engine.keep_unread(key, &channel, &thread_ts, decode::without_token(body), reason).await
         }
     };
     match taken {
