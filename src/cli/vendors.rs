@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -12,6 +13,9 @@ use crate::bridge::{Act, Answer, Vendor};
 use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadThread};
 use crate::slack::SlackClient;
 use crate::zendesk::{Author, ZendeskClient};
+
+/// When a reply whose author Slack does not name is tried again; it spends no attempt.
+const SLACK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Both vendors.
 pub struct Vendors {
@@ -55,6 +59,7 @@ impl Outside for Vendors {
         match (&call.effect.act, call.effect.act.vendor()) {
             (Act::Reply(reply), _) => self.zendesk.find_reply(call, reply).await,
             (Act::Note { .. }, _) => self.zendesk.find_note(call).await,
+            (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await,
             (_, Vendor::Slack) => self.slack.find(call).await,
             (_, Vendor::Zendesk) => Ok(None),
         }
@@ -109,7 +114,7 @@ impl Vendors {
 /// What keeps Slack from naming the author must not hold every call to Zendesk.
 fn slack_is_late(error: CallError) -> CallError {
     match error {
-        CallError::Paused { why } => CallError::Later { after: None, problem: why },
+        CallError::Paused { why } => CallError::Later { after: Some(SLACK_AGAIN), problem: why },
         CallError::Refused { reason } => CallError::Later { after: None, problem: reason },
         other => other,
     }

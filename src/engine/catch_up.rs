@@ -46,14 +46,18 @@ pub(super) struct CatchUp {
 impl CatchUp {
     /// Says whether a call is due, and notes that it is being made.
     pub(super) fn begin(&mut self, now: i64) -> bool {
-        let due = !self.asking && self.due() <= now;
+        let due = self.due() <= now;
         self.asking |= due;
         due
     }
 
     /// When the next call falls due, in milliseconds since 1970.
     pub(super) fn due(&self) -> i64 {
-        if self.steps.is_empty() { self.next_round_at.max(self.next_at) } else { self.next_at }
+        match (self.asking, self.steps.is_empty()) {
+            (true, _) => i64::MAX,
+            (_, true) => self.next_round_at.max(self.next_at),
+            (_, false) => self.next_at,
+        }
     }
 
     /// The call has ended, however.

@@ -142,6 +142,8 @@ pub struct Queue {
 
 /// How many calls may be under way to one vendor.
 const CALLS: usize = 48;
+/// How soon a ticket that could not be read is read again when it is nudged, in milliseconds.
+const NUDGED_AGAIN_MS: i64 = 5000;
 /// How many tickets may be read at a time.
 const READS: usize = 8;
 
@@ -166,9 +168,12 @@ impl Queue {
     }
 
     /// Adds a ticket to be read.
-    pub fn add_ticket(&mut self, ticket_id: TicketId) {
+    pub fn add_ticket(&mut self, ticket_id: TicketId, now: i64) {
         let cell = self.tickets.entry(ticket_id).or_default();
         cell.again = cell.running;
+        // Zendesk speaks of the ticket anew, so an old failure counts for nothing.
+        cell.attempts = 0;
+        cell.not_before = cell.not_before.min(now + NUDGED_AGAIN_MS);
     }
 
     /// Whether a call of this lane would be made at once.
@@ -188,22 +193,13 @@ impl Queue {
             self.resting.remove(&(due, id.clone()));
             self.ready.push_back(id);
         }
-        while jobs.len() < most
-            && let Some(id) = self.ready.pop_front()
-        {
-            if let Some(cell) = self.cells.get_mut(&id) {
-                cell.queued = false;
-                cell.running = true;
-                jobs.push(Job::Handle(id));
-            }
-        }
-        self.paused.retain(|_, (until, _)| *until > now);
+        jobs.extend(self.take_handles(most));
         for vendor in [Vendor::Slack, Vendor::Zendesk] {
             let due_here = self.due.entry(vendor).or_default();
             let under_way = self.calling.entry(vendor).or_default();
             while jobs.len() < most
                 && *under_way < CALLS
-                && !self.paused.contains_key(&vendor)
+                && self.paused.get(&vendor).is_none_or(|(until, _)| *until <= now && *under_way == 0)
                 && let Some((due, _)) = due_here.first()
                 && *due <= now
                 && let Some((_, key)) = due_here.pop_first()
@@ -219,7 +215,7 @@ impl Queue {
             }
         }
         let mut reading = self.tickets.values().filter(|cell| cell.running).count();
-        if !self.paused.contains_key(&Vendor::Zendesk) {
+        if self.paused.get(&Vendor::Zendesk).is_none_or(|(until, _)| *until <= now) {
             for (ticket_id, cell) in &mut self.tickets {
                 if jobs.len() >= most || reading >= READS {
                     break;
@@ -234,20 +230,41 @@ impl Queue {
         jobs
     }
 
+    /// Takes up to `most` threads that have something to handle now.
+    pub fn take_handles(&mut self, most: usize) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        while jobs.len() < most
+            && let Some(id) = self.ready.pop_front()
+        {
+            if let Some(cell) = self.cells.get_mut(&id) {
+                cell.queued = false;
+                cell.running = true;
+                jobs.push(Job::Handle(id));
+            }
+        }
+        jobs
+    }
+
     /// When the next job falls due, in milliseconds since 1970.
     pub fn next_due(&self, now: i64) -> Option<i64> {
         if !self.ready.is_empty() {
             return Some(now);
         }
         let until = |vendor: Vendor, due: i64| self.paused.get(&vendor).map_or(due, |(until, _)| due.max(*until));
-        let full = |vendor: Vendor| self.calling.get(&vendor).copied().unwrap_or(0) >= CALLS;
+        // A vendor that is held takes one call at a time, to see whether it is mended.
+        let most = |vendor: Vendor| if self.paused.contains_key(&vendor) { 1 } else { CALLS };
+        let full = |vendor: Vendor| self.calling.get(&vendor).copied().unwrap_or(0) >= most(vendor);
         let calls = self
             .due
             .iter()
             .filter(|(vendor, _)| !full(**vendor))
             .filter_map(|(vendor, due)| due.first().map(|(due, _)| until(*vendor, *due)));
-        let tickets =
-            self.tickets.values().filter(|cell| !cell.running).map(|cell| until(Vendor::Zendesk, cell.not_before));
+        let reading = self.tickets.values().filter(|cell| cell.running).count();
+        let tickets = self
+            .tickets
+            .values()
+            .filter(|cell| !cell.running && reading < READS)
+            .map(|cell| until(Vendor::Zendesk, cell.not_before));
         let resting = self.resting.first().map(|(due, _)| *due);
         calls.chain(tickets).chain(resting).min()
     }
@@ -356,14 +373,15 @@ impl Queue {
         self.paused.iter().map(|(vendor, (_, why))| (*vendor, why.clone())).collect()
     }
 
-    /// Ends a `ReadTicket`. `retry_at` (milliseconds since 1970) if it has to be read again.
-    pub fn end_ticket(&mut self, ticket_id: TicketId, retry_at: Option<i64>) {
+    /// Ends a `ReadTicket`. `retry_at` (milliseconds since 1970) if it has to be read again; `counts` if that is a failure
+    /// of this ticket.
+    pub fn end_ticket(&mut self, ticket_id: TicketId, retry_at: Option<i64>, counts: bool) {
         let Some(cell) = self.tickets.get_mut(&ticket_id) else { return };
         cell.running = false;
         match retry_at {
             Some(at) => {
                 cell.not_before = at;
-                cell.attempts += 1;
+                cell.attempts += i64::from(counts);
             }
             None if cell.again => {
                 cell.again = false;
@@ -399,6 +417,11 @@ impl Queue {
     /// Whether a card is on its way in this channel.
     pub fn card_on_its_way(&self, channel: &ChannelId) -> bool {
         self.cards.contains_key(channel)
+    }
+
+    /// Whether a card is on its way anywhere.
+    pub fn any_card_on_its_way(&self) -> bool {
+        !self.cards.is_empty()
     }
 
     /// How much waits: events, calls to Slack, calls to Zendesk.
