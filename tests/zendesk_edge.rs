@@ -551,7 +551,7 @@ async fn a_ticket_is_read_whole_with_what_is_known_of_each_side_conversation() {
     assert_eq!((about.state, about.created_at_ms), (State::Open, START));
     assert_eq!(entries[0].actor.shown(), Some("Ana"));
     assert_eq!(account.calls("GET tickets/{id}/side_conversations"), 2);
-    assert!(matches!(account.client.read_ticket(TicketId(9)).await, Err(CallError::Refused { .. })));
+    assert!(matches!(account.client.read_ticket(TicketId(9)).await, Err(CallError::Missing { .. })));
 }
 
 #[tokio::test]

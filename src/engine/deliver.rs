@@ -85,6 +85,7 @@ impl Engine {
         let attempts = item.attempts + i64::from(!item.written);
         let call = Call { thread: &thread, card: card.as_ref(), effect: &effect, first_attempt_ms: now };
         let result = self.within_deadline(self.outside.perform(&call)).await;
+        self.lock().queue.attempted(id, self.clock.now_ms());
         Ok((effect.clone(), self.judge(item, &effect, attempts, result)))
     }
 

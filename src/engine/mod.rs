@@ -160,7 +160,8 @@ impl Engine {
                     not_before: row.not_before,
                     attempts: row.attempts,
                     first_attempt_ms: row.attempted_at,
-                    last_attempt_ms: row.attempted_at,
+                    // Nobody knows when the last process made the call that it had written down, only that it ended.
+                    last_attempt_ms: row.attempted_at.map(|_| now),
                     doubtful: row.doubtful,
                     written: false,
                     caused_at: row.caused_at,

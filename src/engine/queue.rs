@@ -67,7 +67,7 @@ pub struct Item {
     pub attempts: i64,
     /// When the first of them was begun, in milliseconds since 1970.
     pub first_attempt_ms: Option<i64>,
-    /// When the last of them was begun, in milliseconds since 1970.
+    /// The latest time at which one of them may have been done, in milliseconds since 1970.
     pub last_attempt_ms: Option<i64>,
     /// Whether one of them may have been done.
     pub doubtful: bool,
@@ -328,6 +328,13 @@ impl Queue {
             }
             item.written = false;
             item.first_attempt_ms.get_or_insert(now);
+            item.last_attempt_ms = Some(now);
+        }
+    }
+
+    /// Notes that an attempt has ended: it may have been done as late as this.
+    pub fn attempted(&mut self, id: i64, now: i64) {
+        if let Some(item) = self.items.get_mut(&id) {
             item.last_attempt_ms = Some(now);
         }
     }
