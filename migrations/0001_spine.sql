@@ -28,6 +28,7 @@ CREATE TABLE link (
     side_conversation_id TEXT NOT NULL,
     ticket_id            BIGINT NOT NULL,
     linked_at            BIGINT NOT NULL,
+    swept_ts             TEXT,          -- the newest message when the thread was last read through
     PRIMARY KEY (channel_id, thread_ts)
 );
 

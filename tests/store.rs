@@ -10,7 +10,7 @@ use sidethread::bridge::ids::{SideConversationId, TicketId};
 use sidethread::bridge::{Act, BridgedThread, Card, Effect, EffectId};
 use sidethread::store::{
     Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Store,
-    StoreError, ThreadWrite, UnreadWrite,
+    StoreError, Swept, ThreadWrite, UnreadWrite,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteRow};
 use sqlx::{Column, Row, TypeInfo, ValueRef};
@@ -175,9 +175,9 @@ async fn an_event_is_taken_once_and_handled_once() {
     assert_eq!(place.rows(all).await, expected);
 
     let done = vec![
-        Done { seq: 1, done_at: 300, ignored: None },
-        Done { seq: 4, done_at: 301, ignored: Some("stale") },
-        Done { seq: 77, done_at: 302, ignored: None },
+        Done { seq: 1, done_at: 300, ignored: None, forget: false },
+        Done { seq: 4, done_at: 301, ignored: Some("stale"), forget: true },
+        Done { seq: 77, done_at: 302, ignored: None, forget: false },
     ];
     place.commit(Commit { done, ..Commit::default() }).await;
     let done = "SELECT seq, done_at, ignored FROM inbox WHERE done_at IS NOT NULL ORDER BY seq";
@@ -323,6 +323,27 @@ async fn a_row_that_does_not_read_says_which() {
 }
 
 #[tokio::test]
+async fn sweeps_say_how_far_each_thread_was_read_through() {
+    let place = Place::new().await;
+    let threads = vec![thread("t1", 7, 1), thread("t2", 7, 2)];
+    let links = vec![link("t1", "C1", "1.000001"), link("t2", "C1", "2.000001")];
+    place.commit(Commit { threads, links, ..Commit::default() }).await;
+    let swept = |channel: &str, ts: &str, through: &str| Swept {
+        channel_id: channel.into(),
+        thread_ts: ts.into(),
+        swept_ts: through.into(),
+    };
+    let all = vec![swept("C1", "2.000001", "2.000009"), swept("C9", "2.000001", "9.000009")];
+    place.commit(Commit { swept: all, ..Commit::default() }).await;
+    assert_eq!(place.store.swept("C1", "1.000001").await.unwrap(), Some(None));
+    assert_eq!(place.store.swept("C1", "2.000001").await.unwrap(), Some(Some("2.000009".into())));
+    assert_eq!(place.store.swept("C9", "2.000001").await.unwrap(), None);
+    let sweeps = place.store.sweeps(0).await.unwrap();
+    let sweeps: Vec<_> = sweeps.iter().map(|s| (s.thread_ts.as_str(), s.swept_ts.as_deref())).collect();
+    assert_eq!(sweeps, [("1.000001", None), ("2.000001", Some("2.000009"))]);
+}
+
+#[tokio::test]
 async fn links_lead_from_a_place_to_its_thread() {
     let place = Place::new().await;
     let threads: Vec<ThreadWrite> = (1..=5).map(|n| thread(&format!("t{n}"), n, n)).collect();
@@ -445,7 +466,8 @@ async fn payloads_go_after_their_time_and_keys_stay() {
     let calls: Vec<OutboxWrite> = (0..1201).map(|n| outbox("t1", &n.to_string())).collect();
     place.commit(Commit { inbox: rows, outbox: calls, ..Commit::default() }).await;
     // The first waits for ever, the last is young.
-    let done = (2..=1201).map(|seq| Done { seq, done_at: if seq == 1201 { 2000 } else { 300 }, ignored: None });
+    let done =
+        (2..=1201).map(|seq| Done { seq, done_at: if seq == 1201 { 2000 } else { 300 }, ignored: None, forget: false });
     let settled = (2..=1201).map(|id| Settle { settled_at: if id == 1201 { 2000 } else { 300 }, ..settle(id, "done") });
     place.commit(Commit { done: done.collect(), settled: settled.collect(), ..Commit::default() }).await;
     for _ in 0..4 {
@@ -463,7 +485,7 @@ async fn payloads_go_after_their_time_and_keys_stay() {
     assert_eq!(place.store.outbox_waiting().await.unwrap().len(), 1);
 
     // What is done later is blanked later, wherever it stands.
-    let done = vec![Done { seq: 1, done_at: 2500, ignored: None }];
+    let done = vec![Done { seq: 1, done_at: 2500, ignored: None, forget: false }];
     place.commit(Commit { done, settled: vec![settle(1, "done")], ..Commit::default() }).await;
     for _ in 0..2 {
         place.commit(Commit { blank_before: Some(3000), ..Commit::default() }).await;
@@ -473,7 +495,7 @@ async fn payloads_go_after_their_time_and_keys_stay() {
     // And so are rows that come after a sweep that left nothing.
     let commit = Commit { inbox: vec![inbox("new", 1)], outbox: vec![outbox("t1", "new")], ..Commit::default() };
     let committed = place.commit(commit).await;
-    let done = vec![Done { seq: committed.inbox[0].unwrap(), done_at: 4000, ignored: None }];
+    let done = vec![Done { seq: committed.inbox[0].unwrap(), done_at: 4000, ignored: None, forget: false }];
     let settled = vec![Settle { settled_at: 4000, ..settle(committed.outbox[0].unwrap(), "done") }];
     place.commit(Commit { done, settled, ..Commit::default() }).await;
     place.commit(Commit { blank_before: Some(5000), ..Commit::default() }).await;
@@ -535,7 +557,7 @@ async fn ids_are_never_used_again() {
         let commit = Commit { inbox: vec![inbox(&key, 1)], outbox: vec![outbox("t1", &id)], ..Commit::default() };
         let committed = place.commit(commit).await;
         assert_eq!((committed.inbox[0], committed.outbox[0]), (Some(round + 1), Some(round + 1)));
-        let done = vec![Done { seq: round + 1, done_at: 1, ignored: None }];
+        let done = vec![Done { seq: round + 1, done_at: 1, ignored: None, forget: false }];
         let settled = vec![settle(round + 1, "done")];
         place.commit(Commit { done, settled, blank_before: Some(9999), ..Commit::default() }).await;
         place = place.reopen().await;
@@ -579,7 +601,7 @@ async fn a_database_made_by_the_first_step_opens_with_all_that_is_in_it() {
         INSERT INTO setting VALUES ('bridging_since_ms', '1795341600000');
         INSERT INTO thread VALUES ('t1', 'sc1', 7, 'linked', 'open', '{"id":"t1","side_conversation_id":"sc1","ticket_id":7,
             "subject":"Old","place":{"linked":{"channel":"C1","ts":"1795341601.000100"}}}', NULL, 10);
-        INSERT INTO link VALUES ('C1', '1795341601.000100', 't1', 'sc1', 7, 10);
+        INSERT INTO link VALUES ('C1', '1795341601.000100', 't1', 'sc1', 7, 10, NULL);
         INSERT INTO inbox VALUES (41, 'slack', 'k', 't1', '{"at_ms":1,"what":{"pressed":{"user":"U1","channel":"C1",
             "action_ts":"1.000001","state":"open"}}}', 10, NULL, NULL);
         INSERT INTO outbox VALUES (42, 't1', 'e', 'zendesk', '{"id":"e","order":1,"act":{"note":{"text":"x"}}}',

@@ -23,6 +23,7 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "events are few at a time and held behind an Arc")]
 pub enum What {
     /// A person wrote in the Slack thread.
     SlackMessage(SlackMessage),

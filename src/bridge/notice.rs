@@ -22,8 +22,8 @@ pub const SOMEBODY: &str = "Somebody in Zendesk";
 pub fn state_changed_in_zendesk(name: &str, state: State) -> String {
     let name = escape_mrkdwn(name);
     match state {
-        State::Closed => format!(":white_check_mark: {name} marked this side conversation as done in Zendesk."),
-        State::Open => format!(":leftwards_arrow_with_hook: {name} reopened this side conversation in Zendesk."),
+        State::Closed => format!("✅ {name} marked this side conversation as done in Zendesk."),
+        State::Open => format!("↩️ {name} reopened this side conversation in Zendesk."),
     }
 }
 
@@ -36,7 +36,7 @@ pub fn reply_left_it_done() -> String {
 /// The thread: a reply stayed in Slack, because somebody outside would have read it.
 pub fn withheld(outsiders: &[String]) -> String {
     format!(
-        ":lock: Replies in this thread stay in Slack and are *not* sent to the ticket: {} would read them and {} not \
+        "🔒 Replies in this thread stay in Slack and are *not* sent to the ticket: {} would read them and {} not \
          an agent. Ask the agent to start a side conversation without them, or ask your admin to allow it for this \
          channel (`outside = \"send\"`).",
         escape_mrkdwn(&listed(outsiders)),
@@ -55,7 +55,7 @@ pub fn left_out(names: &[String]) -> String {
 /// The thread: a reply could not be delivered.
 pub fn reply_not_delivered(reason: &str, permalink: &str) -> String {
     format!(
-        ":warning: <{permalink}|A reply> did not reach the ticket: {reason} It is kept; please tell the ticket's agent another way until this is mended."
+        "⚠️ <{permalink}|A reply> did not reach the ticket: {reason} It is kept; please tell the ticket's agent another way until this is mended."
     )
 }
 
@@ -198,15 +198,13 @@ pub fn readers_line(names: &[(String, bool)], outside: OutsidePolicy) -> String 
         }
         (_, true, OutsidePolicy::Never) => {
             let outsiders = shown(true);
-            format!(":lock: Answers in this thread stay in Slack, because {outsiders} would read them in the ticket.")
+            format!("🔒 Answers in this thread stay in Slack, because {outsiders} would read them in the ticket.")
         }
         (_, false, OutsidePolicy::Send) => {
             format!("Answers in this thread go to the ticket; {listed} will read them. People outside may be added.")
         }
         (_, true, OutsidePolicy::Send) => {
-            format!(
-                ":globe_with_meridians: Answers in this thread go to the ticket *and outside*; {listed} will read them."
-            )
+            format!("🌐 Answers in this thread go to the ticket *and outside*; {listed} will read them.")
         }
     }
 }
@@ -217,9 +215,9 @@ pub fn state_line(state: State, by: Option<(&str, i64, &str)>) -> String {
         format!(" by {}, <!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>", escape_mrkdwn(name))
     });
     match state {
-        State::Closed => format!(":white_check_mark: *Done*{who}"),
-        State::Open if by.is_some() => format!(":leftwards_arrow_with_hook: *Reopened*{who}"),
-        State::Open => ":large_blue_circle: *Open*".to_owned(),
+        State::Closed => format!("✅ *Done*{who}"),
+        State::Open if by.is_some() => format!("↩️ *Reopened*{who}"),
+        State::Open => "🔵 *Open*".to_owned(),
     }
 }
 

@@ -90,7 +90,7 @@ pub struct BridgedThread {
     /// Posts that wait for the link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Effect>,
-    /// Replies of ours whose entry is not known yet.
+    /// Replies of ours whose entry has not been seen yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awaited: Vec<Awaited>,
     /// What has been said once.
@@ -132,11 +132,14 @@ pub enum Place {
     },
 }
 
-/// A reply of ours whose entry is not known yet.
+/// A reply of ours whose entry has not been seen yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Awaited {
     /// The effect.
     pub effect: EffectId,
+    /// The entry, once the call's answer has named it. It may have been read before that and wait to be handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<SideConversationEventId>,
     /// The part of the Slack permalink that no other message has.
     pub reference: String,
     /// When it was decided, in milliseconds since 1970.
@@ -308,7 +311,7 @@ impl Deciding<'_> {
         let effect = EffectId::new(format!("reply:{}", message.ts));
         let horizon = self.at_ms - ECHO_WINDOW_MS;
         self.thread.awaited.retain(|awaited| awaited.at_ms >= horizon);
-        self.thread.awaited.push(Awaited { effect: effect.clone(), reference, at_ms: self.at_ms });
+        self.thread.awaited.push(Awaited { effect: effect.clone(), entry: None, reference, at_ms: self.at_ms });
         self.ask(
             effect,
             message.ts.micros(),
@@ -378,6 +381,10 @@ impl Deciding<'_> {
         }
         let name = entry.actor.shown().unwrap_or(notice::SOMEBODY).to_owned();
         self.set_state(state, entry.created_at_ms, name.clone());
+        if matches!(self.thread.place, Place::Posting { .. }) {
+            // The card on its way may show what was so before.
+            self.update_card();
+        }
         if self.thread.link().is_some() {
             self.update_card();
             self.ask(
@@ -435,13 +442,17 @@ impl Deciding<'_> {
         }
     }
 
-    /// Recognised by marker; failing that, because the app's user said through the API something that holds the
+    /// Recognised by marker, or as the entry that our call's answer named; failing both, because the app's user said through the API something that holds the
     /// address of a Slack message sent within 15 minutes. Never by user alone.
     fn is_echo(&mut self, entry: &SideConversationEvent) -> bool {
         let Some(message) = &entry.message else { return false };
         let ours = entry.actor.user_id == Some(self.policy.app_user);
         if let Some(marker) = &message.marker {
             self.thread.awaited.retain(|awaited| !marker.ends_with(awaited.effect.as_str()));
+            return true;
+        }
+        if let Some(index) = self.thread.awaited.iter().position(|awaited| awaited.entry.as_ref() == Some(&entry.id)) {
+            self.thread.awaited.remove(index);
             return true;
         }
         if !ours || entry.via.as_deref().is_some_and(|via| via != "api") {
@@ -453,7 +464,7 @@ impl Deciding<'_> {
             text.find(reference)
         };
         let found = (self.thread.awaited.iter().enumerate())
-            .filter(|(_, awaited)| self.at_ms - awaited.at_ms <= ECHO_WINDOW_MS)
+            .filter(|(_, awaited)| awaited.entry.is_none() && self.at_ms - awaited.at_ms <= ECHO_WINDOW_MS)
             .filter_map(|(index, awaited)| Some((place(&awaited.reference)?, index)))
             .min()
             .map(|(_, index)| index);
@@ -525,7 +536,7 @@ impl Deciding<'_> {
             (Act::OpenChannel { .. } | Act::PostCard, Answer::ChannelClosed(problem)) => self.channel_closed(problem),
             (Act::PostCard, Answer::Posted { channel, ts }) => self.card_posted(channel.clone(), ts.clone()),
             (Act::Reply(_), Answer::Replied { entry, readers, left_out }) => {
-                self.replied(effect, entry.is_some(), readers, left_out);
+                self.replied(effect, entry.as_ref(), readers, left_out);
             }
             (Act::Reply(_), Answer::Withheld { outsiders }) => {
                 self.forget_awaited(effect);
@@ -706,9 +717,15 @@ impl Deciding<'_> {
         }
     }
 
-    fn replied(&mut self, effect: &EffectId, entry_known: bool, readers: &[Reader], left_out: &[String]) {
-        if entry_known {
-            self.forget_awaited(effect);
+    fn replied(
+        &mut self,
+        effect: &EffectId,
+        entry: Option<&SideConversationEventId>,
+        readers: &[Reader],
+        left_out: &[String],
+    ) {
+        if let Some(awaited) = self.thread.awaited.iter_mut().find(|awaited| awaited.effect == *effect) {
+            awaited.entry = entry.cloned();
         }
         let mut readers = readers.to_vec();
         readers.sort();

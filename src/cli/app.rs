@@ -126,7 +126,7 @@ impl App {
         let bridging_since_ms = self.bridging_since().await.map_err(stop)?;
         let zendesk_url = self.front.zendesk_url.clone();
         self.slack.settle_in(crate::slack::client::House {
-            team_id: identity.team_id.clone(),
+            identity: identity.clone(),
             zendesk_url,
             operator_channel: self.config.bridge.operator_channel.clone(),
         });
@@ -148,6 +148,7 @@ impl App {
             slack_read_lag: self.config.bridge.slack_read_lag,
             zendesk_read_lag: self.config.bridge.zendesk_read_lag,
             poll_interval: self.config.zendesk.poll_interval,
+            reconcile_interval: self.config.bridge.reconcile_interval,
             keep: Duration::from_secs(u64::from(self.config.database.keep_days) * 24 * 3600),
         };
         let outside = Arc::new(Vendors { slack: self.slack.clone(), zendesk: self.zendesk.clone() });

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 
 use crate::bridge::content::Names;
 use crate::bridge::event::{SideConversationEvent, Standing};
-use crate::bridge::ids::{ChannelId, SlackUserId, TicketId};
+use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
-use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside};
+use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadThread};
 use crate::slack::SlackClient;
 use crate::zendesk::{Author, ZendeskClient};
 
@@ -66,6 +66,14 @@ impl Outside for Vendors {
 
     async fn read_feed(&self, start: i64) -> Result<FeedPage, FeedError> {
         self.zendesk.read_feed(start).await
+    }
+
+    async fn read_channel(&self, channel: &ChannelId, oldest: &str) -> Result<Vec<(Ts, Ts)>, CallError> {
+        self.slack.read_channel(channel, oldest).await
+    }
+
+    async fn read_replies(&self, channel: &ChannelId, thread_ts: &Ts, from: &str) -> Result<ReadThread, CallError> {
+        self.slack.read_replies(channel, thread_ts, from).await
     }
 }
 

@@ -2,7 +2,8 @@
 //! hands the answer to the thread.
 //!
 //! Reads lag behind writes at both vendors, so "not found" after a doubtful attempt counts only once the vendor's
-//! window has passed; until then it means "later".
+//! window has passed; until then it means "later". So does a ticket or side conversation that a read misses: it may
+//! have been made a moment ago.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,10 +99,7 @@ impl Engine {
     ) -> Option<Ended> {
         let first_attempt_ms = item.first_attempt_ms.unwrap_or(now);
         let call = Call { thread, card, effect, first_attempt_ms };
-        let lag = match item.vendor {
-            Vendor::Slack => self.settings.slack_read_lag,
-            Vendor::Zendesk => self.settings.zendesk_read_lag,
-        };
+        let lag = self.lag(item.vendor);
         match self.within_deadline(self.outside.find(&call)).await {
             Ok(Some(answer)) => Some(Ended::Answered(answer)),
             Ok(None) => {
@@ -111,16 +109,36 @@ impl Engine {
                 }
                 // Look again a few times within the window: most often the message shows up at once.
                 let left = Duration::from_millis((settled_at - now) as u64);
-                let wait = left.min((lag / 6).max(Duration::from_millis(200)));
+                let wait = left.min(self.again_within(lag));
                 let problem = "not found yet".to_owned();
                 Some(Ended::Delayed { wait, counts: false, doubtful: true, problem })
             }
             Err(CallError::Paused { why }) => Some(self.pause(item.vendor, why, true)),
             Err(CallError::Later { after, problem }) => Some(self.later(item.attempts, after, problem, true)),
-            Err(CallError::Refused { reason: problem } | CallError::Unknown { problem }) => {
-                Some(self.later(item.attempts, None, problem, true))
-            }
+            Err(
+                CallError::Refused { reason: problem }
+                | CallError::Missing { reason: problem }
+                | CallError::Unknown { problem },
+            ) => Some(self.later(item.attempts, None, problem, true)),
         }
+    }
+
+    fn lag(&self, vendor: Vendor) -> Duration {
+        match vendor {
+            Vendor::Slack => self.settings.slack_read_lag,
+            Vendor::Zendesk => self.settings.zendesk_read_lag,
+        }
+    }
+
+    /// How soon to look again for what may show up within `lag`.
+    fn again_within(&self, lag: Duration) -> Duration {
+        (lag / 6).max(Duration::from_millis(200))
+    }
+
+    /// Whether what was found missing may have been made so lately that reads lack it.
+    fn may_still_show(&self, item: &Item) -> bool {
+        let now = self.clock.now_ms();
+        now - item.first_attempt_ms.unwrap_or(now) < self.lag(item.vendor).as_millis() as i64
     }
 
     async fn within_deadline<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
@@ -138,7 +156,11 @@ impl Engine {
                 }
                 Ended::Answered(answer)
             }
-            Err(CallError::Refused { reason }) => {
+            Err(CallError::Missing { reason }) if self.may_still_show(item) => {
+                let wait = self.again_within(self.lag(item.vendor));
+                Ended::Delayed { wait, counts: false, doubtful: item.doubtful, problem: reason }
+            }
+            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
                 tracing::error!(
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(), reason,
                     "a call was refused; it is parked"
@@ -156,13 +178,13 @@ impl Engine {
     }
 
     fn later(&self, attempts: i64, after: Option<Duration>, problem: String, doubtful: bool) -> Ended {
+        // A vendor that says when to come back is obeyed, and has not failed: no attempt is spent.
+        if let Some(wait) = after {
+            return Ended::Delayed { wait, counts: false, doubtful, problem };
+        }
         let jitter = self.lock().random.f64();
         match self.settings.schedule.wait(attempts, jitter) {
-            Some(wait) => {
-                // A vendor that says when is obeyed to the second; a doubtful call is looked for soon.
-                let wait = after.unwrap_or(wait);
-                Ended::Delayed { wait, counts: true, doubtful, problem }
-            }
+            Some(wait) => Ended::Delayed { wait, counts: true, doubtful, problem },
             None => Ended::Exhausted { problem },
         }
     }

@@ -8,16 +8,19 @@
 //! again.
 //!
 //! What is next to do is held in memory ([`queue`]), read from the tables at start. Nothing waits for a timer
-//! but what has to be tried again, the feed ([`poll`]), and the sweep of old rows.
+//! but what has to be tried again, the feed ([`poll`]), catch-up with Slack ([`catch_up`]), and the sweep
+//! of old rows.
 //!
 //! Races it allows for: a delivery that comes twice at once (unique keys); a message in a thread whose card is on
 //! its way (held ten minutes); a nudge during a read of the same ticket (counted); the answer of a call and the
 //! entry that it made, in either order.
 
+mod catch_up;
 pub mod clock;
 pub mod deliver;
 pub mod intake;
 pub mod outside;
+pub mod pace;
 pub mod poll;
 pub mod queue;
 pub mod retry;
@@ -60,6 +63,8 @@ pub struct Settings {
     pub zendesk_read_lag: Duration,
     /// How often the feed is asked.
     pub poll_interval: Duration,
+    /// How often Slack is asked for what was missed.
+    pub reconcile_interval: Duration,
     /// How long payloads of settled rows are kept.
     pub keep: Duration,
 }
@@ -71,6 +76,7 @@ impl Default for Settings {
             slack_read_lag: Duration::from_secs(60),
             zendesk_read_lag: Duration::from_secs(300),
             poll_interval: Duration::from_secs(20),
+            reconcile_interval: Duration::from_secs(300),
             keep: Duration::from_secs(30 * 24 * 3600),
         }
     }
@@ -96,6 +102,7 @@ struct State {
     next_poll: i64,
     next_clean: i64,
     feed: poll::Feed,
+    catch_up: catch_up::CatchUp,
 }
 
 impl Engine {
@@ -167,6 +174,7 @@ impl Engine {
             next_poll: now,
             next_clean: now,
             feed,
+            catch_up: catch_up::CatchUp::default(),
         };
         Ok(Arc::new(Engine {
             store,
@@ -193,6 +201,9 @@ impl Engine {
             state.next_clean = now + CLEAN_EVERY.as_millis() as i64;
             jobs.push(Job::Clean);
         }
+        if state.catch_up.begin(now) {
+            jobs.push(Job::CatchUp);
+        }
         jobs
     }
 
@@ -205,6 +216,7 @@ impl Engine {
                 Job::ReadTicket(ticket_id) => self.read_ticket(*ticket_id).await,
                 Job::Poll => self.poll().await,
                 Job::Clean => self.clean().await,
+                Job::CatchUp => self.catch_up().await,
             }
         })
         .catch_unwind()
@@ -241,7 +253,7 @@ impl Engine {
             }
             let next = {
                 let state = self.lock();
-                let timers = state.next_poll.min(state.next_clean);
+                let timers = state.next_poll.min(state.next_clean).min(state.catch_up.due());
                 state.queue.next_due(self.clock.now_ms()).map_or(timers, |due| due.min(timers))
             };
             tokio::select! {
@@ -269,6 +281,7 @@ impl Engine {
             oldest_to_zendesk_secs: age(Vendor::Zendesk),
             paused: state.queue.paused(),
             feed: state.feed.words(),
+            slack_checked_secs_ago: state.catch_up.checked_since().map(|at| (now - at).max(0) / 1000),
         }
     }
 
@@ -307,7 +320,15 @@ impl Engine {
                 state.queue.end_ticket(*ticket_id, None);
                 None
             }
-            Job::Poll | Job::Clean => None,
+            Job::Poll => {
+                state.feed.asking = false;
+                None
+            }
+            Job::CatchUp => {
+                state.catch_up.end();
+                None
+            }
+            Job::Clean => None,
         };
         if let Some(thread_id) = &thread_id {
             state.threads.remove(thread_id);
@@ -356,4 +377,6 @@ pub struct Report {
     pub paused: Vec<(Vendor, String)>,
     /// Whether the account-wide feed is read.
     pub feed: &'static str,
+    /// How long ago the last whole round of catch-up with Slack began, in seconds.
+    pub slack_checked_secs_ago: Option<i64>,
 }

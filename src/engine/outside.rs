@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::bridge::What;
 use crate::bridge::event::SideConversationEvent;
-use crate::bridge::ids::TicketId;
+use crate::bridge::ids::{ChannelId, TicketId, Ts};
 use crate::bridge::{Answer, BridgedThread, Card, Effect};
 
 /// One effect on its way to a vendor.
@@ -34,6 +35,12 @@ pub enum CallError {
     /// Certainly not done; repeating it would not help.
     #[error("refused: {reason}")]
     Refused {
+        /// Why, as a sentence for the people of the thread.
+        reason: String,
+    },
+    /// Certainly not done, because what had to be read first is not there, or does not show yet.
+    #[error("missing: {reason}")]
+    Missing {
         /// Why, as a sentence for the people of the thread.
         reason: String,
     },
@@ -68,6 +75,15 @@ pub struct FeedPage {
     pub next_start: Option<i64>,
 }
 
+/// What was read of a thread.
+#[derive(Clone, Debug, Default)]
+pub struct ReadThread {
+    /// The messages of people, each with the key that a delivery of it has.
+    pub messages: Vec<(String, What)>,
+    /// The newest message of anybody.
+    pub through: Option<Ts>,
+}
+
 /// Both vendors.
 #[async_trait]
 pub trait Outside: Send + Sync {
@@ -85,6 +101,12 @@ pub trait Outside: Send + Sync {
     /// # Errors
     /// `Refused` also when the credential is no admin's: `None` is then the answer for the rest of the run.
     async fn read_feed(&self, start: i64) -> Result<FeedPage, FeedError>;
+
+    /// The threads whose parents were posted in a channel from `oldest` on (a `ts`), each with its newest reply.
+    async fn read_channel(&self, channel: &ChannelId, oldest: &str) -> Result<Vec<(Ts, Ts)>, CallError>;
+
+    /// The messages of a thread after `from` (a `ts`).
+    async fn read_replies(&self, channel: &ChannelId, thread_ts: &Ts, from: &str) -> Result<ReadThread, CallError>;
 }
 
 /// Why there is no page.

@@ -33,6 +33,7 @@ pub(super) struct Feed {
     cursor_ms: i64,
     not_admin: bool,
     young_refused: bool,
+    pub(super) asking: bool,
     round: i64,
 }
 
@@ -68,7 +69,7 @@ impl Engine {
                     Err(error) => self.ticket_later(ticket_id, None, &error.to_string()),
                 }
             }
-            Err(CallError::Refused { reason }) => {
+            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
                 tracing::warn!(zendesk.ticket_id = %ticket_id, reason, "a ticket cannot be read; it is asked again when Zendesk speaks of it");
                 let commit = Commit { nudges_answered: vec![(ticket_id.0, asked)], ..Commit::default() };
                 if let Err(error) = self.store.commit(commit).await {
@@ -112,6 +113,15 @@ impl Engine {
     }
 
     pub(super) async fn poll(&self) {
+        // A poll that takes longer than the interval goes on; a second one beside it would only ask the same.
+        if std::mem::replace(&mut self.lock().feed.asking, true) {
+            return;
+        }
+        self.ask_feed().await;
+        self.lock().feed.asking = false;
+    }
+
+    async fn ask_feed(&self) {
         let (not_admin, young_refused, cursor_ms) = {
             let state = self.lock();
             (state.feed.not_admin, state.feed.young_refused, state.feed.cursor_ms)

@@ -23,6 +23,8 @@ pub enum Job {
     Poll,
     /// Forget what is no longer needed.
     Clean,
+    /// Ask Slack for what was missed.
+    CatchUp,
 }
 
 /// Something for a thread to handle.

@@ -9,7 +9,7 @@ use super::queue::{Item, Work};
 use super::{Engine, REMEMBERED};
 use crate::bridge::event::{Event, State, What};
 use crate::bridge::ids::{ChannelId, ThreadId};
-use crate::bridge::{Answer, BridgedThread, Card, Effect, Place, handle};
+use crate::bridge::{Answer, BridgedThread, Card, Effect, Place, Why, handle};
 use crate::store::{Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite};
 use crate::telemetry::Direction;
 
@@ -56,7 +56,7 @@ impl Engine {
         let Some(decided) = self.decide(thread, work)? else {
             // Nothing says which side conversation this is: the events came before their thread.
             let now = self.clock.now_ms();
-            let done = work.iter().filter_map(|one| done(one, now, Some("unknown_thread"))).collect();
+            let done = work.iter().filter_map(|one| done(one, now, Some("unknown_thread"), true)).collect();
             self.store.commit(Commit { done, ..Commit::default() }).await?;
             self.lock().queue.end_handle(thread_id);
             return Ok(());
@@ -181,7 +181,8 @@ impl Engine {
                 self.metrics.ignored(why.as_str());
                 tracing::debug!(thread.id = %step.thread.id, why = why.as_str(), "an event asked for nothing");
             }
-            commit.done.extend(done(one, now, step.ignored.map(|why| why.as_str())));
+            let forget = matches!(step.ignored, Some(Why::Older | Why::NotRouted));
+            commit.done.extend(done(one, now, step.ignored.map(Why::as_str), forget));
             effects.extend(step.effects.into_iter().map(Arc::new));
             card = step.card.or(card);
             thread = Some(step.thread);
@@ -260,9 +261,9 @@ impl Engine {
     }
 }
 
-fn done(work: &Work, now: i64, ignored: Option<&'static str>) -> Option<Done> {
+fn done(work: &Work, now: i64, ignored: Option<&'static str>, forget: bool) -> Option<Done> {
     match work {
-        Work::Event { seq, .. } => Some(Done { seq: *seq, done_at: now, ignored }),
+        Work::Event { seq, .. } => Some(Done { seq: *seq, done_at: now, ignored, forget }),
         Work::Answer { .. } => None,
     }
 }

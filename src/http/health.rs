@@ -39,6 +39,7 @@ pub(super) async fn readyz(State(front): State<Front>) -> Response {
         "paused": paused,
         "parked": parked.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "feed": report.feed,
+        "slack_checked_secs_ago": report.slack_checked_secs_ago,
     }))
     .into_response()
 }

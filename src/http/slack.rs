@@ -32,7 +32,7 @@ pub(super) async fn events(State(front): State<Front>, headers: HeaderMap, body:
         let reason = headers.get("x-slack-retry-reason").and_then(|r| r.to_str().ok()).unwrap_or_default();
         tracing::info!(slack.retry = retry, slack.retry_reason = reason, "Slack sends an event again");
     }
-    take(&front, ready, decode::event(&body, &ready.identity), &body).await
+    take(&front, ready, decode::event(&body, &ready.identity)).await
 }
 
 pub(super) async fn interactions(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
@@ -40,7 +40,7 @@ pub(super) async fn interactions(State(front): State<Front>, headers: HeaderMap,
         return refused;
     }
     let Some(ready) = front.ready.get() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
-    take(&front, ready, interactive::interaction(&body, &ready.identity), &body).await
+    take(&front, ready, interactive::interaction(&body, &ready.identity)).await
 }
 
 pub(super) async fn commands(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
@@ -106,7 +106,7 @@ fn challenge(body: &[u8]) -> Option<String> {
     (body["type"] == "url_verification").then(|| body["challenge"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn take(front: &Front, ready: &Ready, inbound: Inbound, body: &[u8]) -> Response {
+async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
     let taken = match inbound {
         Inbound::Challenge(challenge) => return challenge.into_response(),
         Inbound::NotMirrored(kind) => {
@@ -116,8 +116,8 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound, body: &[u8]) -> Re
         Inbound::InThread { key, channel, thread_ts, what } => {
             ready.engine.take_from_slack(key, &channel, &thread_ts, what).await
         }
-        Inbound::Unreadable { key, channel, thread_ts, reason } => {
-            ready.engine.keep_unread(key, &channel, &thread_ts, decode::without_token(body), reason).await
+        Inbound::Unreadable { key, channel, thread_ts, reason, raw } => {
+            ready.engine.keep_unread(key, &channel, &thread_ts, raw, reason).await
         }
     };
     match taken {

@@ -36,10 +36,10 @@ pub struct Identity {
 /// What the client must know of the settings besides the account.
 #[derive(Clone, Debug)]
 pub struct House {
-    /// Our own workspace.
-    pub team_id: TeamId,
     /// Zendesk's address, without a slash at its end.
     pub zendesk_url: String,
+    /// Who we are.
+    pub identity: Identity,
     /// Where the operator is told.
     pub operator_channel: Option<ChannelRef>,
 }

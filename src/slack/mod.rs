@@ -13,6 +13,7 @@ pub mod decode;
 pub mod errors;
 pub mod interactive;
 pub mod people;
+pub mod read;
 pub mod verify;
 
 pub use client::{Identity, SlackClient};

@@ -48,7 +48,7 @@ impl SlackClient {
         {
             return Ok(profile.clone());
         }
-        let team_id = self.house()?.team_id.clone();
+        let team_id = self.house()?.identity.team_id.clone();
         let asked: Result<Value, SlackError> = self.get("users.info", &[("user", user.as_str())]).await;
         let profile = match asked {
             Ok(answer) => read_profile(&answer["user"], user, &team_id),

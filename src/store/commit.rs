@@ -36,6 +36,8 @@ pub struct Commit {
     pub outbox: Vec<OutboxWrite>,
     /// Held messages whose thread is linked.
     pub releases: Vec<Release>,
+    /// How far threads were read through.
+    pub swept: Vec<Swept>,
     /// Tickets that shall be read, with the time.
     pub nudges: Vec<(i64, i64)>,
     /// Tickets that were read, with the count of nudges that the read answers.
@@ -142,6 +144,8 @@ pub struct Done {
     pub done_at: i64,
     /// Why it asked for nothing.
     pub ignored: Option<&'static str>,
+    /// Whether its payload is none of the app's business and only its key is kept.
+    pub forget: bool,
 }
 
 /// Something that was decided.
@@ -215,6 +219,17 @@ pub struct Release {
     pub thread_id: String,
 }
 
+/// How far a thread was read through.
+#[derive(Debug, Clone, Serialize)]
+pub struct Swept {
+    /// The channel.
+    pub channel_id: String,
+    /// The thread's parent.
+    pub thread_ts: String,
+    /// The newest message that was read.
+    pub swept_ts: String,
+}
+
 /// What a commit made.
 #[derive(Debug, Default)]
 pub struct Committed {
@@ -253,7 +268,8 @@ const LINKS: &str = "INSERT INTO link (channel_id, thread_ts, thread_id, side_co
     FROM json_each($1) WHERE true
     ON CONFLICT (thread_id) DO UPDATE SET channel_id = excluded.channel_id, thread_ts = excluded.thread_ts,
         side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id";
-const DONE: &str = "UPDATE inbox SET done_at = j.value ->> 'done_at', ignored = j.value ->> 'ignored'
+const DONE: &str = "UPDATE inbox SET done_at = j.value ->> 'done_at', ignored = j.value ->> 'ignored',
+        event_json = CASE WHEN j.value ->> 'forget' THEN NULL ELSE inbox.event_json END
     FROM json_each($1) AS j WHERE inbox.seq = (j.value ->> 'seq')";
 const SETTLED: &str = "UPDATE outbox SET state = j.value ->> 'state', result = j.value ->> 'result',
         problem = coalesce(j.value ->> 'problem', outbox.problem), settled_at = j.value ->> 'settled_at', doubtful = 0
@@ -273,6 +289,8 @@ const OUTBOX: &str = "INSERT INTO outbox (id, thread_id, effect_id, vendor, effe
 const RELEASED: &str =
     "SELECT key, event_json, received_at FROM held WHERE channel_id = $1 AND thread_ts = $2 ORDER BY received_at, key";
 const UNHOLD: &str = "DELETE FROM held WHERE channel_id = $1 AND thread_ts = $2";
+const SWEPT: &str = "UPDATE link SET swept_ts = j.value ->> 'swept_ts' FROM json_each($1) AS j
+    WHERE link.channel_id = (j.value ->> 'channel_id') AND link.thread_ts = (j.value ->> 'thread_ts')";
 const NUDGES: &str = "INSERT INTO nudge (ticket_id, asked, asked_at)
     SELECT value ->> 0, 1, value ->> 1 FROM json_each($1) WHERE true
     ON CONFLICT (ticket_id) DO UPDATE SET asked = nudge.asked + 1";
@@ -339,6 +357,7 @@ pub(super) async fn write(
             result.outbox = given(&mut at, commit.outbox.len(), &new);
         }
     }
+    each(tx, SWEPT, commits.iter().flat_map(|c| &c.swept)).await?;
     each(tx, NUDGES, commits.iter().flat_map(|c| &c.nudges)).await?;
     each(tx, NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered)).await?;
     for (commit, result) in commits.iter().zip(&mut results) {

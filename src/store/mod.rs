@@ -14,10 +14,10 @@ mod read;
 mod writer;
 
 pub use commit::{
-    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle,
+    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Swept,
     ThreadWrite, UnreadWrite,
 };
-pub use read::{InboxRow, LinkedThread, OutboxRow};
+pub use read::{InboxRow, LinkedThread, OutboxRow, Sweep};
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};

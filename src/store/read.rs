@@ -36,6 +36,17 @@ pub struct OutboxRow {
     pub caused_at: i64,
 }
 
+/// A thread whose Slack side is compared now and then.
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    /// The channel.
+    pub channel_id: String,
+    /// Its parent message.
+    pub thread_ts: String,
+    /// The newest message when it was last read through.
+    pub swept_ts: Option<String>,
+}
+
 /// An open thread of a channel, for a list.
 #[derive(Debug, Clone)]
 pub struct LinkedThread {
@@ -62,6 +73,10 @@ const OUTBOX_WAITING: &str = "SELECT id, thread_id, effect_json, not_before, att
 const EFFECT: &str = "SELECT effect_json FROM outbox WHERE id = $1";
 const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
 const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";
+const SWEEPS: &str =
+    "SELECT l.channel_id, l.thread_ts, l.swept_ts FROM link AS l JOIN thread AS t ON t.id = l.thread_id
+    WHERE t.state = 'open' OR t.updated_at >= $1 ORDER BY l.channel_id, l.thread_ts";
+const SWEPT: &str = "SELECT swept_ts FROM link WHERE channel_id = $1 AND thread_ts = $2";
 const OPEN_IN_CHANNEL: &str = "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.thread_json ->> 'subject'
     FROM link AS l JOIN thread AS t ON t.id = l.thread_id
     WHERE l.channel_id = $1 AND t.state = 'open' ORDER BY l.thread_ts DESC LIMIT $2";
@@ -221,6 +236,27 @@ impl Store {
             })
             .collect::<Result<Vec<_>, sqlx::Error>>()?;
         Ok((threads, count.try_get(0)?))
+    }
+
+    /// The threads that are open, or were changed since `changed_since` (milliseconds since 1970), by channel, oldest
+    /// first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn sweeps(&self, changed_since: i64) -> Result<Vec<Sweep>, StoreError> {
+        let rows = sqlx::query(SWEEPS).bind(changed_since).fetch_all(&self.reader).await?;
+        rows.iter()
+            .map(|row| Ok(Sweep { channel_id: row.try_get(0)?, thread_ts: row.try_get(1)?, swept_ts: row.try_get(2)? }))
+            .collect()
+    }
+
+    /// How far the thread at this place in Slack was read through; `None` if there is no such thread.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn swept(&self, channel_id: &str, thread_ts: &str) -> Result<Option<Option<String>>, StoreError> {
+        let row = sqlx::query(SWEPT).bind(channel_id).bind(thread_ts).fetch_optional(&self.reader).await?;
+        row.map(|row| row.try_get(0)).transpose().map_err(StoreError::from)
     }
 
     /// Tickets with threads, the ones that changed last first.

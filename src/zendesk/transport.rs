@@ -45,7 +45,12 @@ impl Failure {
     }
 
     pub(super) fn of_a_read(self) -> CallError {
-        errors::of_a_read(self.error)
+        match errors::of_a_read(self.error) {
+            CallError::Refused { reason } if self.status == Some(StatusCode::NOT_FOUND) => {
+                CallError::Missing { reason }
+            }
+            error => error,
+        }
     }
 }
 

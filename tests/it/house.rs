@@ -74,9 +74,10 @@ pub struct House {
     /// Agents.
     pub zoe: i64,
     pub yan: i64,
-    /// A customer.
-    pub carla: i64,
     pub ticket: i64,
+    /// A customer.
+    #[allow(dead_code, reason = "not every test program asks for her")]
+    pub carla: i64,
 }
 
 /// What can be chosen before the app starts.
@@ -214,8 +215,8 @@ impl House {
             engineering,
             zoe,
             yan,
-            carla,
             ticket,
+            carla,
         };
         // What the first start finds is older than it.
         house.pass(Duration::from_secs(1)).await;

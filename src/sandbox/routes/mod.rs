@@ -1,0 +1,141 @@
+//! The sandbox's own addresses: the page, what its forms do, and the faults.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::get;
+
+use super::Sandbox;
+use super::page::{self, Asked, Place};
+use super::post::Sender;
+
+mod desk;
+mod faults;
+mod workspace;
+
+const NOTICES_KEPT: usize = 100;
+const POLL: Duration = Duration::from_millis(15);
+/// How long an answer to a form waits for what the form set off, so that the page already shows it.
+const POLLS: usize = 25;
+/// What the bridge takes after its last answer to do what it was told of.
+const GRACE: Duration = Duration::from_millis(120);
+
+/// `same-origin`, because without any referrer browsers send `Origin: null` with forms, which the guard refuses.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
+
+#[derive(Clone)]
+struct Desktop {
+    sandbox: Sandbox,
+    /// Sentences to show once somebody is led back to the page. They are kept here, so that no address can make
+    /// the page say something.
+    notices: Arc<Mutex<Notices>>,
+}
+
+#[derive(Default)]
+struct Notices {
+    last: u64,
+    kept: VecDeque<(u64, String)>,
+}
+
+/// Both fakes and everything of the sandbox's own.
+pub(super) fn router(sandbox: Sandbox) -> Router {
+    let fakes = sandbox.slack.router().merge(sandbox.zendesk.router());
+    let desktop = Desktop { sandbox, notices: Arc::default() };
+    Router::new()
+        .route("/", get(show))
+        .route("/sandbox/style.css", get(style))
+        .route("/zendesk/agent/tickets/{id}", get(ticket))
+        .merge(desk::router())
+        .merge(workspace::router())
+        .merge(faults::router())
+        .with_state(desktop)
+        .merge(fakes)
+}
+
+async fn show(State(desktop): State<Desktop>, Query(asked): Query<Asked>) -> Response<Body> {
+    let notice = asked.notice.parse().ok().and_then(|id| desktop.notice(id));
+    match page::show(&desktop.sandbox, &asked, notice) {
+        Ok(html) => answer("text/html; charset=utf-8", html),
+        Err(error) => {
+            let mut response = answer("text/plain; charset=utf-8", format!("The page could not be made: {error}\n"));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+    }
+}
+
+async fn style() -> Response<Body> {
+    answer("text/css; charset=utf-8", page::STYLE.to_owned())
+}
+
+/// Where links to a ticket lead in the real Zendesk.
+async fn ticket(Path(id): Path<u64>) -> Redirect {
+    Redirect::to(&format!("/?ticket={id}#desk"))
+}
+
+fn answer(content_type: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+impl Desktop {
+    fn place(&self, asked: &Asked) -> Place {
+        Place::find(&self.sandbox, asked)
+    }
+
+    fn notice(&self, id: u64) -> Option<String> {
+        let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.kept.iter().find(|(kept, _)| *kept == id).map(|(_, notice)| notice.clone())
+    }
+
+    /// Back to the page: to the thing with this HTML id, or to the reason why there is none.
+    async fn back(&self, place: &Place, done: Result<String, String>) -> Response<Body> {
+        let address = match done {
+            Ok(id) => {
+                self.settle().await;
+                format!("{}#{id}", place.address())
+            }
+            Err(why) => {
+                let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+                notices.last += 1;
+                let id = notices.last;
+                notices.kept.push_back((id, why));
+                if notices.kept.len() > NOTICES_KEPT {
+                    notices.kept.pop_front();
+                }
+                format!("{}&notice={id}", place.address())
+            }
+        };
+        Redirect::to(&address).into_response()
+    }
+
+    /// Waits a moment for what was set off.
+    async fn settle(&self) {
+        for _ in 0..POLLS {
+            if self.sandbox.slack.pending() == 0 && self.sandbox.zendesk.next_due().is_none() {
+                tokio::time::sleep(GRACE).await;
+                return;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}

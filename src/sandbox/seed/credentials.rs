@@ -1,0 +1,82 @@
+//! The secrets that the firm's Slack and Zendesk share with the bridge.
+
+use crate::sandbox::{slack, zendesk};
+
+/// What the bridge needs to know to work with the firm.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The app's bot token.
+    pub slack_bot_token: String,
+    /// Signs what Slack sends.
+    pub slack_signing_secret: String,
+    /// The OAuth client's name.
+    pub zendesk_client_id: String,
+    /// Its secret.
+    pub zendesk_client_secret: String,
+    /// Signs what Zendesk sends.
+    pub zendesk_webhook_secret: String,
+    /// `support@<this>` reaches the channel `#support`.
+    pub channel_domain: String,
+    zendesk_access_token: String,
+    zendesk_api_token: String,
+}
+
+impl Credentials {
+    /// Secrets that nobody has had.
+    ///
+    /// # Panics
+    /// If the system gives no random numbers.
+    pub fn fresh() -> Self {
+        Self::of(|bytes| aws_lc_rs::rand::fill(bytes).expect("the system gives random numbers"))
+    }
+
+    /// The same secrets each time; for tests.
+    pub fn of_seed(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        Self::of(move |bytes| random.fill(bytes))
+    }
+
+    fn of(mut fill: impl FnMut(&mut [u8])) -> Self {
+        let mut secret = |bytes: usize| {
+            let mut drawn = vec![0; bytes];
+            fill(&mut drawn);
+            drawn.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        Credentials {
+            slack_bot_token: format!("xoxb-sandbox-{}", secret(16)),
+            slack_signing_secret: secret(16),
+            zendesk_client_id: "sidethread_sandbox".to_owned(),
+            zendesk_client_secret: secret(32),
+            zendesk_webhook_secret: secret(24),
+            channel_domain: "slack.acme.example".to_owned(),
+            zendesk_access_token: secret(32),
+            zendesk_api_token: secret(20),
+        }
+    }
+
+    pub(in crate::sandbox) fn slack_options(&self, base_url: &str) -> slack::Options {
+        slack::Options {
+            team_id: "T0ACMEACME1".into(),
+            team_name: "Acme".into(),
+            team_domain: "acme".into(),
+            bot_token: self.slack_bot_token.clone(),
+            signing_secret: self.slack_signing_secret.clone(),
+            base_url: base_url.to_owned(),
+            limits: true,
+            ..slack::Options::default()
+        }
+    }
+
+    pub(in crate::sandbox) fn zendesk_options(&self, base_url: &str) -> zendesk::Options {
+        zendesk::Options {
+            base_url: format!("{base_url}/zendesk"),
+            oauth_client_id: self.zendesk_client_id.clone(),
+            oauth_client_secret: self.zendesk_client_secret.clone(),
+            access_token: self.zendesk_access_token.clone(),
+            api_token: self.zendesk_api_token.clone(),
+            app_user_email: "sidethread@acme.example".into(),
+            webhook_secret: self.zendesk_webhook_secret.clone(),
+            ..zendesk::Options::default()
+        }
+    }
+}
