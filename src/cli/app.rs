@@ -26,6 +26,9 @@ use crate::zendesk::ZendeskClient;
 /// How long until a vendor that does not answer is asked again who we are.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
+/// How long a request may take to end once the app is told to stop.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
 /// An app that is open for requests and becomes ready once both vendors have said who it is.
 pub struct App {
     front: Front,
@@ -229,7 +232,7 @@ impl Whoami for i64 {
     }
 }
 
-/// Serves until `stop`, then lets requests end.
+/// Serves until `stop`, then lets requests end; a caller who never finishes one is left after two seconds.
 ///
 /// # Errors
 /// The address cannot be listened on.
@@ -238,7 +241,15 @@ pub async fn serve(listener: tokio::net::TcpListener, router: Router, stop: Canc
         // Small answers go at once.
         let _ = stream.set_nodelay(true);
     });
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let too_late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_REQUESTS).await;
+    };
+    tokio::select! {
+        result = served => result?,
+        () = too_late => {}
+    }
     Ok(())
 }
 
