@@ -399,7 +399,7 @@ async fn an_effect_is_decided_once_and_settled_once() {
     place.commit(Commit { delays: vec![delay(1, true), delay(4, false)], ..Commit::default() }).await;
     let expected = [
         "1|t1|a|zendesk|1000|900|5000|1|1100|1|HTTP 500|waiting|-|-",
-        "2|t1|b|slack|1000|900|1500|2|1101|0|-|waiting|-|-",
+        "2|t1|b|slack|1000|900|1500|2|1101|1|-|waiting|-|-",
         "4|t2|a|zendesk|1000|900|5000|1|-|0|HTTP 500|waiting|-|-",
     ];
     assert_eq!(place.rows(all).await[..3], expected);

@@ -223,6 +223,10 @@ pub enum Why {
 }
 
 impl Why {
+    /// All of them.
+    pub const ALL: [Why; 7] =
+        [Why::Older, Why::NotRouted, Why::Echo, Why::Known, Why::Stale, Why::Empty, Why::NotLinked];
+
     /// The word for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use crate::bridge::content::Names;
 use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
-use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadThread};
+use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread};
 use crate::slack::SlackClient;
 use crate::zendesk::{Author, ZendeskClient};
 
@@ -73,12 +73,18 @@ impl Outside for Vendors {
         self.zendesk.read_feed(start).await
     }
 
-    async fn read_channel(&self, channel: &ChannelId, oldest: &str) -> Result<Vec<(Ts, Ts)>, CallError> {
-        self.slack.read_channel(channel, oldest).await
+    async fn read_channel(&self, channel: &ChannelId, oldest: &str, page: &str) -> Result<ReadChannel, CallError> {
+        self.slack.read_channel(channel, oldest, page).await
     }
 
-    async fn read_replies(&self, channel: &ChannelId, thread_ts: &Ts, from: &str) -> Result<ReadThread, CallError> {
-        self.slack.read_replies(channel, thread_ts, from).await
+    async fn read_replies(
+        &self,
+        channel: &ChannelId,
+        thread_ts: &Ts,
+        from: &str,
+        page: &str,
+    ) -> Result<ReadThread, CallError> {
+        self.slack.read_replies(channel, thread_ts, from, page).await
     }
 }
 
