@@ -38,7 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
 use crate::bridge::{BridgedThread, Place, Policy, Vendor};
-use crate::store::{Store, StoreError};
+use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
 use outside::Outside;
@@ -96,6 +96,7 @@ pub struct Engine {
 
 struct State {
     queue: Queue,
+    stopping: bool,
     threads: HashMap<ThreadId, BridgedThread>,
     links: HashMap<(ChannelId, Ts), ThreadId>,
     random: fastrand::Rng,
@@ -168,6 +169,7 @@ impl Engine {
         let feed = poll::Feed::load(&store, &policy).await?;
         let state = State {
             queue,
+            stopping: false,
             threads,
             links: HashMap::new(),
             random: fastrand::Rng::with_seed(seed),
@@ -264,6 +266,30 @@ impl Engine {
         }
         tasks.close();
         tasks.wait().await;
+        self.wind_up().await;
+    }
+
+    /// Writes down what the last calls came back with, and that others were not made after all: the next process would
+    /// have to look for them, and wait for the vendor's reads to catch up, before it makes them.
+    async fn wind_up(&self) {
+        self.lock().stopping = true;
+        loop {
+            let Some(thread_id) = self.lock().queue.take_thread() else { break };
+            self.run(Job::Handle(thread_id)).await;
+        }
+        let not_begun = |(id, item): (i64, &Item)| Delay {
+            id,
+            not_before: item.not_before,
+            attempts: item.attempts - 1,
+            doubtful: item.doubtful,
+            problem: "the app ended before the call".to_owned(),
+        };
+        let delays: Vec<Delay> = self.lock().queue.not_begun().map(not_begun).collect();
+        if !delays.is_empty()
+            && let Err(error) = self.store.commit(Commit { delays, ..Commit::default() }).await
+        {
+            tracing::warn!(error = %error, "calls that were not made could not be written down as such; they are looked for first");
+        }
     }
 
     /// What an operator asks first: how much waits, how old it is, what is held.

@@ -189,13 +189,9 @@ impl Queue {
             self.ready.push_back(id);
         }
         while jobs.len() < most
-            && let Some(id) = self.ready.pop_front()
+            && let Some(id) = self.take_thread()
         {
-            if let Some(cell) = self.cells.get_mut(&id) {
-                cell.queued = false;
-                cell.running = true;
-                jobs.push(Job::Handle(id));
-            }
+            jobs.push(Job::Handle(id));
         }
         self.paused.retain(|_, (until, _)| *until > now);
         for vendor in [Vendor::Slack, Vendor::Zendesk] {
@@ -232,6 +228,23 @@ impl Queue {
             }
         }
         jobs
+    }
+
+    /// Takes the next thread that has something to handle; it must be ended by `end_handle`.
+    pub fn take_thread(&mut self) -> Option<ThreadId> {
+        while let Some(id) = self.ready.pop_front() {
+            if let Some(cell) = self.cells.get_mut(&id) {
+                cell.queued = false;
+                cell.running = true;
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Calls that are written down as begun and were not made.
+    pub fn not_begun(&self) -> impl Iterator<Item = (i64, &Item)> {
+        self.items.iter().filter(|(_, item)| item.written).map(|(id, item)| (*id, item))
     }
 
     /// When the next job falls due, in milliseconds since 1970.
