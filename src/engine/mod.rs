@@ -38,7 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
 use crate::bridge::{BridgedThread, Place, Policy, Vendor};
-use crate::store::{Store, StoreError};
+use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
 use outside::Outside;
@@ -98,6 +98,7 @@ pub struct Engine {
 
 struct State {
     queue: Queue,
+    stopping: bool,
     threads: HashMap<ThreadId, BridgedThread>,
     links: HashMap<(ChannelId, Ts), ThreadId>,
     random: fastrand::Rng,
@@ -174,6 +175,7 @@ impl Engine {
         let feed = poll::Feed::load(&store, &policy).await?;
         let state = State {
             queue,
+            stopping: false,
             threads,
             links: HashMap::new(),
             random: fastrand::Rng::with_seed(seed),
@@ -268,12 +270,15 @@ impl Engine {
                 () = stop.cancelled() => {}
             }
         }
+        self.lock().stopping = true;
         self.finish(&tasks).await;
+        self.not_made().await;
     }
 
     /// Lets what is under way end, and handles its answers; what takes longer is found in doubt at the next start.
     async fn finish(self: &Arc<Self>, tasks: &TaskTracker) {
         let last = self.clock.now_ms() + FINISH.as_millis() as i64;
+        tasks.close();
         loop {
             let handles = self.lock().queue.take_handles(TAKE);
             let more = !handles.is_empty();
@@ -286,11 +291,30 @@ impl Engine {
             }
             tokio::select! {
                 () = self.wake.notified() => {}
+                () = tasks.wait() => {}
                 () = self.clock.sleep_until(last) => {
                     tracing::warn!("some calls did not end in time; they are looked for at the next start");
                     return;
                 }
             }
+        }
+    }
+
+    /// Writes down which calls were not made after all: the next process would have to look for them, and wait for the
+    /// vendor's reads to catch up, before it makes them.
+    async fn not_made(&self) {
+        let not_begun = |(id, item): (i64, &Item)| Delay {
+            id,
+            not_before: item.not_before,
+            attempts: item.attempts - 1,
+            doubtful: item.doubtful,
+            problem: "the app ended before the call".to_owned(),
+        };
+        let delays: Vec<Delay> = self.lock().queue.not_begun().map(not_begun).collect();
+        if !delays.is_empty()
+            && let Err(error) = self.store.commit(Commit { delays, ..Commit::default() }).await
+        {
+            tracing::warn!(error = %error, "calls that were not made could not be written down as such; they are looked for first");
         }
     }
 

@@ -246,7 +246,7 @@ impl Engine {
         }
         {
             let state = self.lock();
-            firsts.retain(|vendor, _| state.queue.is_free(thread_id, *vendor));
+            firsts.retain(|vendor, _| !state.stopping && state.queue.is_free(thread_id, *vendor));
         }
         for effect in effects {
             let at_once = effect.not_before_ms <= now

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::header;
+use http::header::{self, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use slack_morphism::errors::{
@@ -48,10 +48,12 @@ impl WireConnector {
     where
         RS: for<'de> Deserialize<'de>,
     {
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(uri.as_str())
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose_secret()));
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", self.token.expose_secret()))
+            .map_err(|_| protocol(WireError::NotSent))?;
+        // Debug output leaves it out, and HTTP/2 keeps it out of its tables.
+        bearer.set_sensitive(true);
+        let mut request =
+            http::Request::builder().method(method).uri(uri.as_str()).header(header::AUTHORIZATION, bearer);
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json; charset=utf-8");
         }
