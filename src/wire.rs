@@ -81,14 +81,22 @@ impl Wire for HttpWire {
         if let Some(headers) = builder.headers_mut() {
             *headers = std::mem::take(answer.headers_mut());
         }
-        let mut body = Vec::new();
+        // Most answers come in one chunk, which is passed on as it is.
+        let mut body = answer.chunk().await.map_err(read_error)?.unwrap_or_default();
+        let mut joined = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(read_error)? {
-            if body.len() + chunk.len() > Self::LARGEST_ANSWER {
+            if joined.is_empty() {
+                joined.extend_from_slice(&body);
+            }
+            joined.extend_from_slice(&chunk);
+            if joined.len() > Self::LARGEST_ANSWER {
                 return Err(WireError::Broken);
             }
-            body.extend_from_slice(&chunk);
         }
-        builder.body(Bytes::from(body)).map_err(|_| WireError::Broken)
+        if !joined.is_empty() {
+            body = Bytes::from(joined);
+        }
+        builder.body(body).map_err(|_| WireError::Broken)
     }
 }
 

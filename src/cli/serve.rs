@@ -40,13 +40,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             stop.cancel();
         }
     });
-    let worked = work(&app, &stop).await;
+    // On the workers, not on this thread: what the engine starts then stays where it is awaited.
+    let worked = tokio::spawn({
+        let (app, stop) = (app.clone(), stop.clone());
+        async move { work(&app, &stop).await }
+    });
+    let worked = worked.await.context("the engine ended");
     stop.cancel();
     http.await.context("the server ended")??;
     admin.await.context("the admin server ended")??;
     store.close().await;
     signal.abort();
-    worked?;
+    worked??;
     tracing::info!("sidethread has stopped; what waits is stored");
     Ok(())
 }

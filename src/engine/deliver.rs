@@ -124,7 +124,7 @@ impl Engine {
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
                 tracing::error!(
-                    effect.id = %effect.id, thread.id = %item.thread_id, reason,
+                    effect.id = %effect.id, thread.id = %item.thread_id,
                     "whether a call was done cannot be found out; it is parked"
                 );
                 Some(Ended::Answered(Answer::Parked { reason }))
@@ -171,8 +171,8 @@ impl Engine {
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
                 tracing::error!(
-                    effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(), reason,
-                    "a call was refused; it is parked"
+                    effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
+                    "a call was refused; it is parked, and its people are told why"
                 );
                 Ended::Answered(Answer::Parked { reason })
             }

@@ -62,8 +62,10 @@ impl Engine {
             received_at: now,
         }];
         self.store.commit(Commit { held, ..Commit::default() }).await?;
-        // The link may have been committed since it was looked up, and then nobody releases this row.
-        if let Some(thread_id) = self.thread_at(channel, thread_ts).await? {
+        // The link may have been committed since it was looked up, and then nobody releases this row. Memory may not
+        // know that yet; the table does.
+        let linked = self.store.thread_by_link(channel.as_str(), thread_ts.as_str()).await?;
+        if let Some(thread_id) = linked.map(ThreadId::new) {
             let releases = vec![Release {
                 channel_id: channel.to_string(),
                 thread_ts: thread_ts.to_string(),
@@ -121,20 +123,26 @@ impl Engine {
         Ok(())
     }
 
-    /// The thread that stands at this place in Slack.
+    /// The thread that stands at this place in Slack. That none stands there is remembered too: most threads of a
+    /// busy channel are not bridged.
     ///
     /// # Errors
     /// The database failed.
     pub async fn thread_at(&self, channel: &ChannelId, thread_ts: &Ts) -> Result<Option<ThreadId>, StoreError> {
         let key = (channel.clone(), thread_ts.clone());
-        if let Some(thread_id) = self.lock().links.get(&key) {
-            return Ok(Some(thread_id.clone()));
-        }
+        let linked_before = {
+            let state = self.lock();
+            if let Some(known) = state.links.get(&key) {
+                return Ok(known.clone());
+            }
+            state.linked
+        };
         let found = self.store.thread_by_link(channel.as_str(), thread_ts.as_str()).await?.map(ThreadId::new);
-        if let Some(thread_id) = &found {
-            let mut state = self.lock();
+        let mut state = self.lock();
+        // A link that was made meanwhile may be this one, and "none" would stay for ever.
+        if found.is_some() || state.linked == linked_before {
             make_room(&mut state.links);
-            state.links.insert(key, thread_id.clone());
+            state.links.insert(key, found.clone());
         }
         Ok(found)
     }

@@ -20,7 +20,6 @@ pub mod clock;
 pub mod deliver;
 pub mod intake;
 pub mod outside;
-pub mod pace;
 pub mod poll;
 pub mod queue;
 pub mod retry;
@@ -53,6 +52,8 @@ const FINISH: Duration = Duration::from_secs(8);
 const TAKE: usize = 256;
 /// How many threads and links are kept in memory.
 const REMEMBERED: usize = 20_000;
+/// How many calls may wait with what they are to do in memory; the others read it when their turn comes.
+const AT_HAND: usize = 2_000;
 
 /// The times and numbers that the settings give the engine.
 #[derive(Clone, Debug)]
@@ -99,8 +100,10 @@ pub struct Engine {
 struct State {
     queue: Queue,
     stopping: bool,
-    threads: HashMap<ThreadId, BridgedThread>,
-    links: HashMap<(ChannelId, Ts), ThreadId>,
+    threads: HashMap<ThreadId, Arc<BridgedThread>>,
+    links: HashMap<(ChannelId, Ts), Option<ThreadId>>,
+    /// How many links were made; what was looked up before the last one may be out of date.
+    linked: u64,
     random: fastrand::Rng,
     next_poll: i64,
     next_clean: i64,
@@ -147,7 +150,7 @@ impl Engine {
                 if let Place::Posting { channel } = &thread.place {
                     queue.card_begins(channel);
                 }
-                threads.insert(thread_id.clone(), thread);
+                threads.insert(thread_id.clone(), Arc::new(thread));
             }
             queue.add_call(
                 row.id,
@@ -178,6 +181,7 @@ impl Engine {
             stopping: false,
             threads,
             links: HashMap::new(),
+            linked: 0,
             random: fastrand::Rng::with_seed(seed),
             next_poll: now,
             next_clean: now,
@@ -218,13 +222,14 @@ impl Engine {
     /// Does a job, whatever becomes of it. A panic sets the thread aside and touches no other.
     pub async fn run(&self, job: Job) {
         let done = AssertUnwindSafe(async {
+            // Boxed, so that a job is moved about without the room that the largest of them needs.
             match &job {
-                Job::Handle(thread_id) => self.handle(thread_id).await,
-                Job::Deliver(id) => self.deliver(*id).await,
-                Job::ReadTicket(ticket_id) => self.read_ticket(*ticket_id).await,
-                Job::Poll => self.poll().await,
-                Job::Clean => self.clean().await,
-                Job::CatchUp => self.catch_up().await,
+                Job::Handle(thread_id) => Box::pin(self.handle(thread_id)).await,
+                Job::Deliver(id) => Box::pin(self.deliver(*id)).await,
+                Job::ReadTicket(ticket_id) => Box::pin(self.read_ticket(*ticket_id)).await,
+                Job::Poll => Box::pin(self.poll()).await,
+                Job::Clean => Box::pin(self.clean()).await,
+                Job::CatchUp => Box::pin(self.catch_up()).await,
             }
         })
         .catch_unwind()
@@ -396,7 +401,7 @@ impl Engine {
 
     async fn clean(&self) {
         let now = self.clock.now_ms();
-        let commit = crate::store::Commit {
+        let commit = Commit {
             // While a card is on its way, what is held for it is not forgotten, however long it takes.
             forget_held_before: (!self.lock().queue.any_card_on_its_way()).then_some(now - intake::HELD_MS),
             blank_before: Some(now - self.settings.keep.as_millis() as i64),

@@ -176,11 +176,33 @@ impl Queue {
         cell.not_before = cell.not_before.min(now + NUDGED_AGAIN_MS);
     }
 
-    /// Whether a call of this lane would be made at once.
-    pub fn is_free(&self, thread_id: &ThreadId, vendor: Vendor) -> bool {
-        !self.paused.contains_key(&vendor)
-            && self.calling.get(&vendor).copied().unwrap_or(0) < CALLS
-            && !self.lanes.contains_key(&LaneKey::Ordered(vendor, thread_id.clone()))
+    /// Whether a call of this lane would be made at once, when `settled` are out of it.
+    pub fn is_free(&self, thread_id: &ThreadId, vendor: Vendor, settled: &[(i64, bool)]) -> bool {
+        let lane = self.lanes.get(&LaneKey::Ordered(vendor, thread_id.clone()));
+        self.takes_calls(vendor)
+            && lane
+                .is_none_or(|lane| lane.waiting.iter().all(|(_, id)| settled.iter().any(|(settled, _)| settled == id)))
+    }
+
+    /// The call that follows in the lane of `id`, if it would be made for the first time as soon as `id` is settled.
+    pub fn follows(&self, id: i64, now: i64) -> Option<i64> {
+        let item = self.items.get(&id).filter(|item| item.in_lane && self.takes_calls(item.vendor))?;
+        let lane = self.lanes.get(&LaneKey::of(id, item))?;
+        let (_, next) = lane.waiting.iter().find(|(_, other)| *other != id)?;
+        let item = self.items.get(next)?;
+        (item.attempts == 0 && !item.doubtful && item.not_before <= now).then_some(*next)
+    }
+
+    /// Notes that the first attempt of a call is written down before its turn comes.
+    pub fn begun(&mut self, id: i64) {
+        if let Some(item) = self.items.get_mut(&id) {
+            item.attempts += 1;
+            item.written = true;
+        }
+    }
+
+    fn takes_calls(&self, vendor: Vendor) -> bool {
+        !self.paused.contains_key(&vendor) && self.calling.get(&vendor).copied().unwrap_or(0) < CALLS
     }
 
     /// Takes up to `most` jobs that can be done now. Each must be ended by its `end_…`.
@@ -442,6 +464,11 @@ impl Queue {
     /// Whether a card is on its way anywhere.
     pub fn any_card_on_its_way(&self) -> bool {
         !self.cards.is_empty()
+    }
+
+    /// How many calls wait or are under way.
+    pub fn calls(&self) -> usize {
+        self.items.len()
     }
 
     /// How much waits: events, calls to Slack, calls to Zendesk.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::queue::{Item, Work};
-use super::{Engine, REMEMBERED};
+use super::{AT_HAND, Engine, REMEMBERED};
 use crate::bridge::event::{Event, State, What};
 use crate::bridge::ids::{ChannelId, ThreadId};
 use crate::bridge::{Answer, BridgedThread, Card, Effect, Place, Why, handle};
-use crate::store::{Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite};
+use crate::store::{
+    Attempt, Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite,
+};
 use crate::telemetry::Direction;
 
 /// How many events of a thread share a transaction.
@@ -32,6 +34,7 @@ struct Decided {
     effects: Vec<Arc<Effect>>,
     commit: Commit,
     settled: Vec<(i64, bool)>,
+    begun: Vec<i64>,
 }
 
 impl Engine {
@@ -51,7 +54,7 @@ impl Engine {
     }
 
     async fn handle_work(&self, thread_id: &ThreadId, work: &[Work]) -> Result<(), HandleError> {
-        let thread = self.thread(thread_id).await?;
+        let thread = self.thread(thread_id).await?.map(Arc::unwrap_or_clone);
         let card_before = thread.as_ref().and_then(card_channel);
         let Some(decided) = self.decide(thread, work)? else {
             // Nothing says which side conversation this is: the events came before their thread.
@@ -61,12 +64,15 @@ impl Engine {
             self.lock().queue.end_handle(thread_id);
             return Ok(());
         };
-        let Decided { thread, effects, commit, settled } = decided;
+        let Decided { thread, effects, commit, settled, begun } = decided;
         let outbox_meta: Vec<(i64, i64)> = commit.outbox.iter().map(|row| (row.attempts, row.caused_at)).collect();
         let now = self.clock.now_ms();
         let committed = self.store.commit(commit).await?;
 
         let mut state = self.lock();
+        for id in begun {
+            state.queue.begun(id);
+        }
         for (id, parked) in settled {
             if let Some(item) = state.queue.settle(id) {
                 let direction = Direction::to(item.vendor);
@@ -88,13 +94,15 @@ impl Engine {
         }
         if let Some((channel, ts)) = thread.link() {
             let key = (channel.clone(), ts.clone());
-            if !state.links.contains_key(&key) {
+            if state.links.get(&key).is_none_or(|known| known.as_ref() != Some(thread_id)) {
+                state.linked += 1;
                 make_room(&mut state.links);
-                state.links.insert(key, thread_id.clone());
+                state.links.insert(key, Some(thread_id.clone()));
             }
         }
         for ((effect, id), (attempts, caused_at)) in effects.into_iter().zip(committed.outbox).zip(outbox_meta) {
             let Some(id) = id else { continue };
+            let at_hand = attempts > 0 || state.queue.calls() < AT_HAND;
             let item = Item {
                 thread_id: thread_id.clone(),
                 vendor: effect.act.vendor(),
@@ -108,7 +116,7 @@ impl Engine {
                 written: attempts > 0,
                 caused_at,
                 words: effect.act.carries_words(),
-                effect: Some(effect),
+                effect: at_hand.then_some(effect),
             };
             state.queue.add_call(id, item);
         }
@@ -118,13 +126,13 @@ impl Engine {
             }
         }
         make_room(&mut state.threads);
-        state.threads.insert(thread_id.clone(), thread);
+        state.threads.insert(thread_id.clone(), Arc::new(thread));
         state.queue.end_handle(thread_id);
         Ok(())
     }
 
     /// A thread, from memory or from its row.
-    pub(super) async fn thread(&self, thread_id: &ThreadId) -> Result<Option<BridgedThread>, StoreError> {
+    pub(super) async fn thread(&self, thread_id: &ThreadId) -> Result<Option<Arc<BridgedThread>>, StoreError> {
         let remembered = self.lock().threads.get(thread_id).cloned();
         match remembered {
             Some(thread) => Ok(Some(thread)),
@@ -133,7 +141,7 @@ impl Engine {
                 if let Some(target) = thread.as_mut().and_then(|thread| thread.target.as_mut()) {
                     target.obey(&self.policy.routes);
                 }
-                Ok(thread)
+                Ok(thread.map(Arc::new))
             }
         }
     }
@@ -224,16 +232,27 @@ impl Engine {
                 thread_id: thread.id.to_string(),
             });
         }
-        self.begin_at_once(&thread.id, &effects, &mut commit, now)?;
-        Ok(Some(Decided { thread, effects, commit, settled }))
+        let begun = self.begin_next(&settled, &mut commit, now);
+        self.begin_at_once(&thread.id, &effects, &settled, &mut commit, now)?;
+        Ok(Some(Decided { thread, effects, commit, settled, begun }))
     }
 
-    /// Writes the effects. The first of a lane that is free is written down as begun, which saves a commit before
-    /// its call.
+    /// What follows a settled call in its lane is written down as begun in the same transaction, which saves a commit
+    /// before its call.
+    fn begin_next(&self, settled: &[(i64, bool)], commit: &mut Commit, now: i64) -> Vec<i64> {
+        let state = self.lock();
+        let begun: Vec<i64> = settled.iter().filter_map(|(id, _)| state.queue.follows(*id, now)).collect();
+        commit.attempts.extend(begun.iter().map(|id| Attempt { id: *id, attempted_at: now }));
+        begun
+    }
+
+    /// Writes the effects. The first of a lane that is free, or will be once `settled` are out of it, is written down
+    /// as begun, which saves a commit before its call.
     fn begin_at_once(
         &self,
         thread_id: &ThreadId,
         effects: &[Arc<Effect>],
+        settled: &[(i64, bool)],
         commit: &mut Commit,
         now: i64,
     ) -> Result<(), HandleError> {
@@ -246,7 +265,7 @@ impl Engine {
         }
         {
             let state = self.lock();
-            firsts.retain(|vendor, _| !state.stopping && state.queue.is_free(thread_id, *vendor));
+            firsts.retain(|vendor, _| !state.stopping && state.queue.is_free(thread_id, *vendor, settled));
         }
         for effect in effects {
             let at_once = effect.not_before_ms <= now

@@ -1,11 +1,16 @@
 //! What can be written together, and the statements that write it.
 //!
-//! Every statement takes its rows as one JSON array, so that a transaction for many commits has as many
-//! statements as one for a single commit, and all SQL is static.
+//! A transaction for many commits has hardly more statements than one for a single commit. What every message needs
+//! goes in rows of bound values, 64 at most in a statement and a power of two, so that few statements are ever
+//! prepared ([`Rows`]); what is rare takes its rows as one JSON array, which is simpler and costs several times as
+//! much.
+
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sqlx::{Row, SqliteConnection};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Row, Sqlite, SqliteConnection};
 
 use super::read::InboxRow;
 
@@ -49,7 +54,7 @@ pub struct Commit {
 }
 
 /// An event that has come in.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct InboxWrite {
     /// `slack` or `zendesk`.
     pub source: &'static str,
@@ -98,7 +103,7 @@ pub struct HeldWrite {
 }
 
 /// A thread as it is now.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct ThreadWrite {
     /// Its id.
     pub id: String,
@@ -136,7 +141,7 @@ pub struct LinkWrite {
 }
 
 /// An event that is handled.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Done {
     /// Which.
     pub seq: i64,
@@ -149,7 +154,7 @@ pub struct Done {
 }
 
 /// Something that was decided.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct OutboxWrite {
     /// The thread.
     pub thread_id: String,
@@ -170,7 +175,7 @@ pub struct OutboxWrite {
 }
 
 /// A call that is settled.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Settle {
     /// Which.
     pub id: i64,
@@ -185,7 +190,7 @@ pub struct Settle {
 }
 
 /// A call that is about to be made.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Attempt {
     /// Which.
     pub id: i64,
@@ -244,49 +249,67 @@ pub struct Committed {
 const SETTINGS: &str = "INSERT INTO setting (name, value)
     SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-const INBOX: &str = "INSERT INTO inbox (seq, source, key, thread_id, event_json, received_at, done_at, ignored)
-    SELECT $2 + key, value ->> 'source', value ->> 'key', value ->> 'thread_id', value -> 'event', value ->> 'received_at',
-           CASE WHEN value ->> 'ignored' IS NOT NULL THEN value ->> 'received_at' END, value ->> 'ignored'
-    FROM json_each($1) WHERE true
-    ON CONFLICT (source, key) DO NOTHING RETURNING seq";
+static INBOX: Rows = Rows::new(
+    "INSERT INTO inbox (seq, source, key, thread_id, event_json, received_at, done_at, ignored) VALUES",
+    8,
+    "ON CONFLICT (source, key) DO NOTHING",
+);
+const INBOX_NEW: &str = "SELECT seq FROM inbox WHERE seq >= $1 AND seq < $2 ORDER BY seq";
 const UNREAD: &str = "INSERT INTO unread (key, source, thread_id, raw, reason, received_at)
     SELECT value ->> 'key', value ->> 'source', value ->> 'thread_id', value ->> 'raw', value ->> 'reason', value ->> 'received_at'
     FROM json_each($1) WHERE true ON CONFLICT (key) DO NOTHING";
 const HELD: &str = "INSERT INTO held (key, channel_id, thread_ts, event_json, received_at)
     SELECT value ->> 'key', value ->> 'channel_id', value ->> 'thread_ts', value -> 'event', value ->> 'received_at'
     FROM json_each($1) WHERE true ON CONFLICT (key) DO NOTHING";
-const THREADS: &str = "INSERT INTO thread (id, side_conversation_id, ticket_id, place, state, thread_json, card_json, updated_at)
-    SELECT value ->> 'id', value ->> 'side_conversation_id', value ->> 'ticket_id', value ->> 'place', value ->> 'state',
-           value -> 'thread', nullif(value -> 'card', 'null'), value ->> 'updated_at'
-    FROM json_each($1) WHERE true
-    ON CONFLICT (id) DO UPDATE SET side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id,
+static THREADS: Rows = Rows::new(
+    "INSERT INTO thread (id, side_conversation_id, ticket_id, place, state, thread_json, card_json, updated_at) VALUES",
+    8,
+    "ON CONFLICT (id) DO UPDATE SET side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id,
         place = excluded.place, state = excluded.state, thread_json = excluded.thread_json,
-        card_json = coalesce(excluded.card_json, thread.card_json), updated_at = excluded.updated_at";
+        card_json = coalesce(excluded.card_json, thread.card_json), updated_at = excluded.updated_at",
+);
 const LINKS: &str = "INSERT INTO link (channel_id, thread_ts, thread_id, side_conversation_id, ticket_id, linked_at)
     SELECT value ->> 'channel_id', value ->> 'thread_ts', value ->> 'thread_id', value ->> 'side_conversation_id',
            value ->> 'ticket_id', value ->> 'linked_at'
     FROM json_each($1) WHERE true
     ON CONFLICT (thread_id) DO UPDATE SET channel_id = excluded.channel_id, thread_ts = excluded.thread_ts,
         side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id";
-const DONE: &str = "UPDATE inbox SET done_at = j.value ->> 'done_at', ignored = j.value ->> 'ignored',
-        event_json = CASE WHEN j.value ->> 'forget' THEN NULL ELSE inbox.event_json END
-    FROM json_each($1) AS j WHERE inbox.seq = (j.value ->> 'seq')";
-const SETTLED: &str = "UPDATE outbox SET state = j.value ->> 'state', result = j.value ->> 'result',
-        problem = coalesce(j.value ->> 'problem', outbox.problem), settled_at = j.value ->> 'settled_at', doubtful = 0
-    FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
-const ATTEMPTS: &str =
-    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.value ->> 'attempted_at', doubtful = 1
-    FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
+// An upsert writes the indexes of every column that it names, changed or not: three pages for each thread instead of
+// one. So what changes with every message has a statement of its own.
+static THREADS_GO_ON: Rows = Rows::new(
+    "UPDATE thread SET place = j.column4, state = j.column5, thread_json = j.column6,
+        card_json = coalesce(j.column7, thread.card_json), updated_at = j.column8 FROM (VALUES",
+    8,
+    ") AS j WHERE thread.id = j.column1 AND thread.side_conversation_id = j.column2 AND thread.ticket_id = j.column3",
+);
+// column1 and so on are the names that SQLite and PostgreSQL give the columns of VALUES.
+static DONE: Rows = Rows::new(
+    "UPDATE inbox SET done_at = j.column2, ignored = j.column3,
+        event_json = CASE WHEN j.column4 THEN NULL ELSE inbox.event_json END FROM (VALUES",
+    4,
+    ") AS j WHERE inbox.seq = j.column1",
+);
+static SETTLED: Rows = Rows::new(
+    "UPDATE outbox SET state = j.column2, result = j.column3, problem = coalesce(j.column4, outbox.problem),
+        settled_at = j.column5, doubtful = 0 FROM (VALUES",
+    5,
+    ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
+);
+static ATTEMPTS: Rows = Rows::new(
+    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1 FROM (VALUES",
+    2,
+    ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
+);
 const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', attempts = j.value ->> 'attempts',
         doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem'
     FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
-const OUTBOX: &str = "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before,
-        attempts, attempted_at, doubtful, state)
-    SELECT $2 + key, value ->> 'thread_id', value ->> 'effect_id', value ->> 'vendor', value -> 'effect', value ->> 'decided_at',
-           value ->> 'caused_at', value ->> 'not_before', value ->> 'attempts',
-           CASE WHEN (value ->> 'attempts') > 0 THEN value ->> 'decided_at' END, value ->> 'attempts', 'waiting'
-    FROM json_each($1) WHERE true
-    ON CONFLICT (thread_id, effect_id) DO NOTHING RETURNING id";
+static OUTBOX: Rows = Rows::new(
+    "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
+        attempted_at, doubtful, state) VALUES",
+    12,
+    "ON CONFLICT (thread_id, effect_id) DO NOTHING",
+);
+const OUTBOX_NEW: &str = "SELECT id FROM outbox WHERE id >= $1 AND id < $2 ORDER BY id";
 const RELEASED: &str =
     "SELECT key, event_json, received_at FROM held WHERE channel_id = $1 AND thread_ts = $2 ORDER BY received_at, key";
 const UNHOLD: &str = "DELETE FROM held WHERE channel_id = $1 AND thread_ts = $2";
@@ -314,6 +337,64 @@ const BLANKED_OUTBOX: &str = "INSERT INTO setting (name, value)
     AND id >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_outbox'), 0)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
+/// How many rows share a statement at most, as a power of two.
+const POWERS: usize = 6;
+
+/// A statement that takes many rows of bound values.
+struct Rows {
+    before: &'static str,
+    columns: usize,
+    after: &'static str,
+    texts: [OnceLock<String>; POWERS + 1],
+}
+
+type Bound<'a> = sqlx::query::Query<'a, Sqlite, SqliteArguments>;
+
+impl Rows {
+    const fn new(before: &'static str, columns: usize, after: &'static str) -> Rows {
+        Rows { before, columns, after, texts: [const { OnceLock::new() }; POWERS + 1] }
+    }
+
+    /// Runs it for all `rows`, whose ids begin at `first` where they have one; says how many it wrote. `bind` binds the
+    /// columns of a row in turn.
+    async fn run<T: Sync>(
+        &'static self,
+        tx: &mut SqliteConnection,
+        rows: &[&T],
+        first: i64,
+        bind: for<'a> fn(Bound<'a>, i64, &'a T) -> Bound<'a>,
+    ) -> Result<u64, sqlx::Error> {
+        let mut written = 0;
+        let mut rest = rows;
+        let mut id = first;
+        while !rest.is_empty() {
+            let power = POWERS.min(rest.len().ilog2() as usize);
+            let (some, more) = rest.split_at(1 << power);
+            let mut query = sqlx::query(self.text(power));
+            for row in some {
+                query = bind(query, id, row);
+                id += 1;
+            }
+            written += query.execute(&mut *tx).await?.rows_affected();
+            rest = more;
+        }
+        Ok(written)
+    }
+
+    fn text(&'static self, power: usize) -> &'static str {
+        self.texts[power].get_or_init(|| {
+            let mut text = self.before.to_owned();
+            // Without numbers: for a named parameter the driver asks SQLite for its name, which looks through all of them.
+            let row = format!("({})", ["?"].repeat(self.columns).join(", "));
+            text.push(' ');
+            text.push_str(&[row.as_str()].repeat(1 << power).join(", "));
+            text.push(' ');
+            text.push_str(self.after);
+            text
+        })
+    }
+}
+
 /// The next free ids; they come from the one writer, in the order of its commits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counters {
@@ -333,7 +414,7 @@ pub(super) async fn write(
     if !inbox.is_empty() {
         let first = counters.seq;
         counters.seq += inbox.len() as i64;
-        let new = inserted(tx, INBOX, &inbox, first).await?;
+        let new = insert_inbox(tx, &inbox, first).await?;
         let mut at = first;
         for (commit, result) in commits.iter().zip(&mut results) {
             result.inbox = given(&mut at, commit.inbox.len(), &new);
@@ -342,18 +423,24 @@ pub(super) async fn write(
     each(tx, SETTINGS, commits.iter().flat_map(|c| &c.settings)).await?;
     each(tx, UNREAD, commits.iter().flat_map(|c| &c.unread)).await?;
     each(tx, HELD, commits.iter().flat_map(|c| &c.held)).await?;
-    each(tx, THREADS, commits.iter().flat_map(|c| &c.threads)).await?;
+    let threads: Vec<&ThreadWrite> = commits.iter().flat_map(|c| &c.threads).collect();
+    if THREADS_GO_ON.run(tx, &threads, 0, bind_thread).await? < threads.len() as u64 {
+        THREADS.run(tx, &threads, 0, bind_thread).await?;
+    }
     each(tx, LINKS, commits.iter().flat_map(|c| &c.links)).await?;
-    each(tx, DONE, commits.iter().flat_map(|c| &c.done)).await?;
-    each(tx, SETTLED, commits.iter().flat_map(|c| &c.settled)).await?;
+    let done: Vec<&Done> = commits.iter().flat_map(|c| &c.done).collect();
+    DONE.run(tx, &done, 0, bind_done).await?;
+    let settled: Vec<&Settle> = commits.iter().flat_map(|c| &c.settled).collect();
+    SETTLED.run(tx, &settled, 0, bind_settled).await?;
     each(tx, DELAYS, commits.iter().flat_map(|c| &c.delays)).await?;
-    each(tx, ATTEMPTS, commits.iter().flat_map(|c| &c.attempts)).await?;
+    let attempts: Vec<&Attempt> = commits.iter().flat_map(|c| &c.attempts).collect();
+    ATTEMPTS.run(tx, &attempts, 0, bind_attempt).await?;
 
     let outbox: Vec<&OutboxWrite> = commits.iter().flat_map(|c| &c.outbox).collect();
     if !outbox.is_empty() {
         let first = counters.id;
         counters.id += outbox.len() as i64;
-        let new = inserted(tx, OUTBOX, &outbox, first).await?;
+        let new = insert_outbox(tx, &outbox, first).await?;
         let mut at = first;
         for (commit, result) in commits.iter().zip(&mut results) {
             result.outbox = given(&mut at, commit.outbox.len(), &new);
@@ -392,18 +479,82 @@ async fn each<'a, T: Serialize + 'a>(
     Ok(())
 }
 
-async fn inserted<T: Serialize>(
+async fn insert_inbox(tx: &mut SqliteConnection, rows: &[&InboxWrite], first: i64) -> Result<Vec<i64>, sqlx::Error> {
+    let written = INBOX.run(tx, rows, first, bind_inbox).await?;
+    new_ids(tx, INBOX_NEW, first, rows.len(), written).await
+}
+
+async fn insert_outbox(tx: &mut SqliteConnection, rows: &[&OutboxWrite], first: i64) -> Result<Vec<i64>, sqlx::Error> {
+    let written = OUTBOX.run(tx, rows, first, bind_outbox).await?;
+    new_ids(tx, OUTBOX_NEW, first, rows.len(), written).await
+}
+
+fn bind_inbox<'a>(query: Bound<'a>, seq: i64, row: &'a InboxWrite) -> Bound<'a> {
+    query
+        .bind(seq)
+        .bind(row.source)
+        .bind(&row.key)
+        .bind(&row.thread_id)
+        .bind(row.event.get())
+        .bind(row.received_at)
+        .bind(row.ignored.map(|_| row.received_at))
+        .bind(row.ignored)
+}
+
+fn bind_outbox<'a>(query: Bound<'a>, id: i64, row: &'a OutboxWrite) -> Bound<'a> {
+    query
+        .bind(id)
+        .bind(&row.thread_id)
+        .bind(&row.effect_id)
+        .bind(row.vendor)
+        .bind(row.effect.get())
+        .bind(row.decided_at)
+        .bind(row.caused_at)
+        .bind(row.not_before)
+        .bind(row.attempts)
+        .bind((row.attempts > 0).then_some(row.decided_at))
+        .bind(row.attempts)
+        .bind("waiting")
+}
+
+fn bind_thread<'a>(query: Bound<'a>, _: i64, row: &'a ThreadWrite) -> Bound<'a> {
+    query
+        .bind(&row.id)
+        .bind(&row.side_conversation_id)
+        .bind(row.ticket_id)
+        .bind(row.place)
+        .bind(row.state)
+        .bind(row.thread.get())
+        .bind(row.card.as_ref().map(|card| card.get()))
+        .bind(row.updated_at)
+}
+
+fn bind_done<'a>(query: Bound<'a>, _: i64, row: &'a Done) -> Bound<'a> {
+    query.bind(row.seq).bind(row.done_at).bind(row.ignored).bind(row.forget)
+}
+
+fn bind_settled<'a>(query: Bound<'a>, _: i64, row: &'a Settle) -> Bound<'a> {
+    query.bind(row.id).bind(row.state).bind(&row.result).bind(&row.problem).bind(row.settled_at)
+}
+
+fn bind_attempt<'a>(query: Bound<'a>, _: i64, row: &'a Attempt) -> Bound<'a> {
+    query.bind(row.id).bind(row.attempted_at)
+}
+
+/// Which of `rows` ids from `first` on were inserted. All, most often; then nothing is asked.
+async fn new_ids(
     tx: &mut SqliteConnection,
     sql: &'static str,
-    rows: &[T],
     first: i64,
+    rows: usize,
+    written: u64,
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let mut new = Vec::with_capacity(rows.len());
-    for row in sqlx::query(sql).bind(json(rows)?).bind(first).fetch_all(&mut *tx).await? {
-        new.push(row.try_get::<i64, _>(0)?);
+    let end = first + rows as i64;
+    if written == rows as u64 {
+        return Ok((first..end).collect());
     }
-    new.sort_unstable();
-    Ok(new)
+    let found = sqlx::query(sql).bind(first).bind(end).fetch_all(&mut *tx).await?;
+    found.iter().map(|row| row.try_get(0)).collect()
 }
 
 fn given(at: &mut i64, rows: usize, new: &[i64]) -> Vec<Option<i64>> {
@@ -439,7 +590,7 @@ async fn unhold(
     }
     let first = counters.seq;
     counters.seq += writes.len() as i64;
-    let new = inserted(tx, INBOX, &writes, first).await?;
+    let new = insert_inbox(tx, &writes.iter().collect::<Vec<_>>(), first).await?;
     sqlx::query(UNHOLD).bind(&release.channel_id).bind(&release.thread_ts).execute(&mut *tx).await?;
     let mut at = first;
     let seqs = given(&mut at, writes.len(), &new);
