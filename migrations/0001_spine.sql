@@ -59,7 +59,7 @@ CREATE TABLE outbox (
     not_before   BIGINT NOT NULL,
     attempts     BIGINT NOT NULL,           -- written before each call
     attempted_at BIGINT,
-    doubtful     BIGINT NOT NULL,           -- 1 while a call may have been done
+    doubtful     BIGINT NOT NULL,           -- 1 from the moment a call begins until it is known not to be done
     problem      TEXT,                      -- what the last answer said
     state        TEXT NOT NULL,             -- waiting | done | parked
     result       TEXT,                      -- what it is called at the vendor: a ts, an entry's id

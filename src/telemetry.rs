@@ -9,7 +9,27 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::bridge::Vendor;
+use crate::bridge::{Vendor, Why};
+
+/// Every kind of delivery that is not mirrored.
+const NOT_MIRRORED: [&str; 16] = [
+    "bot",
+    "deletion",
+    "edit",
+    "elsewhere",
+    "foreign",
+    "link",
+    "mention",
+    "not_in_thread",
+    "notice",
+    "own",
+    "rate_limited",
+    "reaction",
+    "unknown",
+    "unreadable",
+    "unsigned",
+    "workspace",
+];
 
 /// From which side to which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -113,6 +133,12 @@ impl Metrics {
             }
             drop(seconds.get_or_create(&labels));
             drop(waiting_calls.get_or_create(&labels));
+        }
+        for kind in NOT_MIRRORED {
+            drop(not_mirrored.get_or_create(&ByKind { kind }));
+        }
+        for why in Why::ALL {
+            drop(ignored.get_or_create(&ByReason { reason: why.as_str() }));
         }
         Metrics {
             registry,

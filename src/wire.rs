@@ -48,7 +48,19 @@ impl HttpWire {
     /// # Errors
     /// The TLS roots of this machine cannot be read: the caller should stop and say so.
     pub fn new() -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder()
+        Self::of(reqwest::Client::builder())
+    }
+
+    /// A client that asks no proxy, for the sandbox.
+    ///
+    /// # Errors
+    /// As [`HttpWire::new`].
+    pub fn without_proxy() -> anyhow::Result<Self> {
+        Self::of(reqwest::Client::builder().no_proxy())
+    }
+
+    fn of(builder: reqwest::ClientBuilder) -> anyhow::Result<Self> {
+        let client = builder
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Self::CONNECT)
             .timeout(Self::DEADLINE)

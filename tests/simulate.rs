@@ -53,8 +53,8 @@ const LONGEST_MS: i64 = 7 * 60 * 1000;
 const SETTLES: (u32, Duration) = (5, Duration::from_secs(150));
 const ZENDESK_CONFIG: &str = "poll_interval_secs = 20";
 const BRIDGE_CONFIG: &str = r#"
-    slack_read_lag_secs = 15
-    zendesk_read_lag_secs = 25
+    slack_read_lag_secs = 7
+    zendesk_read_lag_secs = 7
     retry_schedule = ["1s", "1s", "2s", "2s", "3s", "3s", "4s", "4s", "5s", "5s", "5s", "5s", "5s", "5s", "5s", "5s",
         "5s", "5s", "5s", "5s", "5s", "5s", "5s", "5s", "5s", "5s", "5s", "5s", "5s", "5s"]
 "#;

@@ -150,6 +150,7 @@ impl Account {
         let id = self.zendesk.start_side_conversation(self.ana, self.ticket, &to, "Help", "<p>Where is it?</p>");
         let mut thread = BridgedThread::new(SideConversationId::new(id), TicketId(self.ticket));
         thread.target = Some(Target {
+            route: None,
             channel: ChannelRef::Id(ChannelId::new("C1")),
             outside: OutsidePolicy::Never,
             shared: false,
@@ -259,12 +260,17 @@ async fn the_answer_names_the_entry_where_zendesk_does() {
 async fn what_somebody_outside_would_read_stays_in_slack_unless_the_route_sends() {
     let account = Account::new();
     let mut thread = account.started(&["joe@outside.example"]);
-    assert_eq!(account.reply(&thread).await, Ok(Answer::Withheld { outsiders: vec!["Joe".into()] }));
+    let answer = account.reply(&thread).await;
+    assert!(matches!(answer, Ok(Answer::Withheld { ref outsiders, .. }) if *outsiders == ["Joe"]), "{answer:?}");
     thread.target = None;
     assert!(matches!(account.reply(&thread).await, Ok(Answer::Withheld { .. })));
     assert_eq!(account.messages(&thread), 1);
-    thread.target =
-        Some(Target { channel: ChannelRef::Id(ChannelId::new("C1")), outside: OutsidePolicy::Send, shared: false });
+    thread.target = Some(Target {
+        route: None,
+        channel: ChannelRef::Id(ChannelId::new("C1")),
+        outside: OutsidePolicy::Send,
+        shared: false,
+    });
     let Answer::Replied { readers, .. } = account.reply(&thread).await.unwrap() else { panic!() };
     assert!(readers.contains(&Reader { name: "Joe".into(), outside: true }) && readers.contains(&staff("Ana")));
     let mut to = account.to(&thread);
@@ -389,7 +395,7 @@ async fn an_audience_is_at_most_a_minute_old() {
     account.zendesk.reply_by_mail("zoe@outside.example", thread.side_conversation_id.as_str(), "Me too");
     account.pass(1);
     let answer = account.reply_as(&thread, "1766458033.000100", "Three").await.unwrap();
-    assert_eq!(answer, Answer::Withheld { outsiders: vec!["zoe".into()] });
+    assert!(matches!(answer, Answer::Withheld { ref outsiders, .. } if *outsiders == ["zoe"]), "{answer:?}");
     assert_eq!(account.calls(shown), 2);
 }
 
@@ -545,7 +551,7 @@ async fn a_ticket_is_read_whole_with_what_is_known_of_each_side_conversation() {
     assert_eq!((about.state, about.created_at_ms), (State::Open, START));
     assert_eq!(entries[0].actor.shown(), Some("Ana"));
     assert_eq!(account.calls("GET tickets/{id}/side_conversations"), 2);
-    assert!(matches!(account.client.read_ticket(TicketId(9)).await, Err(CallError::Refused { .. })));
+    assert!(matches!(account.client.read_ticket(TicketId(9)).await, Err(CallError::Missing { .. })));
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ impl Vendor {
 /// How a call is made safe to repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Carries its id, and is looked for before it is repeated.
+    /// Is looked for before it is repeated: by the id that it carries or, for a state, by what the state is.
     Marked,
     /// Changes nothing, or sets the same thing again.
     Idempotent,
@@ -180,12 +180,11 @@ impl Act {
             | Act::Tell { .. }
             | Act::TellOperator { .. }
             | Act::Reply(_)
+            | Act::SetState { .. }
             | Act::Note { .. } => Class::Marked,
-            Act::ReadTicket { .. }
-            | Act::OpenChannel { .. }
-            | Act::UpdateCard
-            | Act::AskWho { .. }
-            | Act::SetState { .. } => Class::Idempotent,
+            Act::ReadTicket { .. } | Act::OpenChannel { .. } | Act::UpdateCard | Act::AskWho { .. } => {
+                Class::Idempotent
+            }
             Act::Whisper { .. } => Class::AtMostOnce,
         }
     }

@@ -239,6 +239,9 @@ pub enum Answer {
     Withheld {
         /// The names of those outside.
         outsiders: Vec<String>,
+        /// Everyone who would have read it.
+        #[serde(default)]
+        readers: Vec<Reader>,
     },
     /// Nothing had to be sent: the author is a bot.
     OfABot,

@@ -7,6 +7,9 @@ use super::event::{ChannelProblem, Standing, State};
 use super::ids::TicketId;
 use super::route::{ChannelRef, OutsidePolicy};
 
+/// How many names a list shows.
+const LISTED: usize = 8;
+
 /// The button that marks a side conversation as done.
 pub const MARK_AS_DONE: &str = "Mark as done";
 /// The button that reopens a side conversation.
@@ -90,6 +93,22 @@ pub fn state_not_set(state: State, reason: &str) -> String {
     format!("Sidethread could not {what}: {reason} Please try again, or do it in Zendesk.")
 }
 
+/// The person who pressed a button: somebody else changed the state in the meantime.
+pub fn state_changed_meanwhile(wanted: State) -> String {
+    let what = match wanted {
+        State::Closed => "marked as done",
+        State::Open => "reopened",
+    };
+    format!(
+        "This side conversation was not {what}: somebody changed it in Zendesk in the meantime. Press again if you still want that."
+    )
+}
+
+/// The ticket: something could not be told in the thread.
+pub fn not_told_in_slack(text: &str) -> String {
+    format!("Sidethread could not say this in the Slack thread of a side conversation of this ticket: {text}")
+}
+
 /// The ticket: the side conversation names more than one channel.
 pub fn several_channels(channel: &ChannelRef, others: usize) -> String {
     format!(
@@ -146,7 +165,10 @@ pub fn post_not_delivered(author: &str, reason: &str) -> String {
 
 /// The ticket: the thread could not be made.
 pub fn card_not_posted(reason: &str) -> String {
-    format!("Sidethread could not post a side conversation of this ticket in Slack: {reason}")
+    format!(
+        "Sidethread could not post a side conversation of this ticket in Slack: {reason} Nothing is lost: it is tried \
+         again every hour."
+    )
 }
 
 /// The operator: something could not be said where it belongs.
@@ -234,6 +256,10 @@ fn plural(n: usize) -> &'static str {
 }
 
 fn listed(names: &[String]) -> String {
+    // A long list is cut: it says who, not each and every one.
+    if names.len() > LISTED {
+        return format!("{} and {} more", names[..LISTED].join(", "), names.len() - LISTED);
+    }
     match names {
         [] => "nobody".to_owned(),
         [one] => one.clone(),

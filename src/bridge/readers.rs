@@ -43,6 +43,8 @@ pub enum Audience {
     Withhold {
         /// The names of those outside who would have read it.
         outsiders: Vec<String>,
+        /// Everyone who would have read it, for the card.
+        readers: Vec<Reader>,
     },
     /// Nobody is left to send it to.
     Nobody {
@@ -92,7 +94,7 @@ pub fn audience(candidates: &[Candidate], outside: OutsidePolicy) -> Audience {
     let left_out: Vec<String> = candidates.iter().filter(|c| c.account == Account::Refused).map(named).collect();
     let outsiders: Vec<String> = candidates.iter().filter(|c| c.account == Account::Outside).map(named).collect();
     if !outsiders.is_empty() && outside == OutsidePolicy::Never {
-        return Audience::Withhold { outsiders };
+        return Audience::Withhold { outsiders, readers: readers(candidates) };
     }
     let takers: Vec<&Candidate> = candidates.iter().filter(|c| c.account != Account::Refused).collect();
     if takers.is_empty() {
@@ -172,7 +174,10 @@ mod tests {
             Candidate { participant: person(1, "a@x"), account: Account::Staff },
             Candidate { participant: person(2, "b@y"), account: Account::Outside },
         ];
-        assert_eq!(audience(&candidates, OutsidePolicy::Never), Audience::Withhold { outsiders: vec!["P2".into()] });
+        assert!(matches!(
+            audience(&candidates, OutsidePolicy::Never),
+            Audience::Withhold { outsiders, readers } if outsiders == ["P2"] && readers.len() == 2
+        ));
         assert!(matches!(audience(&candidates, OutsidePolicy::Send), Audience::Send { to, .. } if to.len() == 2));
     }
 

@@ -69,12 +69,24 @@ pub enum Choice {
 pub struct Target {
     /// Where.
     pub channel: ChannelRef,
+    /// The route that chose it; none if an address of `channel_domain` did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     /// Whether replies may reach people outside the firm.
     #[serde(default)]
     pub outside: OutsidePolicy,
     /// Whether the channel may be shared with another firm.
     #[serde(default)]
     pub shared: bool,
+}
+
+impl Target {
+    /// Takes the rules that the settings have for it at present: what was allowed once is not allowed for ever.
+    pub fn obey(&mut self, routes: &[Route]) {
+        let route = self.route.as_ref().and_then(|name| routes.iter().find(|route| route.name == *name));
+        self.outside = route.map_or(OutsidePolicy::Never, |route| route.outside);
+        self.shared = route.is_some_and(|route| route.shared);
+    }
 }
 
 /// Chooses by the recipients of a message: the first route that takes one of them, else the first address
@@ -97,10 +109,16 @@ pub fn choose(routes: &[Route], channel_domain: Option<&str>, recipients: &[Part
     let by_route = routes
         .iter()
         .find(|route| route.recipients.iter().any(|pattern| emails.iter().any(|email| takes(pattern, email))))
-        .map(|route| Target { channel: route.channel.clone(), outside: route.outside, shared: route.shared });
+        .map(|route| Target {
+            channel: route.channel.clone(),
+            route: Some(route.name.clone()),
+            outside: route.outside,
+            shared: route.shared,
+        });
     let by_domain = || {
         emails.iter().find_map(|email| of_domain(email)).map(|channel| Target {
             channel,
+            route: None,
             outside: OutsidePolicy::Never,
             shared: false,
         })

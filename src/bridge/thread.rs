@@ -28,6 +28,12 @@ const ECHO_WINDOW_MS: i64 = 15 * 60 * 1000;
 /// How long until a closed channel is tried again: the first time, and at most, in milliseconds.
 const REOPEN_FIRST_MS: i64 = 60 * 1000;
 const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
+/// How long until what was given up before the thread stood is tried again, in milliseconds.
+const START_OVER_MS: i64 = 60 * 60 * 1000;
+/// How many replies are remembered with the entries that they made.
+const ENTRIES_REMEMBERED: usize = 16;
+/// The longest name that is shown, in characters.
+const NAME_LIMIT: usize = 80;
 
 /// What the settings and the two accounts say, the same for every thread.
 #[derive(Clone, Debug)]
@@ -142,8 +148,11 @@ pub struct Awaited {
     pub entry: Option<SideConversationEventId>,
     /// The part of the Slack permalink that no other message has.
     pub reference: String,
-    /// When it was decided, in milliseconds since 1970.
+    /// When it was decided or, once it is settled, when that was, in milliseconds since 1970.
     pub at_ms: i64,
+    /// Whether its call has been answered.
+    #[serde(default)]
+    pub settled: bool,
 }
 
 /// A change of state that a button asked for.
@@ -173,6 +182,12 @@ pub struct Told {
     /// How often the channel was tried.
     #[serde(default)]
     pub opens: u32,
+    /// How often the ticket was read again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reads: u32,
+    /// That it could not be posted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_posted: bool,
 }
 
 /// What the card shows that does not change with the thread; kept beside it, because it is long and seldom read.
@@ -208,6 +223,10 @@ pub enum Why {
 }
 
 impl Why {
+    /// All of them.
+    pub const ALL: [Why; 7] =
+        [Why::Older, Why::NotRouted, Why::Echo, Why::Known, Why::Stale, Why::Empty, Why::NotLinked];
+
     /// The word for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -310,8 +329,14 @@ impl Deciding<'_> {
             format!("{}archives/{channel}/{reference}?thread_ts={thread_ts}&cid={channel}", self.policy.slack_url);
         let effect = EffectId::new(format!("reply:{}", message.ts));
         let horizon = self.at_ms - ECHO_WINDOW_MS;
-        self.thread.awaited.retain(|awaited| awaited.at_ms >= horizon);
-        self.thread.awaited.push(Awaited { effect: effect.clone(), entry: None, reference, at_ms: self.at_ms });
+        self.thread.awaited.retain(|awaited| !awaited.settled || awaited.at_ms >= horizon);
+        self.thread.awaited.push(Awaited {
+            effect: effect.clone(),
+            entry: None,
+            reference,
+            at_ms: self.at_ms,
+            settled: false,
+        });
         self.ask(
             effect,
             message.ts.micros(),
@@ -366,6 +391,10 @@ impl Deciding<'_> {
     }
 
     fn state_updated(&mut self, entry: &SideConversationEvent, state: State) {
+        if matches!(self.thread.place, Place::New | Place::LeftAlone) {
+            self.ignored = Some(Why::NotRouted);
+            return;
+        }
         if entry.created_at_ms < self.thread.state_updated_at_ms || state == self.thread.state {
             self.thread.state_updated_at_ms = self.thread.state_updated_at_ms.max(entry.created_at_ms);
             self.ignored = Some(Why::Stale);
@@ -379,7 +408,7 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Echo);
             return;
         }
-        let name = entry.actor.shown().unwrap_or(notice::SOMEBODY).to_owned();
+        let name = shown_name(&entry.actor);
         self.set_state(state, entry.created_at_ms, name.clone());
         if matches!(self.thread.place, Place::Posting { .. }) {
             // The card on its way may show what was so before.
@@ -464,7 +493,9 @@ impl Deciding<'_> {
             text.find(reference)
         };
         let found = (self.thread.awaited.iter().enumerate())
-            .filter(|(_, awaited)| awaited.entry.is_none() && self.at_ms - awaited.at_ms <= ECHO_WINDOW_MS)
+            .filter(|(_, awaited)| {
+                awaited.entry.is_none() && (!awaited.settled || self.at_ms - awaited.at_ms <= ECHO_WINDOW_MS)
+            })
             .filter_map(|(index, awaited)| Some((place(&awaited.reference)?, index)))
             .min()
             .map(|(_, index)| index);
@@ -509,7 +540,7 @@ impl Deciding<'_> {
     /// The posts of one entry: its text in parts, and a line that names its files.
     fn posts(&self, entry: &SideConversationEvent) -> Vec<Effect> {
         let Some(message) = &entry.message else { return Vec::new() };
-        let author = entry.actor.shown().unwrap_or(notice::SOMEBODY).to_owned();
+        let author = shown_name(&entry.actor);
         let mut parts = text_parts(message.doc(), &message.files, POST_LIMIT);
         if self.at_ms - entry.created_at_ms > LATE_MS
             && let Some(first) = parts.first_mut()
@@ -538,8 +569,9 @@ impl Deciding<'_> {
             (Act::Reply(_), Answer::Replied { entry, readers, left_out }) => {
                 self.replied(effect, entry.as_ref(), readers, left_out);
             }
-            (Act::Reply(_), Answer::Withheld { outsiders }) => {
+            (Act::Reply(_), Answer::Withheld { outsiders, readers }) => {
                 self.forget_awaited(effect);
+                self.show_readers(readers);
                 if !self.thread.told.withheld {
                     self.thread.told.withheld = true;
                     self.tell("withheld".to_owned(), notice::withheld(outsiders), false);
@@ -560,6 +592,10 @@ impl Deciding<'_> {
                     let act = Act::SetState { state: press.state, user: press.user.clone(), name: person.name.clone() };
                     self.ask(id, order, act);
                 }
+            }
+            (Act::SetState { state, user, .. }, Answer::Done) => {
+                self.thread.asked_state = None;
+                self.whisper(effect, user, notice::state_changed_meanwhile(*state));
             }
             (Act::SetState { state, name, .. }, Answer::StateSet { updated_at_ms }) => {
                 let asked = self.thread.asked_state.take_if(|asked| asked.state == *state).is_some();
@@ -610,10 +646,14 @@ impl Deciding<'_> {
 
     fn make_card(&mut self, first: &SideConversationEvent, ticket: &Ticket) {
         let Some(message) = &first.message else { return };
-        let asker = first.actor.shown().unwrap_or(notice::SOMEBODY).to_owned();
+        let asker = shown_name(&first.actor);
         self.thread.held.retain(|effect| !effect.id.as_str().starts_with(post_prefix(&first.id).as_str()));
         let mut parts = text_parts(message.doc(), &message.files, CARD_LIMIT).into_iter();
-        let text = parts.next().unwrap_or_default();
+        let mut text = parts.next().unwrap_or_default();
+        if self.at_ms - first.created_at_ms > LATE_MS {
+            let (seconds, fallback) = time(first.created_at_ms);
+            text = format!("{}\n{text}", notice::written_at(seconds, &fallback));
+        }
         let rest = parts.enumerate().map(|(i, text)| Effect {
             id: post_id(&first.id, i + 1),
             order: first.created_at_ms * 1000 + (i as i64 + 1).min(998),
@@ -643,7 +683,7 @@ impl Deciding<'_> {
         let mut posts: Vec<String> = Vec::new();
         for entry in &earlier {
             let Some(message) = &entry.message else { continue };
-            let name = entry.actor.shown().unwrap_or(notice::SOMEBODY);
+            let name = &shown_name(&entry.actor);
             let (seconds, fallback) = time(entry.created_at_ms);
             for (i, text) in text_parts(message.doc(), &message.files, POST_LIMIT - 200).into_iter().enumerate() {
                 let text = if i == 0 { notice::earlier_message(name, seconds, &fallback, &text) } else { text };
@@ -726,16 +766,18 @@ impl Deciding<'_> {
     ) {
         if let Some(awaited) = self.thread.awaited.iter_mut().find(|awaited| awaited.effect == *effect) {
             awaited.entry = entry.cloned();
+            awaited.at_ms = self.at_ms;
+            awaited.settled = true;
         }
-        let mut readers = readers.to_vec();
-        readers.sort();
-        let mut shown = self.thread.readers.clone();
-        shown.sort();
-        // A reply found by its marker after a doubtful call says nothing of its readers.
-        if !readers.is_empty() && readers != shown {
-            self.thread.readers = readers;
-            self.update_card();
-        }
+        // An entry that is known by its id is refused where it comes in; only one on its way at this moment is not.
+        let known = self.thread.awaited.iter().filter(|awaited| awaited.entry.is_some()).count();
+        let mut surplus = known.saturating_sub(ENTRIES_REMEMBERED);
+        self.thread.awaited.retain(|awaited| {
+            let drop = surplus > 0 && awaited.entry.is_some();
+            surplus -= usize::from(drop);
+            !drop
+        });
+        self.show_readers(readers);
         let fresh: Vec<String> =
             left_out.iter().filter(|name| !self.thread.told.left_out.contains(name)).cloned().collect();
         if !fresh.is_empty() {
@@ -745,6 +787,51 @@ impl Deciding<'_> {
         if self.thread.state == State::Closed && !self.thread.told.left_done {
             self.thread.told.left_done = true;
             self.tell(format!("left-done:{effect}"), notice::reply_left_it_done(), true);
+        }
+    }
+
+    /// Shows on the card who reads answers. What was found after a doubtful call says nothing of its readers.
+    fn show_readers(&mut self, readers: &[Reader]) {
+        let mut readers = readers.to_vec();
+        readers.sort();
+        let mut shown = self.thread.readers.clone();
+        shown.sort();
+        if !readers.is_empty() && readers != shown {
+            self.thread.readers = readers;
+            self.update_card();
+        }
+    }
+
+    /// What could not be prepared or posted is tried again as a whole, an hour later.
+    fn start_over(&mut self, effect: &EffectId, reason: &str) {
+        let again = self.at_ms + START_OVER_MS;
+        let (read, asks_ticket) = match &self.thread.place {
+            Place::Preparing { read, .. } => (*read, effect.as_str().starts_with("read-ticket")),
+            Place::Posting { .. } => (true, false),
+            _ => {
+                self.ignored = Some(Why::Known);
+                return;
+            }
+        };
+        if asks_ticket {
+            let n = self.thread.told.reads + 1;
+            self.thread.told.reads = n;
+            self.effects.push(Effect {
+                id: EffectId::new(format!("read-ticket:{n}")),
+                order: 0,
+                not_before_ms: again,
+                act: Act::ReadTicket {
+                    ticket_id: self.thread.ticket_id,
+                    side_conversation_id: self.thread.side_conversation_id.clone(),
+                },
+            });
+        } else {
+            self.thread.place = Place::Preparing { read, channel: None };
+            self.open_channel(again);
+        }
+        if !std::mem::replace(&mut self.thread.told.not_posted, true) {
+            let text = notice::card_not_posted(reason);
+            self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
         }
     }
 
@@ -762,16 +849,14 @@ impl Deciding<'_> {
                 let text = notice::post_not_delivered(author, reason);
                 self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
             }
-            Act::PostCard | Act::OpenChannel { .. } => {
-                let text = notice::card_not_posted(reason);
+            Act::PostCard | Act::OpenChannel { .. } | Act::ReadTicket { .. } => self.start_over(effect, reason),
+            Act::Tell { text, .. } => {
+                let text = notice::not_told_in_slack(text);
                 self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
             }
+            Act::AskWho { press } => self.whisper(effect, &press.user, notice::state_not_set(press.state, reason)),
             Act::Note { text } if self.policy.operator => {
                 let text = notice::told_nowhere_else(self.thread.ticket_id, text);
-                self.ask(EffectId::new(format!("operator:{effect}")), 0, Act::TellOperator { text });
-            }
-            Act::ReadTicket { .. } if self.policy.operator => {
-                let text = notice::told_nowhere_else(self.thread.ticket_id, &notice::card_not_posted(reason));
                 self.ask(EffectId::new(format!("operator:{effect}")), 0, Act::TellOperator { text });
             }
             _ => {}
@@ -824,6 +909,15 @@ fn text_parts(doc: Doc, files: &[String], limit: usize) -> Vec<String> {
         }
     }
     parts
+}
+
+/// The name of who acted, cut where nobody has so long a one.
+fn shown_name(actor: &Participant) -> String {
+    actor.shown().unwrap_or(notice::SOMEBODY).chars().take(NAME_LIMIT).collect()
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// A time as Slack's `<!date^…>` wants it: seconds, and a text for clients that cannot show it.

@@ -66,6 +66,7 @@ impl App {
             store,
             metrics: Arc::new(Metrics::new()),
             zendesk_url: config.zendesk.url.as_str().trim_end_matches('/').to_owned(),
+            writable_at: Arc::default(),
             ready: Arc::new(OnceLock::new()),
         };
         App { front, config, slack: Arc::new(slack), zendesk: Arc::new(zendesk), seed }
@@ -121,24 +122,26 @@ impl App {
     async fn try_to_become_ready(&self) -> Result<(), NotYet> {
         let store = &self.front.store;
         let identity = self.remembered("slack_identity", self.slack.identify().await).await?;
-        let zendesk = self.remembered("zendesk_user", self.zendesk.identify().await.map(|i| i.user_id.0)).await?;
+        let zendesk_url = self.front.zendesk_url.clone();
+        let asked = self.zendesk.identify().await;
+        let asked = asked.map(|identity| ZendeskAccount { url: zendesk_url.clone(), user: identity.user_id });
+        let zendesk = self.remembered("zendesk_account", asked).await?.user;
         let stop = |error: anyhow::Error| NotYet::Stop(error);
         let bridging_since_ms = self.bridging_since().await.map_err(stop)?;
-        let zendesk_url = self.front.zendesk_url.clone();
         self.slack.settle_in(crate::slack::client::House {
             identity: identity.clone(),
             zendesk_url,
             operator_channel: self.config.bridge.operator_channel.clone(),
         });
         self.zendesk.settle_in(crate::zendesk::House {
-            app_user: ZendeskUserId(zendesk),
+            app_user: zendesk,
             routes: self.config.routes.clone(),
             channel_domain: self.config.zendesk.channel_domain.clone(),
         });
         let policy = Policy {
             routes: self.config.routes.clone(),
             channel_domain: self.config.zendesk.channel_domain.clone(),
-            app_user: ZendeskUserId(zendesk),
+            app_user: zendesk,
             slack_url: identity.url.clone(),
             bridging_since_ms,
             operator: self.config.bridge.operator_channel.is_some(),
@@ -224,11 +227,18 @@ impl Whoami for Identity {
     }
 }
 
-impl Whoami for i64 {
+/// Who the app is in Zendesk.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct ZendeskAccount {
+    url: String,
+    user: ZendeskUserId,
+}
+
+impl Whoami for ZendeskAccount {
     const ACCOUNT: &str = "Zendesk account";
-    fn is_same_account(&self, _: &Self) -> bool {
+    fn is_same_account(&self, other: &Self) -> bool {
         // The credential may pass to another user of the same account.
-        true
+        self.url == other.url
     }
 }
 

@@ -49,7 +49,7 @@ pub async fn run(address: SocketAddr) -> anyhow::Result<()> {
     let config = settings(sandbox.credentials(), &inner_url)?;
     let folder = Folder::new()?;
     let store = Arc::new(Store::open(&folder.0.join("sidethread.db")).await?);
-    let app = App::new(config, store.clone(), Arc::new(HttpWire::new()?), clock, fastrand::u64(..));
+    let app = App::new(config, store.clone(), Arc::new(HttpWire::without_proxy()?), clock, fastrand::u64(..));
 
     let stop = CancellationToken::new();
     let router = sandbox.router().merge(app.router()).merge(app.admin_router());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -9,9 +10,12 @@ use crate::bridge::content::Names;
 use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
-use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadThread};
+use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread};
 use crate::slack::SlackClient;
 use crate::zendesk::{Author, ZendeskClient};
+
+/// When a reply whose author Slack does not name is tried again; it spends no attempt.
+const SLACK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Both vendors.
 pub struct Vendors {
@@ -55,6 +59,7 @@ impl Outside for Vendors {
         match (&call.effect.act, call.effect.act.vendor()) {
             (Act::Reply(reply), _) => self.zendesk.find_reply(call, reply).await,
             (Act::Note { .. }, _) => self.zendesk.find_note(call).await,
+            (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await,
             (_, Vendor::Slack) => self.slack.find(call).await,
             (_, Vendor::Zendesk) => Ok(None),
         }
@@ -68,12 +73,18 @@ impl Outside for Vendors {
         self.zendesk.read_feed(start).await
     }
 
-    async fn read_channel(&self, channel: &ChannelId, oldest: &str) -> Result<Vec<(Ts, Ts)>, CallError> {
-        self.slack.read_channel(channel, oldest).await
+    async fn read_channel(&self, channel: &ChannelId, oldest: &str, page: &str) -> Result<ReadChannel, CallError> {
+        self.slack.read_channel(channel, oldest, page).await
     }
 
-    async fn read_replies(&self, channel: &ChannelId, thread_ts: &Ts, from: &str) -> Result<ReadThread, CallError> {
-        self.slack.read_replies(channel, thread_ts, from).await
+    async fn read_replies(
+        &self,
+        channel: &ChannelId,
+        thread_ts: &Ts,
+        from: &str,
+        page: &str,
+    ) -> Result<ReadThread, CallError> {
+        self.slack.read_replies(channel, thread_ts, from, page).await
     }
 }
 
@@ -109,7 +120,7 @@ impl Vendors {
 /// What keeps Slack from naming the author must not hold every call to Zendesk.
 fn slack_is_late(error: CallError) -> CallError {
     match error {
-        CallError::Paused { why } => CallError::Later { after: None, problem: why },
+        CallError::Paused { why } => CallError::Later { after: Some(SLACK_AGAIN), problem: why },
         CallError::Refused { reason } => CallError::Later { after: None, problem: reason },
         other => other,
     }

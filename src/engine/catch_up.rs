@@ -26,10 +26,10 @@ const LATER: Duration = Duration::from_secs(30);
 /// One call of a round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
-    /// Ask a channel for its threads since its oldest bridged root.
-    Channel { channel: ChannelId, oldest: String },
-    /// Read a thread from where it was last read through.
-    Thread { channel: ChannelId, thread_ts: Ts, from: String },
+    /// Ask a channel for a page of its threads since its oldest bridged root.
+    Channel { channel: ChannelId, oldest: String, page: String },
+    /// Read a page of a thread from where it was last read through.
+    Thread { channel: ChannelId, thread_ts: Ts, from: String, page: String },
 }
 
 /// Where the present round stands.
@@ -46,14 +46,18 @@ pub(super) struct CatchUp {
 impl CatchUp {
     /// Says whether a call is due, and notes that it is being made.
     pub(super) fn begin(&mut self, now: i64) -> bool {
-        let due = !self.asking && self.due() <= now;
+        let due = self.due() <= now;
         self.asking |= due;
         due
     }
 
     /// When the next call falls due, in milliseconds since 1970.
     pub(super) fn due(&self) -> i64 {
-        if self.steps.is_empty() { self.next_round_at.max(self.next_at) } else { self.next_at }
+        match (self.asking, self.steps.is_empty()) {
+            (true, _) => i64::MAX,
+            (_, true) => self.next_round_at.max(self.next_at),
+            (_, false) => self.next_at,
+        }
     }
 
     /// The call has ended, however.
@@ -105,16 +109,18 @@ impl Engine {
             }
         };
         let mut steps = VecDeque::new();
+        let mut asked: Option<ChannelId> = None;
         let recent = format!("{}.000000", (now - RECENT_MS).div_euclid(1000));
         for Sweep { channel_id, thread_ts, swept_ts } in sweeps {
             let (Ok(root), channel) = (thread_ts.parse::<Ts>(), ChannelId::new(channel_id)) else { continue };
             if root.millis() < now - RECENT_MS {
                 let from = swept_ts.unwrap_or(thread_ts);
-                steps.push_back(Step::Thread { channel, thread_ts: root, from });
-            } else if !steps.iter().any(|step| matches!(step, Step::Channel { channel: c, .. } if *c == channel)) {
+                steps.push_back(Step::Thread { channel, thread_ts: root, from, page: String::new() });
+            } else if asked.as_ref() != Some(&channel) {
                 // Sweeps come with the oldest root of a channel first.
                 let oldest = if recent < thread_ts { thread_ts } else { recent.clone() };
-                steps.push_back(Step::Channel { channel, oldest });
+                asked = Some(channel.clone());
+                steps.push_back(Step::Channel { channel, oldest, page: String::new() });
             }
         }
         let mut state = self.lock();
@@ -125,32 +131,40 @@ impl Engine {
     async fn catch_up_step(&self, step: &Step) -> Result<(), CallError> {
         let failed = |error: crate::store::StoreError| CallError::Later { after: None, problem: error.to_string() };
         match step {
-            Step::Channel { channel, oldest } => {
-                let heads = match self.outside.read_channel(channel, oldest).await {
+            Step::Channel { channel, oldest, page } => {
+                let read = match self.outside.read_channel(channel, oldest, page).await {
                     Err(CallError::Refused { reason }) => return gone(channel, &reason),
                     other => other?,
                 };
                 let mut threads = Vec::new();
-                for (thread_ts, latest) in heads {
+                for (thread_ts, latest) in read.threads {
                     let swept = self.store.swept(channel.as_str(), thread_ts.as_str()).await.map_err(failed)?;
                     let Some(swept) = swept else { continue };
                     let from = swept.unwrap_or_else(|| thread_ts.to_string());
                     if from.parse::<Ts>().is_ok_and(|from| from < latest) {
-                        threads.push(Step::Thread { channel: channel.clone(), thread_ts, from });
+                        threads.push(Step::Thread { channel: channel.clone(), thread_ts, from, page: String::new() });
                     }
                 }
-                self.lock().catch_up.steps.extend(threads);
+                let mut state = self.lock();
+                if let Some(page) = read.next {
+                    let (channel, oldest) = (channel.clone(), oldest.clone());
+                    state.catch_up.steps.push_front(Step::Channel { channel, oldest, page });
+                }
+                state.catch_up.steps.extend(threads);
                 Ok(())
             }
-            Step::Thread { channel, thread_ts, from } => {
-                let read = match self.outside.read_replies(channel, thread_ts, from).await {
+            Step::Thread { channel, thread_ts, from, page } => {
+                let read = match self.outside.read_replies(channel, thread_ts, from, page).await {
                     Err(CallError::Refused { reason }) => return gone(channel, &reason),
                     other => other?,
                 };
                 for (key, what) in read.messages {
                     self.take_from_slack(key, channel, thread_ts, what).await.map_err(failed)?;
                 }
-                if let Some(through) = read.through {
+                if let Some(page) = read.next {
+                    let (channel, thread_ts, from) = (channel.clone(), thread_ts.clone(), from.clone());
+                    self.lock().catch_up.steps.push_front(Step::Thread { channel, thread_ts, from, page });
+                } else if let Some(through) = read.through {
                     let swept = vec![Swept {
                         channel_id: channel.to_string(),
                         thread_ts: thread_ts.to_string(),

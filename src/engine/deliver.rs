@@ -8,9 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Engine;
 use super::outside::{Call, CallError};
 use super::queue::{Item, Work};
-use super::{Engine, State};
 use crate::bridge::{Act, Answer, BridgedThread, Card, Class, Effect, Vendor};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
@@ -24,7 +24,7 @@ const AGAIN_MS: i64 = 1000;
 
 enum Ended {
     Answered(Answer),
-    Delayed { wait: Duration, counts: bool, doubtful: bool, problem: String },
+    Delayed { wait: Duration, attempts: i64, doubtful: bool, problem: String },
     Exhausted { problem: String },
 }
 
@@ -43,8 +43,8 @@ impl Engine {
                 let reason = "it was tried for a day without success.".to_owned();
                 self.answered(id, &item, effect, Answer::Parked { reason });
             }
-            Ok((_, Ended::Delayed { wait, counts, doubtful, problem })) => {
-                self.delay(id, &item, wait, counts, doubtful, problem).await;
+            Ok((_, Ended::Delayed { wait, attempts, doubtful, problem })) => {
+                self.delay(id, &item, wait, attempts, doubtful, problem).await;
             }
             Err(error) => {
                 tracing::warn!(thread.id = %item.thread_id, error = %error, "a call could not be prepared; it is tried again");
@@ -85,6 +85,7 @@ impl Engine {
         let attempts = item.attempts + i64::from(!item.written);
         let call = Call { thread: &thread, card: card.as_ref(), effect: &effect, first_attempt_ms: now };
         let result = self.within_deadline(self.outside.perform(&call)).await;
+        self.lock().queue.attempted(id, self.clock.now_ms());
         Ok((effect.clone(), self.judge(item, &effect, attempts, result)))
     }
 
@@ -111,15 +112,23 @@ impl Engine {
                 let left = Duration::from_millis((settled_at - now) as u64);
                 let wait = left.min(self.again_within(lag));
                 let problem = "not found yet".to_owned();
-                Some(Ended::Delayed { wait, counts: false, doubtful: true, problem })
+                Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem })
             }
-            Err(CallError::Paused { why }) => Some(self.pause(item.vendor, why, true)),
-            Err(CallError::Later { after, problem }) => Some(self.later(item.attempts, after, problem, true)),
-            Err(
-                CallError::Refused { reason: problem }
-                | CallError::Missing { reason: problem }
-                | CallError::Unknown { problem },
-            ) => Some(self.later(item.attempts, None, problem, true)),
+            Err(CallError::Paused { why }) => Some(self.pause(item, why, true)),
+            // A look that fails counts as an attempt, so that it too ends some day.
+            Err(CallError::Later { after, problem }) => Some(self.later(item, item.attempts + 1, after, problem, true)),
+            Err(CallError::Unknown { problem }) => Some(self.later(item, item.attempts + 1, None, problem, true)),
+            Err(CallError::Missing { reason }) if self.may_still_show(item) => {
+                let wait = self.again_within(lag);
+                Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
+            }
+            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
+                tracing::error!(
+                    effect.id = %effect.id, thread.id = %item.thread_id, reason,
+                    "whether a call was done cannot be found out; it is parked"
+                );
+                Some(Ended::Answered(Answer::Parked { reason }))
+            }
         }
     }
 
@@ -158,7 +167,7 @@ impl Engine {
             }
             Err(CallError::Missing { reason }) if self.may_still_show(item) => {
                 let wait = self.again_within(self.lag(item.vendor));
-                Ended::Delayed { wait, counts: false, doubtful: item.doubtful, problem: reason }
+                Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
                 tracing::error!(
@@ -167,29 +176,30 @@ impl Engine {
                 );
                 Ended::Answered(Answer::Parked { reason })
             }
-            Err(CallError::Later { after, problem }) => self.later(attempts, after, problem, item.doubtful),
+            Err(CallError::Later { after, problem }) => self.later(item, attempts, after, problem, item.doubtful),
             Err(CallError::Unknown { problem }) => match effect.act.class() {
-                Class::Marked => self.later(attempts, None, problem, true),
-                Class::Idempotent => self.later(attempts, None, problem, false),
+                Class::Marked => self.later(item, attempts, None, problem, true),
+                Class::Idempotent => self.later(item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },
-            Err(CallError::Paused { why }) => self.pause(item.vendor, why, item.doubtful),
+            Err(CallError::Paused { why }) => self.pause(item, why, item.doubtful),
         }
     }
 
-    fn later(&self, attempts: i64, after: Option<Duration>, problem: String, doubtful: bool) -> Ended {
+    fn later(&self, item: &Item, attempts: i64, after: Option<Duration>, problem: String, doubtful: bool) -> Ended {
         // A vendor that says when to come back is obeyed, and has not failed: no attempt is spent.
         if let Some(wait) = after {
-            return Ended::Delayed { wait, counts: false, doubtful, problem };
+            return Ended::Delayed { wait, attempts: item.attempts, doubtful, problem };
         }
         let jitter = self.lock().random.f64();
         match self.settings.schedule.wait(attempts, jitter) {
-            Some(wait) => Ended::Delayed { wait, counts: true, doubtful, problem },
+            Some(wait) => Ended::Delayed { wait, attempts, doubtful, problem },
             None => Ended::Exhausted { problem },
         }
     }
 
-    fn pause(&self, vendor: Vendor, why: String, doubtful: bool) -> Ended {
+    fn pause(&self, item: &Item, why: String, doubtful: bool) -> Ended {
+        let vendor = item.vendor;
         let until = self.clock.now_ms() + PAUSE.as_millis() as i64;
         if self.lock().queue.pause(vendor, until, why.clone()) {
             tracing::error!(
@@ -198,7 +208,7 @@ impl Engine {
                 "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
             );
         }
-        Ended::Delayed { wait: PAUSE, counts: false, doubtful, problem: why }
+        Ended::Delayed { wait: PAUSE, attempts: item.attempts, doubtful, problem: why }
     }
 
     fn answered(&self, id: i64, item: &Item, effect: Arc<Effect>, answer: Answer) {
@@ -206,11 +216,8 @@ impl Engine {
         state.queue.add_work(&item.thread_id, Work::Answer { id, effect, answer });
     }
 
-    async fn delay(&self, id: i64, item: &Item, wait: Duration, counts: bool, doubtful: bool, problem: String) {
+    async fn delay(&self, id: i64, item: &Item, wait: Duration, attempts: i64, doubtful: bool, problem: String) {
         self.metrics.retried(Direction::to(item.vendor));
-        let now_item = |state: &State| state.queue.item(id).map_or(item.attempts, |item| item.attempts);
-        let begun = now_item(&self.lock());
-        let attempts = if counts { begun } else { item.attempts };
         let not_before = self.clock.now_ms() + wait.as_millis() as i64;
         tracing::warn!(
             outbox.id = id, thread.id = %item.thread_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem,

@@ -116,7 +116,7 @@ impl Engine {
     pub async fn nudge(&self, ticket_id: TicketId) -> Result<(), StoreError> {
         let nudges = vec![(ticket_id.0, self.clock.now_ms())];
         self.store.commit(Commit { nudges, ..Commit::default() }).await?;
-        self.lock().queue.add_ticket(ticket_id);
+        self.lock().queue.add_ticket(ticket_id, self.clock.now_ms());
         self.wake.notify_one();
         Ok(())
     }

@@ -47,6 +47,8 @@ use retry::Schedule;
 
 /// How often old rows are swept.
 const CLEAN_EVERY: Duration = Duration::from_secs(60);
+/// How long what is under way may take to end after the signal to stop.
+const FINISH: Duration = Duration::from_secs(8);
 /// How many jobs are taken at once.
 const TAKE: usize = 256;
 /// How many threads and links are kept in memory.
@@ -137,8 +139,11 @@ impl Engine {
         for row in store.outbox_waiting().await? {
             let thread_id = ThreadId::new(row.thread_id);
             if matches!(row.effect.act, crate::bridge::Act::PostCard)
-                && let Some(thread) = store.thread(thread_id.as_str()).await?
+                && let Some(mut thread) = store.thread(thread_id.as_str()).await?
             {
+                if let Some(target) = &mut thread.target {
+                    target.obey(&policy.routes);
+                }
                 if let Place::Posting { channel } = &thread.place {
                     queue.card_begins(channel);
                 }
@@ -156,15 +161,16 @@ impl Engine {
                     not_before: row.not_before,
                     attempts: row.attempts,
                     first_attempt_ms: row.attempted_at,
-                    last_attempt_ms: row.attempted_at,
-                    doubtful: row.attempts > 0,
+                    // Nobody knows when the last process made the call that it had written down, only that it ended.
+                    last_attempt_ms: row.attempted_at.map(|_| now),
+                    doubtful: row.doubtful,
                     written: false,
                     caused_at: row.caused_at,
                 },
             );
         }
         for (ticket_id, _) in store.nudges().await? {
-            queue.add_ticket(TicketId(ticket_id));
+            queue.add_ticket(TicketId(ticket_id), now);
         }
         let feed = poll::Feed::load(&store, &policy).await?;
         let state = State {
@@ -264,19 +270,42 @@ impl Engine {
                 () = stop.cancelled() => {}
             }
         }
-        tasks.close();
-        tasks.wait().await;
-        self.wind_up().await;
+        self.lock().stopping = true;
+        if self.finish(&tasks).await {
+            self.take_back().await;
+        }
     }
 
-    /// Writes down what the last calls came back with, and that others were not made after all: the next process would
-    /// have to look for them, and wait for the vendor's reads to catch up, before it makes them.
-    async fn wind_up(&self) {
-        self.lock().stopping = true;
+    /// Lets what is under way end, and handles its answers; what takes longer is found in doubt at the next start. Says
+    /// whether all has ended.
+    async fn finish(self: &Arc<Self>, tasks: &TaskTracker) -> bool {
+        tasks.close();
+        let last = self.clock.now_ms() + FINISH.as_millis() as i64;
         loop {
-            let Some(thread_id) = self.lock().queue.take_thread() else { break };
-            self.run(Job::Handle(thread_id)).await;
+            let handles = self.lock().queue.take_handles(TAKE);
+            let more = !handles.is_empty();
+            for job in handles {
+                let engine = self.clone();
+                tasks.spawn(async move { engine.run(job).await });
+            }
+            if tasks.is_empty() && !more {
+                return true;
+            }
+            tokio::select! {
+                () = self.wake.notified() => {}
+                // A task wakes the loop shortly before it ends.
+                () = tasks.wait() => {}
+                () = self.clock.sleep_until(last) => {
+                    tracing::warn!("some calls did not end in time; they are looked for at the next start");
+                    return false;
+                }
+            }
         }
+    }
+
+    /// Writes down which calls were written as begun and not made: the next process would have to look for them, and
+    /// wait for the vendor's reads to catch up, before it makes them.
+    async fn take_back(&self) {
         let not_begun = |(id, item): (i64, &Item)| Delay {
             id,
             not_before: item.not_before,
@@ -343,7 +372,7 @@ impl Engine {
                 item.map(|item| item.thread_id)
             }
             Job::ReadTicket(ticket_id) => {
-                state.queue.end_ticket(*ticket_id, None);
+                state.queue.end_ticket(*ticket_id, None, false);
                 None
             }
             Job::Poll => {
@@ -371,7 +400,8 @@ impl Engine {
     async fn clean(&self) {
         let now = self.clock.now_ms();
         let commit = crate::store::Commit {
-            forget_held_before: Some(now - intake::HELD_MS),
+            // While a card is on its way, what is held for it is not forgotten, however long it takes.
+            forget_held_before: (!self.lock().queue.any_card_on_its_way()).then_some(now - intake::HELD_MS),
             blank_before: Some(now - self.settings.keep.as_millis() as i64),
             ..Default::default()
         };

@@ -82,6 +82,17 @@ pub struct ReadThread {
     pub messages: Vec<(String, What)>,
     /// The newest message of anybody.
     pub through: Option<Ts>,
+    /// Where the next page begins, unless this was the last.
+    pub next: Option<String>,
+}
+
+/// A page of a channel's threads.
+#[derive(Clone, Debug, Default)]
+pub struct ReadChannel {
+    /// Each thread's parent and its newest reply.
+    pub threads: Vec<(Ts, Ts)>,
+    /// Where the next page begins, unless this was the last.
+    pub next: Option<String>,
 }
 
 /// Both vendors.
@@ -102,11 +113,18 @@ pub trait Outside: Send + Sync {
     /// `Refused` also when the credential is no admin's: `None` is then the answer for the rest of the run.
     async fn read_feed(&self, start: i64) -> Result<FeedPage, FeedError>;
 
-    /// The threads whose parents were posted in a channel from `oldest` on (a `ts`), each with its newest reply.
-    async fn read_channel(&self, channel: &ChannelId, oldest: &str) -> Result<Vec<(Ts, Ts)>, CallError>;
+    /// A page of the threads whose parents were posted in a channel from `oldest` on (a `ts`); `page` is empty or what
+    /// the page before named.
+    async fn read_channel(&self, channel: &ChannelId, oldest: &str, page: &str) -> Result<ReadChannel, CallError>;
 
-    /// The messages of a thread after `from` (a `ts`).
-    async fn read_replies(&self, channel: &ChannelId, thread_ts: &Ts, from: &str) -> Result<ReadThread, CallError>;
+    /// A page of the messages of a thread from `from` on (a `ts`); `page` is empty or what the page before named.
+    async fn read_replies(
+        &self,
+        channel: &ChannelId,
+        thread_ts: &Ts,
+        from: &str,
+        page: &str,
+    ) -> Result<ReadThread, CallError>;
 }
 
 /// Why there is no page.

@@ -65,7 +65,7 @@ impl Engine {
             Ok(entries) => {
                 let commit = Commit { nudges_answered: vec![(ticket_id.0, asked)], ..Commit::default() };
                 match self.take_entries(entries, commit).await {
-                    Ok(()) => self.lock().queue.end_ticket(ticket_id, None),
+                    Ok(()) => self.lock().queue.end_ticket(ticket_id, None, false),
                     Err(error) => self.ticket_later(ticket_id, None, &error.to_string()),
                 }
             }
@@ -75,7 +75,7 @@ impl Engine {
                 if let Err(error) = self.store.commit(commit).await {
                     tracing::warn!(error = %error, "a nudge could not be settled; the ticket is asked again at the next start");
                 }
-                self.lock().queue.end_ticket(ticket_id, None);
+                self.lock().queue.end_ticket(ticket_id, None, false);
             }
             Err(CallError::Later { after, problem }) => self.ticket_later(ticket_id, after, &problem),
             Err(CallError::Unknown { problem }) => self.ticket_later(ticket_id, None, &problem),
@@ -90,7 +90,7 @@ impl Engine {
         let longest = self.settings.schedule.0.last().copied().unwrap_or_default();
         let wait = after.or(self.settings.schedule.wait(attempts, jitter)).unwrap_or(longest);
         let at = self.clock.now_ms() + wait.as_millis() as i64;
-        state.queue.end_ticket(ticket_id, Some(at));
+        state.queue.end_ticket(ticket_id, Some(at), after.is_none());
         drop(state);
         tracing::warn!(zendesk.ticket_id = %ticket_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem, "a ticket could not be read; it is tried again");
     }
@@ -100,7 +100,7 @@ impl Engine {
         let mut state = self.lock();
         let news = state.queue.pause(Vendor::Zendesk, until, why.clone());
         if let Some(ticket_id) = ticket_id {
-            state.queue.end_ticket(ticket_id, Some(until));
+            state.queue.end_ticket(ticket_id, Some(until), false);
         }
         drop(state);
         if news {
@@ -211,16 +211,13 @@ impl Engine {
             }
         }
         commit.nudges = tickets.iter().map(|ticket_id| (ticket_id.0, now)).collect();
-        let cursor_ms = {
-            let mut state = self.lock();
-            state.feed.cursor_ms = state.feed.cursor_ms.max(newest);
-            state.feed.cursor_ms
-        };
+        let cursor_ms = self.lock().feed.cursor_ms.max(newest);
         commit.settings.push((CURSOR, cursor_ms.to_string()));
         self.commit_events("zendesk", events, commit).await?;
         let mut state = self.lock();
+        state.feed.cursor_ms = cursor_ms;
         for ticket_id in tickets {
-            state.queue.add_ticket(ticket_id);
+            state.queue.add_ticket(ticket_id, now);
         }
         drop(state);
         self.wake.notify_one();
@@ -252,8 +249,9 @@ impl Engine {
             Ok(tickets) => {
                 let mut state = self.lock();
                 state.feed.round = if (tickets.len() as i64) < TICKETS_A_ROUND { 0 } else { state.feed.round + 1 };
+                let now = self.clock.now_ms();
                 for ticket_id in tickets {
-                    state.queue.add_ticket(TicketId(ticket_id));
+                    state.queue.add_ticket(TicketId(ticket_id), now);
                 }
             }
             Err(error) => tracing::warn!(error = %error, "the bridged tickets could not be listed; it is tried again"),

@@ -67,7 +67,7 @@ pub struct Item {
     pub attempts: i64,
     /// When the first of them was begun, in milliseconds since 1970.
     pub first_attempt_ms: Option<i64>,
-    /// When the last of them was begun, in milliseconds since 1970.
+    /// The latest time at which one of them may have been done, in milliseconds since 1970.
     pub last_attempt_ms: Option<i64>,
     /// Whether one of them may have been done.
     pub doubtful: bool,
@@ -142,6 +142,8 @@ pub struct Queue {
 
 /// How many calls may be under way to one vendor.
 const CALLS: usize = 48;
+/// How soon a ticket that could not be read is read again when it is nudged, in milliseconds.
+const NUDGED_AGAIN_MS: i64 = 5000;
 /// How many tickets may be read at a time.
 const READS: usize = 8;
 
@@ -166,9 +168,12 @@ impl Queue {
     }
 
     /// Adds a ticket to be read.
-    pub fn add_ticket(&mut self, ticket_id: TicketId) {
+    pub fn add_ticket(&mut self, ticket_id: TicketId, now: i64) {
         let cell = self.tickets.entry(ticket_id).or_default();
         cell.again = cell.running;
+        // Zendesk speaks of the ticket anew, so an old failure counts for nothing.
+        cell.attempts = 0;
+        cell.not_before = cell.not_before.min(now + NUDGED_AGAIN_MS);
     }
 
     /// Whether a call of this lane would be made at once.
@@ -188,18 +193,13 @@ impl Queue {
             self.resting.remove(&(due, id.clone()));
             self.ready.push_back(id);
         }
-        while jobs.len() < most
-            && let Some(id) = self.take_thread()
-        {
-            jobs.push(Job::Handle(id));
-        }
-        self.paused.retain(|_, (until, _)| *until > now);
+        jobs.extend(self.take_handles(most));
         for vendor in [Vendor::Slack, Vendor::Zendesk] {
             let due_here = self.due.entry(vendor).or_default();
             let under_way = self.calling.entry(vendor).or_default();
             while jobs.len() < most
                 && *under_way < CALLS
-                && !self.paused.contains_key(&vendor)
+                && self.paused.get(&vendor).is_none_or(|(until, _)| *until <= now && *under_way == 0)
                 && let Some((due, _)) = due_here.first()
                 && *due <= now
                 && let Some((_, key)) = due_here.pop_first()
@@ -215,7 +215,7 @@ impl Queue {
             }
         }
         let mut reading = self.tickets.values().filter(|cell| cell.running).count();
-        if !self.paused.contains_key(&Vendor::Zendesk) {
+        if self.paused.get(&Vendor::Zendesk).is_none_or(|(until, _)| *until <= now) {
             for (ticket_id, cell) in &mut self.tickets {
                 if jobs.len() >= most || reading >= READS {
                     break;
@@ -230,21 +230,24 @@ impl Queue {
         jobs
     }
 
-    /// Takes the next thread that has something to handle; it must be ended by `end_handle`.
-    pub fn take_thread(&mut self) -> Option<ThreadId> {
-        while let Some(id) = self.ready.pop_front() {
-            if let Some(cell) = self.cells.get_mut(&id) {
-                cell.queued = false;
-                cell.running = true;
-                return Some(id);
-            }
-        }
-        None
-    }
-
     /// Calls that are written down as begun and were not made.
     pub fn not_begun(&self) -> impl Iterator<Item = (i64, &Item)> {
         self.items.iter().filter(|(_, item)| item.written).map(|(id, item)| (*id, item))
+    }
+
+    /// Takes up to `most` threads that have something to handle now.
+    pub fn take_handles(&mut self, most: usize) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        while jobs.len() < most
+            && let Some(id) = self.ready.pop_front()
+        {
+            if let Some(cell) = self.cells.get_mut(&id) {
+                cell.queued = false;
+                cell.running = true;
+                jobs.push(Job::Handle(id));
+            }
+        }
+        jobs
     }
 
     /// When the next job falls due, in milliseconds since 1970.
@@ -253,14 +256,20 @@ impl Queue {
             return Some(now);
         }
         let until = |vendor: Vendor, due: i64| self.paused.get(&vendor).map_or(due, |(until, _)| due.max(*until));
-        let full = |vendor: Vendor| self.calling.get(&vendor).copied().unwrap_or(0) >= CALLS;
+        // A vendor that is held takes one call at a time, to see whether it is mended.
+        let most = |vendor: Vendor| if self.paused.contains_key(&vendor) { 1 } else { CALLS };
+        let full = |vendor: Vendor| self.calling.get(&vendor).copied().unwrap_or(0) >= most(vendor);
         let calls = self
             .due
             .iter()
             .filter(|(vendor, _)| !full(**vendor))
             .filter_map(|(vendor, due)| due.first().map(|(due, _)| until(*vendor, *due)));
-        let tickets =
-            self.tickets.values().filter(|cell| !cell.running).map(|cell| until(Vendor::Zendesk, cell.not_before));
+        let reading = self.tickets.values().filter(|cell| cell.running).count();
+        let tickets = self
+            .tickets
+            .values()
+            .filter(|cell| !cell.running && reading < READS)
+            .map(|cell| until(Vendor::Zendesk, cell.not_before));
         let resting = self.resting.first().map(|(due, _)| *due);
         calls.chain(tickets).chain(resting).min()
     }
@@ -328,6 +337,13 @@ impl Queue {
         }
     }
 
+    /// Notes that an attempt has ended: it may have been done as late as this.
+    pub fn attempted(&mut self, id: i64, now: i64) {
+        if let Some(item) = self.items.get_mut(&id) {
+            item.last_attempt_ms = Some(now);
+        }
+    }
+
     /// Ends a `Deliver` that has to be done again, with what is now true of it.
     pub fn delay(&mut self, id: i64, not_before: i64, attempts: i64, doubtful: bool) {
         let Some(item) = self.items.get_mut(&id) else { return };
@@ -369,14 +385,15 @@ impl Queue {
         self.paused.iter().map(|(vendor, (_, why))| (*vendor, why.clone())).collect()
     }
 
-    /// Ends a `ReadTicket`. `retry_at` (milliseconds since 1970) if it has to be read again.
-    pub fn end_ticket(&mut self, ticket_id: TicketId, retry_at: Option<i64>) {
+    /// Ends a `ReadTicket`. `retry_at` (milliseconds since 1970) if it has to be read again; `counts` if that is a failure
+    /// of this ticket.
+    pub fn end_ticket(&mut self, ticket_id: TicketId, retry_at: Option<i64>, counts: bool) {
         let Some(cell) = self.tickets.get_mut(&ticket_id) else { return };
         cell.running = false;
         match retry_at {
             Some(at) => {
                 cell.not_before = at;
-                cell.attempts += 1;
+                cell.attempts += i64::from(counts);
             }
             None if cell.again => {
                 cell.again = false;
@@ -412,6 +429,11 @@ impl Queue {
     /// Whether a card is on its way in this channel.
     pub fn card_on_its_way(&self, channel: &ChannelId) -> bool {
         self.cards.contains_key(channel)
+    }
+
+    /// Whether a card is on its way anywhere.
+    pub fn any_card_on_its_way(&self) -> bool {
+        !self.cards.is_empty()
     }
 
     /// How much waits: events, calls to Slack, calls to Zendesk.

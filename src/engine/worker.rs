@@ -128,7 +128,13 @@ impl Engine {
         let remembered = self.lock().threads.get(thread_id).cloned();
         match remembered {
             Some(thread) => Ok(Some(thread)),
-            None => self.store.thread(thread_id.as_str()).await,
+            None => {
+                let mut thread = self.store.thread(thread_id.as_str()).await?;
+                if let Some(target) = thread.as_mut().and_then(|thread| thread.target.as_mut()) {
+                    target.obey(&self.policy.routes);
+                }
+                Ok(thread)
+            }
         }
     }
 
@@ -181,7 +187,7 @@ impl Engine {
                 self.metrics.ignored(why.as_str());
                 tracing::debug!(thread.id = %step.thread.id, why = why.as_str(), "an event asked for nothing");
             }
-            let forget = matches!(step.ignored, Some(Why::Older | Why::NotRouted));
+            let forget = matches!(step.thread.place, Place::Older | Place::LeftAlone);
             commit.done.extend(done(one, now, step.ignored.map(Why::as_str), forget));
             effects.extend(step.effects.into_iter().map(Arc::new));
             card = step.card.or(card);

@@ -1,5 +1,7 @@
 //! Whether the app is alive, whether it can take what comes, and its metrics.
 
+use std::sync::atomic::Ordering;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -14,10 +16,16 @@ pub(super) async fn healthz() -> &'static str {
 
 /// 503 only if the database cannot be written: a vendor that is down is no reason to take the app away from the other.
 pub(super) async fn readyz(State(front): State<Front>) -> Response {
-    if let Err(error) = front.store.check().await {
+    // Anybody may ask, so the disk is asked at most once a second.
+    let now = front.clock.now_ms();
+    let checked = (0..1000).contains(&(now - front.writable_at.load(Ordering::Relaxed)));
+    if !checked && let Err(error) = front.store.check().await {
         tracing::error!(error = %error, "the database cannot be written");
         let body = json!({ "ready": false, "problem": "the database cannot be written" });
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    }
+    if !checked {
+        front.writable_at.store(now, Ordering::Relaxed);
     }
     let Some(ready) = front.ready.get() else {
         let body = json!({ "ready": true, "starting": "waiting until both vendors have said who the app is" });

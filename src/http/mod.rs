@@ -7,6 +7,7 @@ mod health;
 mod slack;
 mod zendesk;
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -45,6 +46,8 @@ pub struct Front {
     pub metrics: Arc<Metrics>,
     /// Zendesk's address for people, without a slash at its end.
     pub zendesk_url: String,
+    /// When the database was last found to be writable, in milliseconds since 1970.
+    pub writable_at: Arc<AtomicI64>,
     /// What is known once both vendors have said who we are.
     pub ready: Arc<OnceLock<Ready>>,
 }

@@ -50,7 +50,10 @@ pub(super) async fn commands(State(front): State<Front>, headers: HeaderMap, bod
     let Some(ready) = front.ready.get() else {
         return only_for_you("Sidethread is starting. Please try again in a minute.".to_owned());
     };
-    let Some(call) = interactive::command(&body, &ready.identity) else { return StatusCode::OK.into_response() };
+    let Some(call) = interactive::command(&body, &ready.identity) else {
+        front.metrics.not_mirrored("foreign");
+        return StatusCode::OK.into_response();
+    };
     match command::parse(&call.text) {
         Command::Help => only_for_you(command::help()),
         Command::Other(_) => only_for_you(command::not_yet()),

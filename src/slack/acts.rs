@@ -57,6 +57,7 @@ impl SlackClient {
             Act::UpdateCard => self.update_card(call).await,
             Act::Post { author, text } => {
                 let (channel, ts) = link(call)?;
+                self.refuse_if_shared(call, &channel).await?;
                 let author = Some(shown_name(author));
                 let post = Post { channel, thread_ts: Some(ts), author, text: text.clone(), blocks: None };
                 self.say(call, post).await.map_err(SlackError::into_call_error)
@@ -136,6 +137,16 @@ impl SlackClient {
     async fn post_card(&self, call: &Call<'_>) -> Result<Answer, CallError> {
         let channel = card_channel(call)?;
         let card = call.card.ok_or_else(no_card)?;
+        match self.is_shared_outside(&channel).await {
+            Ok(shared) if shared && !allows_shared(call) => return Ok(Answer::ChannelClosed(ChannelProblem::Shared)),
+            Ok(_) => {}
+            Err(error) => {
+                return match error.channel_problem() {
+                    Some(problem) => Ok(Answer::ChannelClosed(problem)),
+                    None => Err(error.of_a_read()),
+                };
+            }
+        }
         let (text, blocks) = blocks::card(call.thread, card, &self.ticket_url(call)?);
         let post = Post { channel, thread_ts: None, author: None, text, blocks: Some(blocks) };
         match self.say(call, post).await {
@@ -155,6 +166,17 @@ impl SlackClient {
         let request = SlackApiChatUpdateRequest::new(channel.as_str().into(), content, ts.as_str().into());
         let updated: Result<Value, SlackError> = self.post("chat.update", &request).await;
         updated.map(|_| Answer::Done).map_err(SlackError::into_call_error)
+    }
+
+    /// A channel may be opened to another firm after its thread was made; an agent's words then stay out of it.
+    async fn refuse_if_shared(&self, call: &Call<'_>, channel: &ChannelId) -> Result<(), CallError> {
+        if !allows_shared(call) && self.is_shared_outside(channel).await.map_err(SlackError::of_a_read)? {
+            return Err(CallError::Refused {
+                reason: "the Slack channel is now shared with another firm, and its route does not allow that."
+                    .to_owned(),
+            });
+        }
+        Ok(())
     }
 
     async fn say(&self, call: &Call<'_>, post: Post) -> Result<Answer, SlackError> {
@@ -194,6 +216,10 @@ impl SlackClient {
 /// A ticket's address for people.
 pub fn ticket_url(zendesk_url: &str, ticket_id: i64) -> String {
     format!("{zendesk_url}/agent/tickets/{ticket_id}")
+}
+
+fn allows_shared(call: &Call<'_>) -> bool {
+    call.thread.target.as_ref().is_some_and(|target| target.shared)
 }
 
 fn link(call: &Call<'_>) -> Result<(ChannelId, Ts), CallError> {

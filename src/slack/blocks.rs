@@ -70,7 +70,7 @@ fn facts(thread: &BridgedThread, card: &Card, ticket_url: &str) -> String {
     ];
     for (name, value) in shown {
         if let Some(value) = value {
-            let value: String = value.chars().take(200).collect();
+            let value: String = value.chars().take(80).collect();
             facts.push(format!("{name}: {}", escape_mrkdwn(&value)));
         }
     }

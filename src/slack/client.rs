@@ -18,6 +18,9 @@ use crate::engine::clock::Clock;
 use crate::engine::outside::CallError;
 use crate::wire::Wire;
 
+/// How long it holds that a channel is not shared with another firm, in milliseconds.
+const SHARED_FRESH_MS: i64 = 60 * 1000;
+
 /// Who the app is in Slack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -51,6 +54,7 @@ pub struct SlackClient {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) people: People,
     names: Mutex<HashMap<String, ChannelId>>,
+    shared: Mutex<HashMap<ChannelId, (i64, bool)>>,
     house: OnceLock<House>,
 }
 
@@ -68,24 +72,33 @@ struct AuthTest {
 }
 
 /// A channel as `conversations.info` shows it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Channel {
-    #[serde(default)]
     id: String,
     #[serde(default)]
     name: String,
     #[serde(default)]
     name_normalized: Option<String>,
     #[serde(default)]
-    is_archived: bool,
+    is_archived: Option<bool>,
     #[serde(default)]
-    is_ext_shared: bool,
+    is_ext_shared: Option<bool>,
     #[serde(default)]
-    is_pending_ext_shared: bool,
+    is_pending_ext_shared: Option<bool>,
     #[serde(default)]
-    is_member: bool,
+    is_member: Option<bool>,
     #[serde(default)]
-    is_private: bool,
+    is_private: Option<bool>,
+}
+
+impl Channel {
+    fn is_shared_outside(&self) -> bool {
+        self.is_ext_shared == Some(true) || self.is_pending_ext_shared == Some(true)
+    }
+}
+
+fn unreadable() -> SlackError {
+    SlackError::Call(CallError::Later { after: None, problem: "the answer does not read".to_owned() })
 }
 
 impl SlackClient {
@@ -99,6 +112,7 @@ impl SlackClient {
             clock,
             people: People::default(),
             names: Mutex::new(HashMap::new()),
+            shared: Mutex::new(HashMap::new()),
             house: OnceLock::new(),
         }
     }
@@ -158,7 +172,8 @@ impl SlackClient {
         let Some(id) = id else { return Ok(Err(ChannelProblem::NotFound)) };
         let info: Result<Value, SlackError> = self.get("conversations.info", &[("channel", id.as_str())]).await;
         let found: Channel = match info {
-            Ok(mut info) => serde_json::from_value(info["channel"].take()).unwrap_or_default(),
+            // What does not read might be shared with another firm.
+            Ok(mut info) => serde_json::from_value(info["channel"].take()).map_err(|_| unreadable())?,
             Err(error) => {
                 return match error.channel_problem() {
                     Some(problem) => {
@@ -169,17 +184,17 @@ impl SlackClient {
                 };
             }
         };
-        if found.is_archived {
+        if found.is_archived == Some(true) {
             self.forget_channel(&id);
             return Ok(Err(ChannelProblem::Archived));
         }
-        if (found.is_ext_shared || found.is_pending_ext_shared) && !shared {
+        if found.is_shared_outside() && !shared {
             return Ok(Err(ChannelProblem::Shared));
         }
-        if found.is_member {
+        if found.is_member == Some(true) {
             return Ok(Ok(id));
         }
-        if found.is_private {
+        if found.is_private == Some(true) {
             return Ok(Err(ChannelProblem::NotMember));
         }
         let joined: Result<Value, SlackError> =
@@ -198,6 +213,24 @@ impl SlackClient {
                 None => Err(error),
             },
         }
+    }
+
+    /// Whether a channel is shared with another firm, as Slack said within the last minute.
+    pub(super) async fn is_shared_outside(&self, id: &ChannelId) -> Result<bool, SlackError> {
+        let now = self.clock.now_ms();
+        let looked = self.shared.lock().expect("the channels' lock is never poisoned").get(id).copied();
+        if let Some((at, shared)) = looked
+            && now - at < SHARED_FRESH_MS
+        {
+            return Ok(shared);
+        }
+        let mut info: Value = self.get("conversations.info", &[("channel", id.as_str())]).await?;
+        let channel: Channel = serde_json::from_value(info["channel"].take()).map_err(|_| unreadable())?;
+        let shared = channel.is_shared_outside();
+        let mut known = self.shared.lock().expect("the channels' lock is never poisoned");
+        known.retain(|_, (at, _)| now - *at < SHARED_FRESH_MS);
+        known.insert(id.clone(), (now, shared));
+        Ok(shared)
     }
 
     /// A channel's id by its name. Pages may be short or even empty while there are more.
@@ -223,7 +256,7 @@ impl SlackClient {
                 if channel.name != name && channel.name_normalized.as_deref() != Some(name) {
                     continue;
                 }
-                if channel.is_archived {
+                if channel.is_archived == Some(true) {
                     archived = Some(ChannelId::new(channel.id));
                 } else {
                     let id = ChannelId::new(channel.id);

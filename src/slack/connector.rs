@@ -20,6 +20,9 @@ use url::Url;
 
 use crate::wire::{Wire, WireError};
 
+/// The longest `Retry-After` that is believed, in seconds.
+const LONGEST_SECS: u64 = 24 * 60 * 60;
+
 /// The transport.
 #[derive(Clone)]
 pub struct WireConnector {
@@ -61,8 +64,8 @@ impl WireConnector {
             let after = response
                 .headers()
                 .get(header::RETRY_AFTER)
-                .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-                .map(Duration::from_secs);
+                .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok())
+                .map(|seconds| Duration::from_secs(seconds.min(LONGEST_SECS)));
             return Err(SlackClientError::RateLimitError(SlackRateLimitError::new().opt_retry_after(after)));
         }
         if !status.is_success() {

@@ -51,7 +51,11 @@ impl SlackClient {
         let team_id = self.house()?.identity.team_id.clone();
         let asked: Result<Value, SlackError> = self.get("users.info", &[("user", user.as_str())]).await;
         let profile = match asked {
-            Ok(answer) => read_profile(&answer["user"], user, &team_id),
+            Ok(answer) if answer["user"].is_object() => read_profile(&answer["user"], user, &team_id),
+            Ok(_) => {
+                // Somebody of whom nothing is known must not pass for a member.
+                return Err(CallError::Later { after: None, problem: "the answer does not read".to_owned() });
+            }
             Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => Profile {
                 person: Person { name: format!("Somebody ({user})"), standing: Standing::Stranger },
                 email: None,

@@ -6,28 +6,35 @@ use super::client::SlackClient;
 use super::decode::{self, Inbound};
 use super::errors::SlackError;
 use crate::bridge::ids::{ChannelId, Ts};
-use crate::engine::outside::{CallError, ReadThread};
+use crate::engine::outside::{CallError, ReadChannel, ReadThread};
 
 /// How many messages a page holds at most; Slack takes up to 999.
 const PAGE: &str = "200";
 
 impl SlackClient {
-    /// The threads whose parents stand in a channel from `oldest` on (a `ts`), each with its newest reply.
+    /// A page of the threads whose parents stand in a channel from `oldest` on (a `ts`), each with its newest reply.
     ///
     /// # Errors
     /// As [`CallError`] says; nothing was changed.
-    pub async fn read_channel(&self, channel: &ChannelId, oldest: &str) -> Result<Vec<(Ts, Ts)>, CallError> {
+    pub async fn read_channel(&self, channel: &ChannelId, oldest: &str, page: &str) -> Result<ReadChannel, CallError> {
         let parameters = [("channel", channel.as_str()), ("oldest", oldest), ("inclusive", "true"), ("limit", PAGE)];
-        let messages = self.all("conversations.history", &parameters).await?;
+        let (messages, next) = self.page("conversations.history", &parameters, page).await?;
         let ts = |message: &Value, key: &str| message[key].as_str().and_then(|ts| ts.parse::<Ts>().ok());
-        Ok(messages.iter().filter_map(|m| Some((ts(m, "ts")?, ts(m, "latest_reply")?))).collect())
+        let threads = messages.iter().filter_map(|m| Some((ts(m, "ts")?, ts(m, "latest_reply")?))).collect();
+        Ok(ReadChannel { threads, next })
     }
 
-    /// The messages of a thread from `from` on (a `ts`), as deliveries of them would have been read.
+    /// A page of the messages of a thread from `from` on (a `ts`), as deliveries of them would have been read.
     ///
     /// # Errors
     /// As [`CallError`] says; nothing was changed.
-    pub async fn read_replies(&self, channel: &ChannelId, thread_ts: &Ts, from: &str) -> Result<ReadThread, CallError> {
+    pub async fn read_replies(
+        &self,
+        channel: &ChannelId,
+        thread_ts: &Ts,
+        from: &str,
+        page: &str,
+    ) -> Result<ReadThread, CallError> {
         let identity = &self.house()?.identity;
         let parameters = [
             ("channel", channel.as_str()),
@@ -36,8 +43,9 @@ impl SlackClient {
             ("inclusive", "true"),
             ("limit", PAGE),
         ];
-        let mut read = ReadThread::default();
-        for mut message in self.all("conversations.replies", &parameters).await? {
+        let (messages, next) = self.page("conversations.replies", &parameters, page).await?;
+        let mut read = ReadThread { next, ..ReadThread::default() };
+        for mut message in messages {
             let ts = message["ts"].as_str().and_then(|ts| ts.parse::<Ts>().ok());
             if ts > read.through {
                 read.through = ts;
@@ -55,23 +63,22 @@ impl SlackClient {
         Ok(read)
     }
 
-    /// Every page. `conversations.replies` repeats the parent on each.
-    async fn all(&self, method: &str, parameters: &[(&str, &str)]) -> Result<Vec<Value>, CallError> {
-        let mut messages = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let mut parameters = parameters.to_vec();
-            if !cursor.is_empty() {
-                parameters.push(("cursor", &cursor));
-            }
-            let mut page: Value = self.get(method, &parameters).await.map_err(SlackError::of_a_read)?;
-            if let Value::Array(found) = page["messages"].take() {
-                messages.extend(found);
-            }
-            cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
-            if cursor.is_empty() {
-                return Ok(messages);
-            }
+    async fn page(
+        &self,
+        method: &str,
+        parameters: &[(&str, &str)],
+        page: &str,
+    ) -> Result<(Vec<Value>, Option<String>), CallError> {
+        let mut parameters = parameters.to_vec();
+        if !page.is_empty() {
+            parameters.push(("cursor", page));
         }
+        let mut answer: Value = self.get(method, &parameters).await.map_err(SlackError::of_a_read)?;
+        let messages = match answer["messages"].take() {
+            Value::Array(messages) => messages,
+            _ => Vec::new(),
+        };
+        let next = answer["response_metadata"]["next_cursor"].as_str().filter(|next| !next.is_empty());
+        Ok((messages, next.map(str::to_owned)))
     }
 }

@@ -274,7 +274,8 @@ const DONE: &str = "UPDATE inbox SET done_at = j.value ->> 'done_at', ignored = 
 const SETTLED: &str = "UPDATE outbox SET state = j.value ->> 'state', result = j.value ->> 'result',
         problem = coalesce(j.value ->> 'problem', outbox.problem), settled_at = j.value ->> 'settled_at', doubtful = 0
     FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
-const ATTEMPTS: &str = "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.value ->> 'attempted_at'
+const ATTEMPTS: &str =
+    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.value ->> 'attempted_at', doubtful = 1
     FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
 const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', attempts = j.value ->> 'attempts',
         doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem'
@@ -283,7 +284,7 @@ const OUTBOX: &str = "INSERT INTO outbox (id, thread_id, effect_id, vendor, effe
         attempts, attempted_at, doubtful, state)
     SELECT $2 + key, value ->> 'thread_id', value ->> 'effect_id', value ->> 'vendor', value -> 'effect', value ->> 'decided_at',
            value ->> 'caused_at', value ->> 'not_before', value ->> 'attempts',
-           CASE WHEN (value ->> 'attempts') > 0 THEN value ->> 'decided_at' END, 0, 'waiting'
+           CASE WHEN (value ->> 'attempts') > 0 THEN value ->> 'decided_at' END, value ->> 'attempts', 'waiting'
     FROM json_each($1) WHERE true
     ON CONFLICT (thread_id, effect_id) DO NOTHING RETURNING id";
 const RELEASED: &str =
@@ -296,6 +297,7 @@ const NUDGES: &str = "INSERT INTO nudge (ticket_id, asked, asked_at)
     ON CONFLICT (ticket_id) DO UPDATE SET asked = nudge.asked + 1";
 const NUDGES_ANSWERED: &str = "DELETE FROM nudge WHERE EXISTS (
     SELECT 1 FROM json_each($1) AS j WHERE nudge.ticket_id = (j.value ->> 0) AND nudge.asked <= (j.value ->> 1))";
+const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < $1 AND raw <> ''";
 const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < $1";
 const BLANK_INBOX: &str = "UPDATE inbox SET event_json = NULL WHERE seq IN (
     SELECT seq FROM inbox WHERE seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
@@ -370,6 +372,7 @@ pub(super) async fn write(
         if let Some(before) = commit.blank_before {
             sqlx::query(BLANK_INBOX).bind(before).execute(&mut *tx).await?;
             sqlx::query(BLANK_OUTBOX).bind(before).execute(&mut *tx).await?;
+            sqlx::query(BLANK_UNREAD).bind(before).execute(&mut *tx).await?;
             sqlx::query(BLANKED_INBOX).execute(&mut *tx).await?;
             sqlx::query(BLANKED_OUTBOX).execute(&mut *tx).await?;
         }

@@ -28,8 +28,10 @@ pub struct OutboxRow {
     pub effect: Effect,
     /// Not to be done earlier, in milliseconds since 1970.
     pub not_before: i64,
-    /// How many attempts were begun.
+    /// How many attempts were begun and count.
     pub attempts: i64,
+    /// Whether one of them may have been done.
+    pub doubtful: bool,
     /// When the last one was begun, in milliseconds since 1970.
     pub attempted_at: Option<i64>,
     /// When its cause happened at the vendor, in milliseconds since 1970.
@@ -68,7 +70,8 @@ const BY_SIDE_CONVERSATION: &str = "SELECT side_conversation_id, id FROM thread
     WHERE side_conversation_id IN (SELECT value FROM json_each($1))";
 const KNOWN: &str = "SELECT key FROM inbox WHERE source = $1 AND key IN (SELECT value FROM json_each($2))";
 const INBOX_WAITING: &str = "SELECT seq, thread_id, event_json FROM inbox WHERE done_at IS NULL ORDER BY seq";
-const OUTBOX_WAITING: &str = "SELECT id, thread_id, effect_json, not_before, attempts, attempted_at, caused_at
+const OUTBOX_WAITING: &str =
+    "SELECT id, thread_id, effect_json, not_before, attempts, attempted_at, caused_at, doubtful
     FROM outbox WHERE state = 'waiting' ORDER BY id";
 const EFFECT: &str = "SELECT effect_json FROM outbox WHERE id = $1";
 const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
@@ -168,10 +171,10 @@ impl Store {
             .collect()
     }
 
-    /// Every call that is not settled yet.
+    /// Every call that is not settled yet; one that does not read is said in the log and left where it is.
     ///
     /// # Errors
-    /// The database failed, or a row does not read.
+    /// The database failed.
     pub async fn outbox_waiting(&self) -> Result<Vec<OutboxRow>, StoreError> {
         let rows = sqlx::query(OUTBOX_WAITING).fetch_all(&self.reader).await?;
         rows.iter()
@@ -185,7 +188,16 @@ impl Store {
                     attempts: row.try_get(4)?,
                     attempted_at: row.try_get(5)?,
                     caused_at: row.try_get(6)?,
+                    doubtful: row.try_get::<i64, _>(7)? != 0,
                 })
+            })
+            .filter_map(|row: Result<OutboxRow, StoreError>| match row {
+                Err(StoreError::Row { row, .. }) => {
+                    // One row that another version wrote must not keep the bridge from starting.
+                    tracing::error!(outbox.id = row, "a stored call does not read and stays where it is");
+                    None
+                }
+                other => Some(other),
             })
             .collect()
     }

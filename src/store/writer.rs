@@ -32,7 +32,7 @@ impl Writer {
         let counters = Counters { seq: row.try_get(0)?, id: row.try_get(1)? };
         let (requests, waiting) = mpsc::channel(QUEUE);
         let stop = tokio_util::sync::CancellationToken::new();
-        let task = tokio::spawn(run(connection.detach(), counters, waiting, stop.clone()));
+        let task = tokio::spawn(run(pool, connection.detach(), counters, waiting, stop.clone()));
         Ok(Writer { requests, stopped: tokio::sync::Mutex::new(Some(task)), stop })
     }
 
@@ -52,6 +52,7 @@ impl Writer {
 }
 
 async fn run(
+    pool: SqlitePool,
     mut connection: SqliteConnection,
     mut counters: Counters,
     mut waiting: mpsc::Receiver<Request>,
@@ -73,13 +74,18 @@ async fn run(
                 }
             }
             Err(error) if commits.len() == 1 => {
+                renew(&pool, &mut connection).await;
                 for answer in answers {
                     let _ = answer.send(Err(StoreError::Driver(clone_of(&error))));
                 }
             }
             Err(_) => {
+                renew(&pool, &mut connection).await;
                 for (mut commit, answer) in commits.into_iter().zip(answers) {
                     let alone = transaction(&mut connection, &mut counters, std::slice::from_mut(&mut commit)).await;
+                    if alone.is_err() {
+                        renew(&pool, &mut connection).await;
+                    }
                     let _ = answer.send(alone.map(|mut r| r.remove(0)).map_err(StoreError::Driver));
                 }
             }
@@ -87,6 +93,22 @@ async fn run(
     }
     if let Err(error) = connection.close().await {
         tracing::warn!(error = %error, "the database did not close cleanly; nothing is lost");
+    }
+}
+
+/// Takes another connection after a transaction failed: where SQLite itself has rolled back, as on a full disk, the
+/// driver still counts one open transaction and would refuse every later one.
+async fn renew(pool: &SqlitePool, connection: &mut SqliteConnection) {
+    match pool.acquire().await {
+        Ok(fresh) => {
+            let old = std::mem::replace(connection, fresh.detach());
+            if let Err(error) = old.close().await {
+                tracing::debug!(error = %error, "a failed connection did not close cleanly");
+            }
+        }
+        Err(error) => {
+            tracing::error!(error = %error, "the database cannot be opened again; it is tried at the next write")
+        }
     }
 }
 
@@ -107,7 +129,8 @@ async fn transaction(
         },
         Err(error) => {
             *counters = before;
-            tx.rollback().await?;
+            // The connection is not used again, so it does not matter whether this succeeds.
+            let _ = tx.rollback().await;
             Err(error)
         }
     }

@@ -131,6 +131,28 @@ impl ZendeskClient {
         Ok(Answer::StateSet { updated_at_ms })
     }
 
+    /// Looks whether the state is set, or was changed since by somebody whose word is newer.
+    ///
+    /// # Errors
+    /// As [`CallError`] says; nothing was changed.
+    pub async fn find_state(&self, call: &Call<'_>, state: State) -> Result<Option<Answer>, CallError> {
+        let url = self.side_conversation_url(call, None);
+        let sent = self.http.send("GET …/side_conversations/{id}", Method::GET, &url, None).await;
+        let answer = sent.map_err(Failure::of_a_read)?;
+        let at = answer.pointer("/side_conversation/state_updated_at").and_then(decode::time_ms);
+        let now = match answer.pointer("/side_conversation/state").and_then(decode::text).as_deref() {
+            Some("closed") => State::Closed,
+            Some("open") => State::Open,
+            _ => return Err(CallError::Later { after: None, problem: "the state does not read".to_owned() }),
+        };
+        let updated_at_ms = at.unwrap_or_default();
+        Ok(match (now == state, updated_at_ms > call.first_attempt_ms) {
+            (true, _) => Some(Answer::StateSet { updated_at_ms }),
+            (false, true) => Some(Answer::Done),
+            (false, false) => None,
+        })
+    }
+
     async fn post_reply(&self, call: &Call<'_>, message: &Value) -> Result<Option<SideConversationEventId>, Failure> {
         let url = self.side_conversation_url(call, Some("reply"));
         let body = json!({ "message": message });
@@ -168,7 +190,7 @@ enum Decided {
 fn decided(audience: Audience) -> Result<Decided, CallError> {
     match audience {
         Audience::Send { to, readers, left_out } => Ok(Decided::Send { to, readers, left_out }),
-        Audience::Withhold { outsiders } => Ok(Decided::Answer(Answer::Withheld { outsiders })),
+        Audience::Withhold { outsiders, readers } => Ok(Decided::Answer(Answer::Withheld { outsiders, readers })),
         Audience::Nobody { .. } => {
             Err(CallError::Refused { reason: "nobody is left in Zendesk who could read it.".to_owned() })
         }
