@@ -271,16 +271,14 @@ impl Engine {
             }
         }
         self.lock().stopping = true;
-        if self.finish(&tasks).await {
-            self.take_back().await;
-        }
+        self.finish(&tasks).await;
+        self.not_made().await;
     }
 
-    /// Lets what is under way end, and handles its answers; what takes longer is found in doubt at the next start. Says
-    /// whether all has ended.
-    async fn finish(self: &Arc<Self>, tasks: &TaskTracker) -> bool {
-        tasks.close();
+    /// Lets what is under way end, and handles its answers; what takes longer is found in doubt at the next start.
+    async fn finish(self: &Arc<Self>, tasks: &TaskTracker) {
         let last = self.clock.now_ms() + FINISH.as_millis() as i64;
+        tasks.close();
         loop {
             let handles = self.lock().queue.take_handles(TAKE);
             let more = !handles.is_empty();
@@ -289,23 +287,22 @@ impl Engine {
                 tasks.spawn(async move { engine.run(job).await });
             }
             if tasks.is_empty() && !more {
-                return true;
+                return;
             }
             tokio::select! {
                 () = self.wake.notified() => {}
-                // A task wakes the loop shortly before it ends.
                 () = tasks.wait() => {}
                 () = self.clock.sleep_until(last) => {
                     tracing::warn!("some calls did not end in time; they are looked for at the next start");
-                    return false;
+                    return;
                 }
             }
         }
     }
 
-    /// Writes down which calls were written as begun and not made: the next process would have to look for them, and
-    /// wait for the vendor's reads to catch up, before it makes them.
-    async fn take_back(&self) {
+    /// Writes down which calls were not made after all: the next process would have to look for them, and wait for the
+    /// vendor's reads to catch up, before it makes them.
+    async fn not_made(&self) {
         let not_begun = |(id, item): (i64, &Item)| Delay {
             id,
             not_before: item.not_before,

@@ -230,24 +230,32 @@ impl Queue {
         jobs
     }
 
-    /// Calls that are written down as begun and were not made.
-    pub fn not_begun(&self) -> impl Iterator<Item = (i64, &Item)> {
-        self.items.iter().filter(|(_, item)| item.written).map(|(id, item)| (*id, item))
-    }
-
     /// Takes up to `most` threads that have something to handle now.
     pub fn take_handles(&mut self, most: usize) -> Vec<Job> {
         let mut jobs = Vec::new();
         while jobs.len() < most
-            && let Some(id) = self.ready.pop_front()
+            && let Some(id) = self.take_thread()
         {
+            jobs.push(Job::Handle(id));
+        }
+        jobs
+    }
+
+    /// Takes the next thread that has something to handle; it must be ended by `end_handle`.
+    fn take_thread(&mut self) -> Option<ThreadId> {
+        while let Some(id) = self.ready.pop_front() {
             if let Some(cell) = self.cells.get_mut(&id) {
                 cell.queued = false;
                 cell.running = true;
-                jobs.push(Job::Handle(id));
+                return Some(id);
             }
         }
-        jobs
+        None
+    }
+
+    /// Calls that are written down as begun and were not made.
+    pub fn not_begun(&self) -> impl Iterator<Item = (i64, &Item)> {
+        self.items.iter().filter(|(_, item)| item.written).map(|(id, item)| (*id, item))
     }
 
     /// When the next job falls due, in milliseconds since 1970.

@@ -22,6 +22,8 @@ pub enum Meaning {
     Paused(&'static str),
     /// The channel cannot be posted in.
     Channel(Closed),
+    /// What it speaks of is not there, or not yet: reads lag behind writes.
+    Missing(&'static str),
     /// It will not be done, and why.
     Refused(&'static str),
 }
@@ -96,9 +98,9 @@ pub const TABLE: &[(&str, Meaning)] = &[
     ("posting_to_channel_denied", Meaning::Channel(Closed::Restricted)),
     ("slack_connect_file_link_sharing_blocked", Meaning::Channel(Closed::Shared)),
     ("restricted_action_thread_locked", Meaning::Refused("the Slack thread is locked.")),
-    ("thread_not_found", Meaning::Refused("the Slack thread does not exist any more.")),
+    ("thread_not_found", Meaning::Missing("the Slack thread does not exist any more.")),
     ("cannot_reply_to_message", Meaning::Refused("Slack takes no answers to that message.")),
-    ("message_not_found", Meaning::Refused("the Slack message does not exist any more.")),
+    ("message_not_found", Meaning::Missing("the Slack message does not exist any more.")),
     ("cant_update_message", Meaning::Refused("Slack does not let the app change that message.")),
     ("edit_window_closed", Meaning::Refused("Slack does not let the app change so old a message.")),
     ("is_inactive", Meaning::Refused("the Slack channel is frozen or archived.")),
@@ -168,6 +170,7 @@ impl SlackError {
                 Some(Meaning::Unknown) => CallError::Unknown { problem: code },
                 Some(Meaning::Paused(why)) => CallError::Paused { why: why.to_owned() },
                 Some(Meaning::Channel(closed)) => SlackError::Channel(ChannelProblem::from(closed)).into_call_error(),
+                Some(Meaning::Missing(reason)) => CallError::Missing { reason: reason.to_owned() },
                 Some(Meaning::Refused(reason)) => CallError::Refused { reason: reason.to_owned() },
                 None => CallError::Refused { reason: format!("Slack refused it (`{code}`).") },
             },
@@ -210,6 +213,7 @@ mod tests {
                 Meaning::Later => matches!(call, CallError::Later { .. }),
                 Meaning::Unknown => matches!(call, CallError::Unknown { .. }),
                 Meaning::Paused(_) => matches!(call, CallError::Paused { .. }),
+                Meaning::Missing(_) => matches!(call, CallError::Missing { .. }),
                 Meaning::Channel(_) | Meaning::Refused(_) => matches!(call, CallError::Refused { .. }),
             };
             assert!(fits, "{code}");
