@@ -276,12 +276,14 @@ impl Engine {
             }
         }
         self.lock().stopping = true;
-        self.finish(&tasks).await;
-        self.not_made().await;
+        if self.finish(&tasks).await {
+            self.not_made().await;
+        }
     }
 
-    /// Lets what is under way end, and handles its answers; what takes longer is found in doubt at the next start.
-    async fn finish(self: &Arc<Self>, tasks: &TaskTracker) {
+    /// Lets what is under way end, and handles its answers; what takes longer is found in doubt at the next start. Says
+    /// whether all has ended, for while a call may still be made none can be written down as not made.
+    async fn finish(self: &Arc<Self>, tasks: &TaskTracker) -> bool {
         let last = self.clock.now_ms() + FINISH.as_millis() as i64;
         tasks.close();
         loop {
@@ -292,14 +294,14 @@ impl Engine {
                 tasks.spawn(async move { engine.run(job).await });
             }
             if tasks.is_empty() && !more {
-                return;
+                return true;
             }
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = tasks.wait() => {}
                 () = self.clock.sleep_until(last) => {
                     tracing::warn!("some calls did not end in time; they are looked for at the next start");
-                    return;
+                    return false;
                 }
             }
         }
