@@ -201,6 +201,16 @@ pub fn earlier_message(name: &str, seconds: i64, fallback: &str, text: &str) -> 
     format!("*{}*, <!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>\n{text}", escape_mrkdwn(name))
 }
 
+/// The card: who asks what, and when that was written. `asker` and `text` are mrkdwn.
+pub fn asks(asker: &str, seconds: i64, fallback: &str, text: &str) -> String {
+    let when = format!("<!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>");
+    if text.trim().is_empty() {
+        format!("*{asker}* started a side conversation, {when}.")
+    } else {
+        format!("*{asker}* asks, {when}:\n{text}")
+    }
+}
+
 /// The card: who reads answers.
 pub fn readers_line(names: &[(String, bool)], outside: OutsidePolicy) -> String {
     let shown = |only_outside: bool| {

@@ -574,6 +574,8 @@ impl Deciding<'_> {
                 self.show_readers(readers);
                 if !self.thread.told.withheld {
                     self.thread.told.withheld = true;
+                    // The rule may have changed since the card was drawn, with the same readers.
+                    self.update_card();
                     self.tell("withheld".to_owned(), notice::withheld(outsiders), false);
                 }
             }
@@ -649,11 +651,7 @@ impl Deciding<'_> {
         let asker = shown_name(&first.actor);
         self.thread.held.retain(|effect| !effect.id.as_str().starts_with(post_prefix(&first.id).as_str()));
         let mut parts = text_parts(message.doc(), &message.files, CARD_LIMIT).into_iter();
-        let mut text = parts.next().unwrap_or_default();
-        if self.at_ms - first.created_at_ms > LATE_MS {
-            let (seconds, fallback) = time(first.created_at_ms);
-            text = format!("{}\n{text}", notice::written_at(seconds, &fallback));
-        }
+        let text = parts.next().unwrap_or_default();
         let rest = parts.enumerate().map(|(i, text)| Effect {
             id: post_id(&first.id, i + 1),
             order: first.created_at_ms * 1000 + (i as i64 + 1).min(998),

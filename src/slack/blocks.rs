@@ -35,11 +35,8 @@ pub fn card(thread: &BridgedThread, card: &Card, ticket_url: &str) -> (String, V
     };
     let asker = escape_mrkdwn(&card.asker);
     let mut blocks = vec![section(format!("*{subject}*")), context(facts(thread, card, ticket_url))];
-    if card.text.trim().is_empty() {
-        blocks.push(section(format!("*{asker}* started a side conversation.")));
-    } else {
-        blocks.push(section(format!("*{asker}* asks:\n{}", card.text)));
-    }
+    let (seconds, shown) = time(card.written_at_ms);
+    blocks.push(section(notice::asks(&asker, seconds, &shown, &card.text)));
     let readers: Vec<(String, bool)> = thread.readers.iter().map(|r| (r.name.clone(), r.outside)).collect();
     let outside = thread.target.as_ref().map(|target| target.outside).unwrap_or_default();
     blocks.push(context(notice::readers_line(&readers, outside)));

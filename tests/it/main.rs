@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod house;
+mod mended;
 mod nothing_twice;
 mod refusals;
 mod slack_to_zendesk;

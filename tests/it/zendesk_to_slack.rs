@@ -20,7 +20,8 @@ async fn a_new_side_conversation_becomes_a_card_in_the_channel_that_its_address_
         "Requester: Carla Customer",
         "Priority: high",
         "Status: open",
-        "*Zoe* asks:\nIs the *scanner* in Porto down?",
+        "*Zoe* asks, <!date^",
+        "Is the *scanner* in Porto down?",
         "Zoe will read them",
         "Nothing is sent outside",
         "*Open*",
@@ -221,7 +222,9 @@ async fn text_from_outside_rings_nobody_and_unfurls_nothing() {
     let evil = "&lt;!channel&gt; &lt;@U123&gt; <a href=\"https://evil.example/a|b>\">click</a>";
     let sc = app.ask("engineering", "<!here> & co", &format!("<p>{evil}</p>")).await;
     let card = app.card(&sc);
-    assert!(!card.contains("<!") && !card.contains("<@"), "{card}");
+    let ours = card.matches("<!date^").count();
+    assert_eq!(card.matches("<!").count(), ours, "{card}");
+    assert!(!card.contains("<@"), "{card}");
     assert!(card.contains("&lt;!here&gt; &amp; co"), "{card}");
 }
 
