@@ -23,15 +23,11 @@ pub const POST_LIMIT: usize = 3000;
 pub const CARD_LIMIT: usize = 2800;
 /// What is posted this much later than it was written says when that was, in milliseconds.
 const LATE_MS: i64 = 2 * 60 * 1000;
-/// How long an entry of our own may lack its marker and still be recognised, in milliseconds.
-const ECHO_WINDOW_MS: i64 = 15 * 60 * 1000;
 /// How long until a closed channel is tried again: the first time, and at most, in milliseconds.
 const REOPEN_FIRST_MS: i64 = 60 * 1000;
 const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
 /// How long until what was given up before the thread stood is tried again, in milliseconds.
 const START_OVER_MS: i64 = 60 * 60 * 1000;
-/// How many replies are remembered with the entries that they made.
-const ENTRIES_REMEMBERED: usize = 16;
 /// The longest name that is shown, in characters.
 const NAME_LIMIT: usize = 80;
 
@@ -96,9 +92,6 @@ pub struct BridgedThread {
     /// Posts that wait for the link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Effect>,
-    /// Replies of ours whose entry has not been seen yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub awaited: Vec<Awaited>,
     /// What has been said once.
     #[serde(default)]
     pub told: Told,
@@ -136,23 +129,6 @@ pub enum Place {
         /// Its parent.
         ts: Ts,
     },
-}
-
-/// A reply of ours whose entry has not been seen yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Awaited {
-    /// The effect.
-    pub effect: EffectId,
-    /// The entry, once the call's answer has named it. It may have been read before that and wait to be handled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entry: Option<SideConversationEventId>,
-    /// The part of the Slack permalink that no other message has.
-    pub reference: String,
-    /// When it was decided or, once it is settled, when that was, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// Whether its call has been answered.
-    #[serde(default)]
-    pub settled: bool,
 }
 
 /// A change of state that a button asked for.
@@ -273,7 +249,6 @@ impl BridgedThread {
             card_entry: None,
             late: false,
             held: Vec::new(),
-            awaited: Vec::new(),
             told: Told::default(),
             card_version: 0,
         }
@@ -328,15 +303,6 @@ impl Deciding<'_> {
         let permalink =
             format!("{}archives/{channel}/{reference}?thread_ts={thread_ts}&cid={channel}", self.policy.slack_url);
         let effect = EffectId::new(format!("reply:{}", message.ts));
-        let horizon = self.at_ms - ECHO_WINDOW_MS;
-        self.thread.awaited.retain(|awaited| !awaited.settled || awaited.at_ms >= horizon);
-        self.thread.awaited.push(Awaited {
-            effect: effect.clone(),
-            entry: None,
-            reference,
-            at_ms: self.at_ms,
-            settled: false,
-        });
         self.ask(
             effect,
             message.ts.micros(),
@@ -471,38 +437,22 @@ impl Deciding<'_> {
         }
     }
 
-    /// Recognised by marker, or as the entry that our call's answer named; failing both, because the app's user said through the API something that holds the
-    /// address of a Slack message sent within 15 minutes. Never by user alone.
-    fn is_echo(&mut self, entry: &SideConversationEvent) -> bool {
+    /// Recognised by marker; failing that, because the app's user said through the API something that holds the address
+    /// of a message in this very thread, as the first line of each reply does. Never by user alone. (An entry that the
+    /// call's answer named is refused where it comes in.)
+    fn is_echo(&self, entry: &SideConversationEvent) -> bool {
         let Some(message) = &entry.message else { return false };
         let ours = entry.actor.user_id == Some(self.policy.app_user);
-        if let Some(marker) = &message.marker {
-            self.thread.awaited.retain(|awaited| !marker.ends_with(awaited.effect.as_str()));
+        if message.marker.is_some() {
             return true;
         }
-        if let Some(index) = self.thread.awaited.iter().position(|awaited| awaited.entry.as_ref() == Some(&entry.id)) {
-            self.thread.awaited.remove(index);
-            return true;
-        }
-        if !ours || entry.via.as_deref().is_some_and(|via| via != "api") {
-            return false;
-        }
-        // Our own line comes first; a later address may be one that the author quotes.
-        let place = |reference: &str| {
-            let text = message.plain.as_deref().or(message.html.as_deref())?;
-            text.find(reference)
+        let Some((_, thread_ts)) = self.thread.link() else { return false };
+        let through_api = entry.via.as_deref().is_none_or(|via| via == "api");
+        let address = format!("?thread_ts={thread_ts}&");
+        let holds = |text: &Option<String>| {
+            text.as_deref().is_some_and(|text| text.contains("/archives/") && text.contains(&address))
         };
-        let found = (self.thread.awaited.iter().enumerate())
-            .filter(|(_, awaited)| {
-                awaited.entry.is_none() && (!awaited.settled || self.at_ms - awaited.at_ms <= ECHO_WINDOW_MS)
-            })
-            .filter_map(|(index, awaited)| Some((place(&awaited.reference)?, index)))
-            .min()
-            .map(|(_, index)| index);
-        if let Some(index) = found {
-            self.thread.awaited.remove(index);
-        }
-        found.is_some()
+        ours && through_api && (holds(&message.plain) || holds(&message.html))
     }
 
     fn prepare(&mut self, entry: &SideConversationEvent, target: Target, others: usize) {
@@ -566,11 +516,8 @@ impl Deciding<'_> {
             (Act::OpenChannel { .. }, Answer::ChannelOpen { channel }) => self.channel_open(channel.clone()),
             (Act::OpenChannel { .. } | Act::PostCard, Answer::ChannelClosed(problem)) => self.channel_closed(problem),
             (Act::PostCard, Answer::Posted { channel, ts }) => self.card_posted(channel.clone(), ts.clone()),
-            (Act::Reply(_), Answer::Replied { entry, readers, left_out }) => {
-                self.replied(effect, entry.as_ref(), readers, left_out);
-            }
+            (Act::Reply(_), Answer::Replied { readers, left_out, .. }) => self.replied(effect, readers, left_out),
             (Act::Reply(_), Answer::Withheld { outsiders, readers }) => {
-                self.forget_awaited(effect);
                 self.show_readers(readers);
                 if !self.thread.told.withheld {
                     self.thread.told.withheld = true;
@@ -579,7 +526,6 @@ impl Deciding<'_> {
                     self.tell("withheld".to_owned(), notice::withheld(outsiders), false);
                 }
             }
-            (Act::Reply(_), Answer::OfABot) => self.forget_awaited(effect),
             (Act::AskWho { press }, Answer::Person(person)) => {
                 if person.standing != Standing::Member {
                     self.whisper(effect, &press.user, notice::may_not_press(person.standing));
@@ -755,26 +701,7 @@ impl Deciding<'_> {
         }
     }
 
-    fn replied(
-        &mut self,
-        effect: &EffectId,
-        entry: Option<&SideConversationEventId>,
-        readers: &[Reader],
-        left_out: &[String],
-    ) {
-        if let Some(awaited) = self.thread.awaited.iter_mut().find(|awaited| awaited.effect == *effect) {
-            awaited.entry = entry.cloned();
-            awaited.at_ms = self.at_ms;
-            awaited.settled = true;
-        }
-        // An entry that is known by its id is refused where it comes in; only one on its way at this moment is not.
-        let known = self.thread.awaited.iter().filter(|awaited| awaited.entry.is_some()).count();
-        let mut surplus = known.saturating_sub(ENTRIES_REMEMBERED);
-        self.thread.awaited.retain(|awaited| {
-            let drop = surplus > 0 && awaited.entry.is_some();
-            surplus -= usize::from(drop);
-            !drop
-        });
+    fn replied(&mut self, effect: &EffectId, readers: &[Reader], left_out: &[String]) {
         self.show_readers(readers);
         let fresh: Vec<String> =
             left_out.iter().filter(|name| !self.thread.told.left_out.contains(name)).cloned().collect();
@@ -836,7 +763,6 @@ impl Deciding<'_> {
     fn parked(&mut self, effect: &EffectId, act: &Act, reason: &str) {
         match act {
             Act::Reply(reply) => {
-                self.forget_awaited(effect);
                 self.tell(format!("parked:{effect}"), notice::reply_not_delivered(reason, &reply.permalink), false);
             }
             Act::SetState { state, user, .. } => {
@@ -859,10 +785,6 @@ impl Deciding<'_> {
             }
             _ => {}
         }
-    }
-
-    fn forget_awaited(&mut self, effect: &EffectId) {
-        self.thread.awaited.retain(|awaited| awaited.effect != *effect);
     }
 
     fn update_card(&mut self) {
