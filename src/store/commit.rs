@@ -1,8 +1,8 @@
 //! What can be written together, and the statements that write it.
 //!
 //! A transaction for many commits has hardly more statements than one for a single commit. What every message needs
-//! goes in rows of bound values, 64 at most in a statement and a power of two, so that few statements are ever
-//! prepared ([`Rows`]); what is rare takes its rows as one JSON array, which is simpler and costs several times as
+//! goes in rows of bound values, 64 at most in a statement, filled up to a power of two, so that few statements are
+//! ever prepared ([`Rows`]); what is rare takes its rows as one JSON array, which is simpler and costs several times as
 //! much.
 
 use std::sync::OnceLock;
@@ -249,10 +249,12 @@ pub struct Committed {
 const SETTINGS: &str = "INSERT INTO setting (name, value)
     SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+// column1 and so on are the names that SQLite and PostgreSQL give the columns of VALUES.
 static INBOX: Rows = Rows::new(
-    "INSERT INTO inbox (seq, source, key, thread_id, event_json, received_at, done_at, ignored) VALUES",
+    "INSERT INTO inbox (seq, source, key, thread_id, event_json, received_at, done_at, ignored)
+        SELECT column1, column2, column3, column4, column5, column6, column7, column8 FROM (VALUES",
     8,
-    "ON CONFLICT (source, key) DO NOTHING",
+    ") AS j WHERE column1 IS NOT NULL ON CONFLICT (source, key) DO NOTHING",
 );
 const INBOX_NEW: &str = "SELECT seq FROM inbox WHERE seq >= $1 AND seq < $2 ORDER BY seq";
 const UNREAD: &str = "INSERT INTO unread (key, source, thread_id, raw, reason, received_at)
@@ -262,9 +264,11 @@ const HELD: &str = "INSERT INTO held (key, channel_id, thread_ts, event_json, re
     SELECT value ->> 'key', value ->> 'channel_id', value ->> 'thread_ts', value -> 'event', value ->> 'received_at'
     FROM json_each($1) WHERE true ON CONFLICT (key) DO NOTHING";
 static THREADS: Rows = Rows::new(
-    "INSERT INTO thread (id, side_conversation_id, ticket_id, place, state, thread_json, card_json, updated_at) VALUES",
+    "INSERT INTO thread (id, side_conversation_id, ticket_id, place, state, thread_json, card_json, updated_at)
+        SELECT column1, column2, column3, column4, column5, column6, column7, column8 FROM (VALUES",
     8,
-    "ON CONFLICT (id) DO UPDATE SET side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id,
+    ") AS j WHERE column1 IS NOT NULL
+        ON CONFLICT (id) DO UPDATE SET side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id,
         place = excluded.place, state = excluded.state, thread_json = excluded.thread_json,
         card_json = coalesce(excluded.card_json, thread.card_json), updated_at = excluded.updated_at",
 );
@@ -282,7 +286,6 @@ static THREADS_GO_ON: Rows = Rows::new(
     8,
     ") AS j WHERE thread.id = j.column1 AND thread.side_conversation_id = j.column2 AND thread.ticket_id = j.column3",
 );
-// column1 and so on are the names that SQLite and PostgreSQL give the columns of VALUES.
 static DONE: Rows = Rows::new(
     "UPDATE inbox SET done_at = j.column2, ignored = j.column3,
         event_json = CASE WHEN j.column4 THEN NULL ELSE inbox.event_json END FROM (VALUES",
@@ -305,9 +308,11 @@ const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', a
     FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
 static OUTBOX: Rows = Rows::new(
     "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
-        attempted_at, doubtful, state) VALUES",
-    12,
-    "ON CONFLICT (thread_id, effect_id) DO NOTHING",
+        attempted_at, doubtful, state)
+        SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column9, 'waiting'
+        FROM (VALUES",
+    10,
+    ") AS j WHERE column1 IS NOT NULL ON CONFLICT (thread_id, effect_id) DO NOTHING",
 );
 const OUTBOX_NEW: &str = "SELECT id FROM outbox WHERE id >= $1 AND id < $2 ORDER BY id";
 const RELEASED: &str =
@@ -340,7 +345,8 @@ const BLANKED_OUTBOX: &str = "INSERT INTO setting (name, value)
 /// How many rows share a statement at most, as a power of two.
 const POWERS: usize = 6;
 
-/// A statement that takes many rows of bound values.
+/// A statement that takes many rows of bound values, and passes over rows whose first value is NULL: they fill it up to
+/// a power of two.
 struct Rows {
     before: &'static str,
     columns: usize,
@@ -365,18 +371,18 @@ impl Rows {
         bind: for<'a> fn(Bound<'a>, i64, &'a T) -> Bound<'a>,
     ) -> Result<u64, sqlx::Error> {
         let mut written = 0;
-        let mut rest = rows;
         let mut id = first;
-        while !rest.is_empty() {
-            let power = POWERS.min(rest.len().ilog2() as usize);
-            let (some, more) = rest.split_at(1 << power);
-            let mut query = sqlx::query(self.text(power));
+        for some in rows.chunks(1 << POWERS) {
+            let power = some.len().next_power_of_two().ilog2();
+            let mut query = sqlx::query(self.text(power as usize));
             for row in some {
                 query = bind(query, id, row);
                 id += 1;
             }
+            for _ in some.len() * self.columns..self.columns << power {
+                query = query.bind(None::<i64>);
+            }
             written += query.execute(&mut *tx).await?.rows_affected();
-            rest = more;
         }
         Ok(written)
     }
@@ -513,8 +519,6 @@ fn bind_outbox<'a>(query: Bound<'a>, id: i64, row: &'a OutboxWrite) -> Bound<'a>
         .bind(row.not_before)
         .bind(row.attempts)
         .bind((row.attempts > 0).then_some(row.decided_at))
-        .bind(row.attempts)
-        .bind("waiting")
 }
 
 fn bind_thread<'a>(query: Bound<'a>, _: i64, row: &'a ThreadWrite) -> Bound<'a> {
