@@ -5,7 +5,7 @@
 //! threads that were answered since they were last read through are read. Roots older than thirty days are asked one by
 //! one. What is found takes the same path, under the same keys, as a delivery: what was known asks for nothing.
 //!
-//! One call at a time, at half the pace that Slack allows for a method, so that a round never starves the deliveries; a
+//! One call at a time, at half the pace that Slack allows for each method, so that a round never starves the deliveries; a
 //! round may outlast the interval, and then the next one follows it.
 
 use std::collections::VecDeque;
@@ -13,11 +13,10 @@ use std::time::Duration;
 
 use super::Engine;
 use super::outside::CallError;
+use super::pace::Budget;
 use crate::bridge::ids::{ChannelId, Ts};
 use crate::store::{Commit, Sweep, Swept};
 
-/// Half of Slack's tier 3, which is 50 calls a minute.
-const SPACING: Duration = Duration::from_millis(2400);
 /// How old a root may be to be found through its channel, and how long a done thread stays in, in milliseconds.
 const RECENT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// How long a round waits when Slack does not answer.
@@ -30,6 +29,15 @@ enum Step {
     Channel { channel: ChannelId, oldest: String, page: String },
     /// Read a page of a thread from where it was last read through.
     Thread { channel: ChannelId, thread_ts: Ts, from: String, page: String },
+}
+
+impl Step {
+    fn method(&self) -> &'static str {
+        match self {
+            Step::Channel { .. } => "conversations.history",
+            Step::Thread { .. } => "conversations.replies",
+        }
+    }
 }
 
 /// Where the present round stands.
@@ -80,14 +88,7 @@ impl Engine {
                 self.begin_round(now).await;
                 Duration::ZERO
             }
-            Some(step) => match self.catch_up_step(&step).await {
-                Ok(()) => SPACING,
-                Err(error) => {
-                    tracing::warn!(problem = %error, "Slack could not be asked for what was missed; it is tried again");
-                    self.lock().catch_up.steps.push_front(step);
-                    LATER
-                }
-            },
+            Some(step) => self.paced_step(step, now).await,
         };
         let now = self.clock.now_ms();
         let mut state = self.lock();
@@ -98,6 +99,33 @@ impl Engine {
             catch_up.next_round_at = catch_up.round_started_at + self.settings.reconcile_interval.as_millis() as i64;
         }
         catch_up.end();
+    }
+
+    /// Makes a call if catch-up's share of its budget has room. Says how long to wait then.
+    async fn paced_step(&self, step: Step, now: i64) -> Duration {
+        let method = step.method();
+        let budget = Budget::SlackCatchUp(method);
+        {
+            let mut state = self.lock();
+            let free = state.queue.pace().when(&budget, now);
+            if free > now {
+                state.catch_up.steps.push_front(step);
+                return Duration::from_millis((free - now) as u64);
+            }
+            state.queue.pace().call(&budget, now);
+        }
+        let Err(error) = self.catch_up_step(&step).await else { return Duration::ZERO };
+        tracing::warn!(problem = %error, "Slack could not be asked for what was missed; it is tried again");
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        state.catch_up.steps.push_front(step);
+        match error {
+            CallError::Later { after: Some(after), .. } => {
+                state.queue.pace().hold(&Budget::SlackMethod(method), now, now + after.as_millis() as i64);
+                after
+            }
+            _ => LATER,
+        }
     }
 
     async fn begin_round(&self, now: i64) {

@@ -15,11 +15,13 @@
 //! its way (held ten minutes); a nudge during a read of the same ticket (counted); the answer of a call and the
 //! entry that it made, in either order.
 
+pub mod bundle;
 mod catch_up;
 pub mod clock;
 pub mod deliver;
 pub mod intake;
 pub mod outside;
+pub mod pace;
 pub mod poll;
 pub mod queue;
 pub mod retry;
@@ -41,6 +43,7 @@ use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
 use outside::Outside;
+use pace::{Budget, Limits};
 use queue::{Item, Job, Queue, Work};
 use retry::Schedule;
 
@@ -70,6 +73,8 @@ pub struct Settings {
     pub reconcile_interval: Duration,
     /// How long payloads of settled rows are kept.
     pub keep: Duration,
+    /// How often the vendors may be called.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
@@ -81,6 +86,7 @@ impl Default for Settings {
             poll_interval: Duration::from_secs(20),
             reconcile_interval: Duration::from_secs(300),
             keep: Duration::from_secs(30 * 24 * 3600),
+            limits: Limits::default(),
         }
     }
 }
@@ -126,7 +132,7 @@ impl Engine {
         seed: u64,
     ) -> Result<Arc<Engine>, StoreError> {
         let now = clock.now_ms();
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(settings.limits);
         for row in store.inbox_waiting().await? {
             let thread_id = ThreadId::new(row.thread_id);
             match serde_json::from_str(&row.event_json) {
@@ -140,37 +146,18 @@ impl Engine {
         }
         let mut threads = HashMap::new();
         for row in store.outbox_waiting().await? {
-            let thread_id = ThreadId::new(row.thread_id);
+            let thread_id = ThreadId::new(row.thread_id.clone());
+            // What is said in Slack is counted by its channel, which the thread knows.
+            let thread = match row.effect.act.vendor() {
+                Vendor::Slack => with_place(&mut threads, &store, &policy, &thread_id).await?,
+                Vendor::Zendesk => None,
+            };
             if matches!(row.effect.act, crate::bridge::Act::PostCard)
-                && let Some(mut thread) = store.thread(thread_id.as_str()).await?
+                && let Some(Place::Posting { channel }) = thread.as_ref().map(|thread| &thread.place)
             {
-                if let Some(target) = &mut thread.target {
-                    target.obey(&policy.routes);
-                }
-                if let Place::Posting { channel } = &thread.place {
-                    queue.card_begins(channel);
-                }
-                threads.insert(thread_id.clone(), Arc::new(thread));
+                queue.card_begins(channel);
             }
-            queue.add_call(
-                row.id,
-                Item {
-                    vendor: row.effect.act.vendor(),
-                    in_lane: row.effect.act.in_lane(),
-                    order: row.effect.order,
-                    words: row.effect.act.carries_words(),
-                    thread_id,
-                    effect: Some(Arc::new(row.effect)),
-                    not_before: row.not_before,
-                    attempts: row.attempts,
-                    first_attempt_ms: row.attempted_at,
-                    // Nobody knows when the last process made the call that it had written down, only that it ended.
-                    last_attempt_ms: row.attempted_at.map(|_| now),
-                    doubtful: row.doubtful,
-                    written: false,
-                    caused_at: row.caused_at,
-                },
-            );
+            queue.add_call(row.id, Item::stored(row, thread.as_deref(), now));
         }
         for (ticket_id, _) in store.nudges().await? {
             queue.add_ticket(TicketId(ticket_id), now);
@@ -204,10 +191,18 @@ impl Engine {
     pub fn take(&self) -> Vec<Job> {
         let now = self.clock.now_ms();
         let mut state = self.lock();
+        if let Some(plan) = self.outside.plan() {
+            state.queue.pace().learn(plan);
+        }
         let mut jobs = state.queue.take(now, TAKE);
         if state.next_poll <= now {
-            state.next_poll = now + self.settings.poll_interval.as_millis() as i64;
-            jobs.push(Job::Poll);
+            let free = state.queue.pace().when_read(&Budget::ZendeskFeed, now);
+            if free <= now {
+                state.next_poll = now + self.settings.poll_interval.as_millis() as i64;
+                jobs.push(Job::Poll);
+            } else {
+                state.next_poll = free;
+            }
         }
         if state.next_clean <= now {
             state.next_clean = now + CLEAN_EVERY.as_millis() as i64;
@@ -316,6 +311,7 @@ impl Engine {
             attempts: item.attempts - 1,
             doubtful: item.doubtful,
             problem: "the app ended before the call".to_owned(),
+            alone: false,
         };
         let delays: Vec<Delay> = self.lock().queue.not_begun().map(not_begun).collect();
         if !delays.is_empty()
@@ -403,6 +399,7 @@ impl Engine {
 
     async fn clean(&self) {
         let now = self.clock.now_ms();
+        self.lock().queue.forget(now);
         let commit = Commit {
             // While a card is on its way, what is held for it is not forgotten, however long it takes.
             forget_held_before: (!self.lock().queue.any_card_on_its_way()).then_some(now - intake::HELD_MS),
@@ -418,6 +415,26 @@ impl Engine {
         // A panic while this lock is held would leave the queue half changed; the process must end then.
         self.state.lock().expect("the engine's lock is never poisoned")
     }
+}
+
+/// A thread that is taken up at start, from memory or from its row.
+async fn with_place(
+    threads: &mut HashMap<ThreadId, Arc<BridgedThread>>,
+    store: &Store,
+    policy: &Policy,
+    thread_id: &ThreadId,
+) -> Result<Option<Arc<BridgedThread>>, StoreError> {
+    if let Some(known) = threads.get(thread_id) {
+        return Ok(Some(known.clone()));
+    }
+    let Some(mut thread) = store.thread(thread_id.as_str()).await? else { return Ok(None) };
+    if let Some(target) = &mut thread.target {
+        target.obey(&policy.routes);
+    }
+    let thread = Arc::new(thread);
+    worker::make_room(threads);
+    threads.insert(thread_id.clone(), thread.clone());
+    Ok(Some(thread))
 }
 
 /// What an operator asks first.

@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Engine;
 use super::outside::{CallError, FeedError};
+use super::pace::Budget;
 use crate::bridge::event::{Event, SideConversationEvent, What};
 use crate::bridge::ids::{ThreadId, TicketId};
 use crate::bridge::{Policy, Vendor};
@@ -77,7 +78,11 @@ impl Engine {
                 }
                 self.lock().queue.end_ticket(ticket_id, None, false);
             }
-            Err(CallError::Later { after, problem }) => self.ticket_later(ticket_id, after, &problem),
+            Err(CallError::Later { after, problem }) => {
+                self.hold_reads(&Budget::ZendeskPlan, after);
+                self.ticket_later(ticket_id, after, &problem);
+            }
+            Err(CallError::Elsewhere { after, problem }) => self.ticket_later(ticket_id, Some(after), &problem),
             Err(CallError::Unknown { problem }) => self.ticket_later(ticket_id, None, &problem),
             Err(CallError::Paused { why }) => self.hold_zendesk(Some(ticket_id), why),
         }
@@ -93,6 +98,25 @@ impl Engine {
         state.queue.end_ticket(ticket_id, Some(at), after.is_none());
         drop(state);
         tracing::warn!(zendesk.ticket_id = %ticket_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem, "a ticket could not be read; it is tried again");
+    }
+
+    /// Whether the feed's budget has room for a page, and counts it. What is not read is read by the next poll.
+    fn may_read_feed(&self) -> bool {
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        let pace = state.queue.pace();
+        let free = pace.when_read(&Budget::ZendeskFeed, now) <= now;
+        if free {
+            pace.call(&Budget::ZendeskFeed, now);
+        }
+        free
+    }
+
+    fn hold_reads(&self, budget: &Budget, after: Option<std::time::Duration>) {
+        if let Some(after) = after {
+            let now = self.clock.now_ms();
+            self.lock().queue.pace().hold(budget, now, now + after.as_millis() as i64);
+        }
     }
 
     fn hold_zendesk(&self, ticket_id: Option<TicketId>, why: String) {
@@ -136,6 +160,9 @@ impl Engine {
         }
         let mut start = start_ms.div_euclid(1000);
         for _ in 0..PAGES {
+            if !self.may_read_feed() {
+                return;
+            }
             let page = match self.outside.read_feed(start).await {
                 Ok(page) => page,
                 Err(FeedError::NotAdmin) => {
@@ -158,6 +185,9 @@ impl Engine {
                 }
                 Err(FeedError::Call(CallError::Paused { why })) => return self.hold_zendesk(None, why),
                 Err(FeedError::Call(error)) => {
+                    if let CallError::Later { after, .. } = &error {
+                        self.hold_reads(&Budget::ZendeskFeed, *after);
+                    }
                     tracing::warn!(error = %error, "the feed could not be read; it is asked again");
                     return;
                 }

@@ -103,21 +103,8 @@ impl Engine {
         for ((effect, id), (attempts, caused_at)) in effects.into_iter().zip(committed.outbox).zip(outbox_meta) {
             let Some(id) = id else { continue };
             let at_hand = attempts > 0 || state.queue.calls() < AT_HAND;
-            let item = Item {
-                thread_id: thread_id.clone(),
-                vendor: effect.act.vendor(),
-                in_lane: effect.act.in_lane(),
-                order: effect.order,
-                not_before: effect.not_before_ms,
-                attempts,
-                first_attempt_ms: None,
-                last_attempt_ms: None,
-                doubtful: false,
-                written: attempts > 0,
-                caused_at,
-                words: effect.act.carries_words(),
-                effect: at_hand.then_some(effect),
-            };
+            let mut item = Item::new(effect, &thread, caused_at, attempts > 0);
+            item.effect = item.effect.filter(|_| at_hand);
             state.queue.add_call(id, item);
         }
         for row in committed.released {
@@ -157,7 +144,7 @@ impl Engine {
         for one in work {
             let event = match one {
                 Work::Event { event, .. } => event.clone(),
-                Work::Answer { id, effect, answer } => {
+                Work::Answer { id, effect, answer, .. } => {
                     let parked = matches!(answer, Answer::Parked { .. });
                     settled.push((*id, parked));
                     commit.settled.push(settle(*id, answer, now));
@@ -233,7 +220,7 @@ impl Engine {
             });
         }
         let begun = self.begin_next(&settled, &mut commit, now);
-        self.begin_at_once(&thread.id, &effects, &settled, &mut commit, now)?;
+        self.begin_at_once(&thread, &effects, &settled, &mut commit, now)?;
         Ok(Some(Decided { thread, effects, commit, settled, begun }))
     }
 
@@ -241,8 +228,10 @@ impl Engine {
     /// before its call.
     fn begin_next(&self, settled: &[(i64, bool)], commit: &mut Commit, now: i64) -> Vec<i64> {
         let state = self.lock();
-        let begun: Vec<i64> = settled.iter().filter_map(|(id, _)| state.queue.follows(*id, now)).collect();
-        commit.attempts.extend(begun.iter().map(|id| Attempt { id: *id, attempted_at: now }));
+        let mut begun: Vec<i64> = settled.iter().filter_map(|(id, _)| state.queue.follows(*id, settled, now)).collect();
+        begun.sort_unstable();
+        begun.dedup();
+        commit.attempts.extend(begun.iter().map(|id| Attempt { id: *id, attempted_at: now, bundle: None }));
         begun
     }
 
@@ -250,7 +239,7 @@ impl Engine {
     /// as begun, which saves a commit before its call.
     fn begin_at_once(
         &self,
-        thread_id: &ThreadId,
+        thread: &BridgedThread,
         effects: &[Arc<Effect>],
         settled: &[(i64, bool)],
         commit: &mut Commit,
@@ -265,14 +254,15 @@ impl Engine {
         }
         {
             let state = self.lock();
-            firsts.retain(|vendor, _| !state.stopping && state.queue.is_free(thread_id, *vendor, settled));
+            firsts
+                .retain(|_, first| !state.stopping && state.queue.is_free(thread, first, settled, effects.len(), now));
         }
         for effect in effects {
             let at_once = effect.not_before_ms <= now
                 && firsts.get(&effect.act.vendor()).is_some_and(|first| first.id == effect.id);
             let caused_at = if effect.act.carries_words() && effect.order > 0 { effect.order / 1000 } else { now };
             commit.outbox.push(OutboxWrite {
-                thread_id: thread_id.to_string(),
+                thread_id: thread.id.to_string(),
                 effect_id: effect.id.to_string(),
                 vendor: effect.act.vendor().as_str(),
                 effect: to_raw_value(effect.as_ref())?,

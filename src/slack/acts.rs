@@ -18,6 +18,8 @@ use super::client::SlackClient;
 use super::errors::SlackError;
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, Ts};
+use crate::bridge::notice;
+use crate::bridge::thread::time;
 use crate::bridge::{Act, Answer, Place};
 use crate::engine::outside::{Call, CallError};
 
@@ -55,11 +57,12 @@ impl SlackClient {
             },
             Act::PostCard => self.post_card(call).await,
             Act::UpdateCard => self.update_card(call).await,
-            Act::Post { author, text } => {
+            Act::Post { .. } => {
                 let (channel, ts) = link(call)?;
                 self.refuse_if_shared(call, &channel).await?;
-                let author = Some(shown_name(author));
-                let post = Post { channel, thread_ts: Some(ts), author, text: text.clone(), blocks: None };
+                let (author, text) = said(call);
+                let author = Some(shown_name(&author));
+                let post = Post { channel, thread_ts: Some(ts), author, text, blocks: None };
                 self.say(call, post).await.map_err(SlackError::into_call_error)
             }
             Act::Tell { text, reopen } => {
@@ -211,6 +214,40 @@ impl SlackClient {
     fn ticket_url(&self, call: &Call<'_>) -> Result<String, CallError> {
         Ok(ticket_url(&self.house()?.zendesk_url, call.thread.ticket_id.0))
     }
+}
+
+/// Under whose name, and what: one message, or several that travel together.
+fn said(call: &Call<'_>) -> (String, String) {
+    let posts: Vec<(i64, &str, &str)> = call
+        .effects()
+        .filter_map(|effect| match &effect.act {
+            Act::Post { author, text } => Some((effect.order / 1000, author.as_str(), text.as_str())),
+            _ => None,
+        })
+        .collect();
+    if let [(_, author, text)] = posts.as_slice() {
+        return ((*author).to_owned(), (*text).to_owned());
+    }
+    let mut authors: Vec<String> = Vec::new();
+    for (_, author, _) in &posts {
+        if !authors.iter().any(|known| known == author) {
+            authors.push((*author).to_owned());
+        }
+    }
+    let several = authors.len() > 1;
+    let mut before = None;
+    let texts = posts.iter().map(|(at_ms, author, text)| {
+        // The parts of one message stand under one heading.
+        if before.replace((*at_ms, *author)) == Some((*at_ms, *author)) {
+            return (*text).to_owned();
+        }
+        let (seconds, fallback) = time(*at_ms);
+        let late = notice::written_at(seconds, &fallback);
+        let text = text.strip_prefix(late.as_str()).map_or(*text, str::trim_start);
+        notice::one_of_several(several.then_some(*author), seconds, &fallback, text)
+    });
+    let text = texts.collect::<Vec<_>>().join("\n\n");
+    (notice::several_authors(&authors), text)
 }
 
 /// A ticket's address for people.

@@ -196,6 +196,8 @@ pub struct Attempt {
     pub id: i64,
     /// When, in milliseconds since 1970.
     pub attempted_at: i64,
+    /// The first row of those it travels with, if it does not travel alone.
+    pub bundle: Option<i64>,
 }
 
 /// A call that has to wait.
@@ -211,6 +213,8 @@ pub struct Delay {
     pub doubtful: bool,
     /// What the answer said.
     pub problem: String,
+    /// Whether it travels alone from here on.
+    pub alone: bool,
 }
 
 /// Held messages whose thread is linked.
@@ -299,12 +303,14 @@ static SETTLED: Rows = Rows::new(
     ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
 );
 static ATTEMPTS: Rows = Rows::new(
-    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1 FROM (VALUES",
-    2,
+    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1,
+        bundle = coalesce(j.column3, outbox.bundle) FROM (VALUES",
+    3,
     ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
 );
 const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', attempts = j.value ->> 'attempts',
-        doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem'
+        doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem',
+        bundle = CASE WHEN j.value ->> 'alone' THEN NULL ELSE outbox.bundle END
     FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
 static OUTBOX: Rows = Rows::new(
     "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
@@ -542,7 +548,7 @@ fn bind_settled<'a>(query: Bound<'a>, _: i64, row: &'a Settle) -> Bound<'a> {
 }
 
 fn bind_attempt<'a>(query: Bound<'a>, _: i64, row: &'a Attempt) -> Bound<'a> {
-    query.bind(row.id).bind(row.attempted_at)
+    query.bind(row.id).bind(row.attempted_at).bind(row.bundle)
 }
 
 /// Which of `rows` ids from `first` on were inserted. All, most often; then nothing is asked.

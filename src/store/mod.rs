@@ -164,7 +164,10 @@ fn migrator() -> Migrator {
     let step = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![step(1, "spine", include_str!("../../migrations/0001_spine.sql"))])
+    Migrator::with_migrations(vec![
+        step(1, "spine", include_str!("../../migrations/0001_spine.sql")),
+        step(2, "bundle", include_str!("../../migrations/0002_bundle.sql")),
+    ])
 }
 
 /// Opens or creates a file that only its owner may read; what is in it are people's words.
