@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::outside::{Call, CallError};
 use super::pace::Budget;
-use super::queue::{Item, Work};
+use super::queue::{Item, Job, Work};
 use super::{Engine, bundle};
 use crate::bridge::{Act, Answer, Class, Effect, Vendor};
 use crate::store::{Attempt, Commit, Delay, StoreError};
@@ -49,10 +49,11 @@ struct Load {
 }
 
 impl Engine {
-    pub(super) async fn deliver(&self, id: i64) {
+    /// Makes a call. What its answer means is decided next, if nobody holds the thread.
+    pub(super) async fn deliver(&self, id: i64) -> Option<Job> {
         let travellers = self.lock().queue.travellers(id);
-        let Some((travellers, frozen)) = travellers else { return };
-        let Some((_, item)) = travellers.first().cloned() else { return };
+        let (travellers, frozen) = travellers?;
+        let (_, item) = travellers.first().cloned()?;
         let mut load = Load { ids: Vec::new(), effects: Vec::new(), item };
         let ended = match self.load(&mut load, travellers, frozen).await {
             Ok(()) => self.attempt(&load).await,
@@ -64,14 +65,14 @@ impl Engine {
         self.lock().queue.end_calling(load.item.vendor);
         let item = &load.item;
         match ended {
-            Ok(Ended::Answered(answer)) => self.answered(load, &answer),
+            Ok(Ended::Answered(answer)) => self.answered(&load, &answer),
             Ok(Ended::Exhausted { problem }) => {
                 tracing::error!(
                     outbox.id = id, thread.id = %item.thread_id, attempt = item.attempts, problem,
                     "a call was given up; it is parked"
                 );
                 let reason = "it was tried for a day without success.".to_owned();
-                self.answered(load, &Answer::Parked { reason });
+                self.answered(&load, &Answer::Parked { reason });
             }
             Ok(Ended::Split { problem }) => {
                 let (wait, attempts) = (Duration::ZERO, item.attempts);
@@ -86,6 +87,7 @@ impl Engine {
                 self.lock().queue.delay(&load.ids, at, item.attempts, item.doubtful, false);
             }
         }
+        self.lock().queue.take_ready(&item.thread_id).then(|| Job::Handle(item.thread_id.clone()))
     }
 
     /// Reads what is to be done, and lets those travel along that fit.
@@ -299,12 +301,12 @@ impl Engine {
         Ended::Delayed { wait: PAUSE, attempts: item.attempts, doubtful, problem: why }
     }
 
-    fn answered(&self, load: Load, answer: &Answer) {
+    fn answered(&self, load: &Load, answer: &Answer) {
         let Load { ids, effects, item } = load;
         let mut state = self.lock();
-        let last = ids.len();
         for ((n, id), effect) in (1..).zip(ids).zip(effects) {
-            let work = Work::Answer { id, effect, answer: answer.clone(), with_next: n < last };
+            let with_next = n < ids.len();
+            let work = Work::Answer { id: *id, effect: effect.clone(), answer: answer.clone(), with_next };
             state.queue.add_work(&item.thread_id, work);
         }
     }
