@@ -5,8 +5,9 @@
 //! and in every [wider](Budget::wider) one. A vendor that says "later" holds the budget it spoke of, and no other.
 //!
 //! A quiet bridge never waits: while less than half of a large budget is used, whoever asks may call. The other half is
-//! rationed: who called a moment ago waits until its share has come, and what it has to say meanwhile travels together;
-//! who was quiet still calls at once. So a flood never uses up ten minutes of everybody's calls in the first of them.
+//! rationed: a thread that has made many of the calls waits until its share has come, and what it has to say meanwhile
+//! travels together; every other still calls at once. So a flood never uses up ten minutes of everybody's calls in the
+//! first of them.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -18,10 +19,15 @@ use crate::bridge::{Act, BridgedThread, Place, Vendor};
 const CATCH_UP_SHARE: u32 = 2;
 /// Smaller budgets are not rationed: their stretches are short.
 const RATIONED_FROM: usize = 10;
-/// Of how many parts of a stretch whoever did not call in the last one is quiet.
-const QUIET_PARTS: i64 = 10;
+/// Who has made one call of so many within the stretch is rationed; but never for a few calls.
+const HEAVY_SHARE: usize = 20;
+const HEAVY_LEAST: usize = 3;
+const HEAVY_MOST: usize = 50;
 /// Calls that would wait longer than this, one by one, travel together, in milliseconds.
 const PATIENCE_MS: i64 = 4000;
+/// A vendor that refused a call "for now" counts more than we do: so long after that its budget is still short, in
+/// milliseconds.
+const AFTER_HOLD_MS: i64 = 10_000;
 
 /// What is counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -232,12 +238,12 @@ impl Pace {
         Pace { limits, windows: HashMap::new(), plan: None }
     }
 
-    /// When somebody who was quiet may make a call, in milliseconds since 1970; not later than `now` means now.
+    /// When a call may be made, in milliseconds since 1970; not later than `now` means now.
     pub fn when(&self, budget: &Budget, now: i64) -> i64 {
         chain(budget).map(|budget| self.free_at(&budget, now)).max().unwrap_or(now)
     }
 
-    /// The same for somebody who [called a moment ago](Pace::quiet_after_ms).
+    /// The same for a thread that has [made many of the calls](Pace::heavy_from).
     pub fn when_rationed(&self, budget: &Budget, now: i64) -> i64 {
         chain(budget).map(|budget| self.free_at(&budget, now).max(self.share_at(&budget, now))).max().unwrap_or(now)
     }
@@ -251,16 +257,17 @@ impl Pace {
         self.when(budget, now).max(spare)
     }
 
-    /// After how long without a call somebody counts as quiet, in milliseconds.
-    pub fn quiet_after_ms(&self, budget: &Budget) -> i64 {
-        self.limits.of(budget).map_or(0, |limit| limit.within_ms() / QUIET_PARTS)
+    /// From how many calls of a thread on, within how many milliseconds, it is rationed.
+    pub fn heavy_from(&self, budget: &Budget) -> Option<(usize, i64)> {
+        let limit = self.limits.of(budget).filter(|limit| limit.calls as usize >= RATIONED_FROM)?;
+        Some(((limit.calls as usize / HEAVY_SHARE).clamp(HEAVY_LEAST, HEAVY_MOST), limit.within_ms()))
     }
 
     /// Whether so many calls, made one by one, would keep the last of them waiting for long.
     pub fn is_short(&self, budget: &Budget, calls: usize, now: i64) -> bool {
         calls > 1
             && chain(budget).any(|budget| {
-                let held = self.windows.get(&budget).map_or(0, |window| window.held_until - now).max(0);
+                let held = self.windows.get(&budget).map_or(0, |window| window.held_until + AFTER_HOLD_MS - now).max(0);
                 let waits = self.limits.of(&budget).map_or(0, |limit| {
                     let used = self.windows.get(&budget).map_or(0, |window| window.used(limit, now));
                     let over = calls.saturating_sub(limit.at_once().saturating_sub(used));
@@ -313,7 +320,7 @@ impl Pace {
         let limits = &self.limits;
         self.windows.retain(|budget, window| {
             let used = limits.of(budget).is_some_and(|limit| window.used(limit, now) > 0);
-            used || window.held_until > now
+            used || window.held_until + AFTER_HOLD_MS > now
         });
     }
 

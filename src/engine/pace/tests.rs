@@ -39,13 +39,13 @@ fn never_more_than_the_limit_in_any_stretch_and_no_slower_than_that() {
 }
 
 #[test]
-fn who_called_a_moment_ago_gets_half_at_once_and_then_a_share_while_the_quiet_call_at_once() {
+fn a_flood_gets_half_at_once_and_then_a_share_while_the_others_call_at_once() {
     let mut pace = pace(300, 600);
     let mut now = 0;
     let mut times = Vec::new();
     while now < 1_800_000 {
         now = pace.when_rationed(&WRITES, now).max(now);
-        assert!(pace.when(&WRITES, now) <= now, "somebody quiet would wait at {now}");
+        assert!(pace.when(&WRITES, now) <= now, "another would wait at {now}");
         pace.call(&WRITES, now);
         times.push(now);
     }
@@ -67,8 +67,10 @@ fn a_later_holds_its_budget_and_no_other() {
     assert_eq!(pace.when(&WRITES, 0), 0);
     pace.forget(29_000);
     assert_eq!(pace.when(&posts("C1"), 29_000), 30_000);
-    pace.forget(31_000);
-    assert_eq!(pace.when(&posts("C1"), 31_000), 31_000);
+    assert!(pace.is_short(&posts("C1"), 2, 31_000), "it has just been refused");
+    pace.forget(41_000);
+    assert_eq!(pace.when(&posts("C1"), 41_000), 41_000);
+    assert!(!pace.is_short(&posts("C1"), 2, 41_000));
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl Queue {
                 *calls.calling.entry(vendor).or_default() += 1;
                 calls.pace.call(&budget, now);
                 if let Some(item) = calls.items.get(&id) {
-                    calls.turns.called(&budget, &item.thread_id, now);
+                    calls.turns.called(&budget, &item.thread_id, &calls.pace, now);
                 }
                 calls.propose(&key, id, &budget, now);
                 calls.set_under_way(id, true);

@@ -5,7 +5,7 @@
 //! flooding, another waits for one call at most. Budgets of one vendor take turns in the same way, so that no channel
 //! uses up what the workspace shares.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::bridge::Vendor;
 use crate::bridge::ids::ThreadId;
@@ -13,7 +13,7 @@ use crate::engine::pace::{Budget, Pace};
 
 use super::calls::LaneKey;
 
-/// How long a thread's last call is remembered at least, in milliseconds.
+/// How long a thread's calls are remembered at least, in milliseconds.
 const REMEMBERED_MS: i64 = 60_000;
 
 /// A lane's place among those that wait for a budget.
@@ -21,7 +21,7 @@ const REMEMBERED_MS: i64 = 60_000;
 pub(super) struct Turn {
     budget: Budget,
     turn: u64,
-    quiet: bool,
+    heavy: bool,
 }
 
 #[derive(Default)]
@@ -35,16 +35,18 @@ enum Standing {
     Blocked(i64),
 }
 
+#[derive(Default)]
 struct Flow {
     next_turn: u64,
-    called_at: i64,
+    /// When its last calls were made, as many as make it heavy.
+    calls: VecDeque<i64>,
 }
 
 #[derive(Default)]
 struct Group {
-    /// Lanes of threads that have not called for a while, and of the others.
-    quiet: BTreeSet<(u64, LaneKey)>,
-    busy: BTreeSet<(u64, LaneKey)>,
+    /// Lanes of threads that have made many of the calls, and of the others.
+    heavy: BTreeSet<(u64, LaneKey)>,
+    light: BTreeSet<(u64, LaneKey)>,
     turn: u64,
     next_turn: u64,
     flows: HashMap<ThreadId, Flow>,
@@ -55,11 +57,13 @@ struct Group {
 
 impl Group {
     fn waits(&self) -> bool {
-        !self.quiet.is_empty() || !self.busy.is_empty()
+        !self.light.is_empty() || !self.heavy.is_empty()
     }
 
-    fn is_quiet(&self, thread_id: &ThreadId, after_ms: i64, now: i64) -> bool {
-        self.flows.get(thread_id).is_none_or(|flow| now - flow.called_at >= after_ms)
+    fn is_heavy(&self, thread_id: &ThreadId, heavy_from: Option<(usize, i64)>, now: i64) -> bool {
+        let Some((calls, within_ms)) = heavy_from else { return false };
+        let Some(flow) = self.flows.get(thread_id) else { return false };
+        flow.calls.len() >= calls && flow.calls.front().is_some_and(|first| now - first < within_ms)
     }
 }
 
@@ -81,28 +85,28 @@ impl Turns {
     /// A lane waits for a call.
     pub(super) fn add(&mut self, key: &LaneKey, thread_id: &ThreadId, budget: &Budget, pace: &Pace, now: i64) -> Turn {
         let group = self.groups.entry(budget.clone()).or_default();
-        let quiet = group.is_quiet(thread_id, pace.quiet_after_ms(budget), now);
+        let heavy = group.is_heavy(thread_id, pace.heavy_from(budget), now);
         let turn = group.flows.get(thread_id).map_or(0, |flow| flow.next_turn).max(group.turn);
-        let lanes = if quiet { &mut group.quiet } else { &mut group.busy };
+        let lanes = if heavy { &mut group.heavy } else { &mut group.light };
         lanes.insert((turn, key.clone()));
         let order = self.orders.entry(key.vendor()).or_default();
         match group.standing {
             Standing::Open => {}
-            // It may be the rationed share that is awaited, which does not concern the quiet.
-            Standing::Blocked(until) if quiet => {
+            // It may be the rationed share that is awaited, which does not concern the others.
+            Standing::Blocked(until) if !heavy => {
                 order.blocked.remove(&(until, budget.clone()));
                 order.open(budget, group);
             }
             Standing::Blocked(_) => {}
             Standing::Idle => order.open(budget, group),
         }
-        Turn { budget: budget.clone(), turn, quiet }
+        Turn { budget: budget.clone(), turn, heavy }
     }
 
     /// A lane waits no longer, or for something else.
     pub(super) fn remove(&mut self, key: &LaneKey, turn: &Turn) {
         if let Some(group) = self.groups.get_mut(&turn.budget) {
-            let lanes = if turn.quiet { &mut group.quiet } else { &mut group.busy };
+            let lanes = if turn.heavy { &mut group.heavy } else { &mut group.light };
             lanes.remove(&(turn.turn, key.clone()));
         }
     }
@@ -125,9 +129,9 @@ impl Turns {
                 continue;
             }
             let mut free = pace.when(&budget, now);
-            let rationed = free <= now && !group.busy.is_empty() && {
+            let rationed = free <= now && !group.heavy.is_empty() && {
                 let share = pace.when_rationed(&budget, now);
-                if group.quiet.is_empty() {
+                if group.light.is_empty() {
                     free = share;
                 }
                 share > now
@@ -138,11 +142,11 @@ impl Turns {
                 continue;
             }
             let first = |lanes: &BTreeSet<(u64, LaneKey)>| lanes.first().map(|(turn, _)| *turn);
-            let quiet = match (first(&group.quiet), first(&group.busy)) {
-                (Some(quiet), Some(busy)) => rationed || quiet <= busy,
-                (quiet, _) => quiet.is_some(),
+            let light = match (first(&group.light), first(&group.heavy)) {
+                (Some(light), Some(heavy)) => rationed || light <= heavy,
+                (light, _) => light.is_some(),
             };
-            let lanes = if quiet { &mut group.quiet } else { &mut group.busy };
+            let lanes = if light { &mut group.light } else { &mut group.heavy };
             let Some((served, key)) = lanes.pop_first() else { continue };
             group.turn = group.turn.max(served);
             order.turn = order.turn.max(turn);
@@ -156,12 +160,15 @@ impl Turns {
     }
 
     /// A thread makes a call.
-    pub(super) fn called(&mut self, budget: &Budget, thread_id: &ThreadId, now: i64) {
+    pub(super) fn called(&mut self, budget: &Budget, thread_id: &ThreadId, pace: &Pace, now: i64) {
         let group = self.groups.entry(budget.clone()).or_default();
         let turn = group.turn;
-        let flow = group.flows.entry(thread_id.clone()).or_insert(Flow { next_turn: 0, called_at: now });
+        let flow = group.flows.entry(thread_id.clone()).or_default();
         flow.next_turn = flow.next_turn.max(turn) + 1;
-        flow.called_at = now;
+        flow.calls.push_back(now);
+        while flow.calls.len() > pace.heavy_from(budget).map_or(1, |(calls, _)| calls) {
+            flow.calls.pop_front();
+        }
     }
 
     /// Whether a call of a thread would be made at once, with so many more messages of it to come.
@@ -169,9 +176,9 @@ impl Turns {
         let Some(group) = self.groups.get(budget) else {
             return pace.when(budget, now) <= now && !pace.is_short(budget, more, now);
         };
-        let when = match group.is_quiet(thread_id, pace.quiet_after_ms(budget), now) {
-            true => pace.when(budget, now),
-            false => pace.when_rationed(budget, now),
+        let when = match group.is_heavy(thread_id, pace.heavy_from(budget), now) {
+            false => pace.when(budget, now),
+            true => pace.when_rationed(budget, now),
         };
         !group.waits() && when <= now && !pace.is_short(budget, group.messages + more, now)
     }
@@ -196,8 +203,8 @@ impl Turns {
     /// Forgets what no longer matters.
     pub(super) fn forget(&mut self, pace: &Pace, now: i64) {
         self.groups.retain(|budget, group| {
-            let lives = pace.quiet_after_ms(budget).max(REMEMBERED_MS);
-            group.flows.retain(|_, flow| now - flow.called_at < lives);
+            let lives = pace.heavy_from(budget).map_or(0, |(_, within_ms)| within_ms).max(REMEMBERED_MS);
+            group.flows.retain(|_, flow| flow.calls.back().is_some_and(|last| now - last < lives));
             group.waits() || group.messages > 0 || !group.flows.is_empty() || !matches!(group.standing, Standing::Idle)
         });
     }
