@@ -68,6 +68,19 @@ pub enum Act {
         /// Whether a "Reopen" button stands under it.
         #[serde(default)]
         reopen: bool,
+        /// The parked effect that a "Retry" button under it tries again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry: Option<EffectId>,
+    },
+    /// Change what the app told the thread.
+    ChangeTell {
+        /// The notice.
+        ts: Ts,
+        /// The text in Slack's mrkdwn.
+        text: String,
+        /// The parked effect that a "Retry" button under it tries again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry: Option<EffectId>,
     },
     /// Tell one person something that nobody else sees.
     Whisper {
@@ -160,6 +173,7 @@ impl Act {
             | Act::UpdateCard
             | Act::Post { .. }
             | Act::Tell { .. }
+            | Act::ChangeTell { .. }
             | Act::Whisper { .. }
             | Act::TellOperator { .. }
             | Act::AskWho { .. } => Vendor::Slack,
@@ -167,9 +181,18 @@ impl Act {
         }
     }
 
-    /// Whether it keeps its order among others of the same thread and vendor. Notices and reads do not.
+    /// Whether it keeps its order among others of the same thread and vendor. Notices and reads do not; changes of a
+    /// notice do, so that the last one stays.
     pub fn in_lane(&self) -> bool {
-        matches!(self, Act::PostCard | Act::UpdateCard | Act::Post { .. } | Act::Reply(_) | Act::SetState { .. })
+        matches!(
+            self,
+            Act::PostCard
+                | Act::UpdateCard
+                | Act::Post { .. }
+                | Act::ChangeTell { .. }
+                | Act::Reply(_)
+                | Act::SetState { .. }
+        )
     }
 
     /// How it is made safe to repeat.
@@ -182,9 +205,11 @@ impl Act {
             | Act::Reply(_)
             | Act::SetState { .. }
             | Act::Note { .. } => Class::Marked,
-            Act::ReadTicket { .. } | Act::OpenChannel { .. } | Act::UpdateCard | Act::AskWho { .. } => {
-                Class::Idempotent
-            }
+            Act::ReadTicket { .. }
+            | Act::OpenChannel { .. }
+            | Act::UpdateCard
+            | Act::ChangeTell { .. }
+            | Act::AskWho { .. } => Class::Idempotent,
             Act::Whisper { .. } => Class::AtMostOnce,
         }
     }
@@ -203,6 +228,7 @@ impl Act {
             Act::UpdateCard => "update_card",
             Act::Post { .. } => "post",
             Act::Tell { .. } => "tell",
+            Act::ChangeTell { .. } => "change_tell",
             Act::Whisper { .. } => "whisper",
             Act::TellOperator { .. } => "tell_operator",
             Act::AskWho { .. } => "ask_who",

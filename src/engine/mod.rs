@@ -20,6 +20,7 @@ pub mod clock;
 pub mod deliver;
 pub mod intake;
 pub mod outside;
+mod park;
 pub mod poll;
 pub mod queue;
 pub mod retry;

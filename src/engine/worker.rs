@@ -7,11 +7,11 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::queue::{Item, Work};
 use super::{AT_HAND, Engine, REMEMBERED};
-use crate::bridge::event::{Event, State, What};
+use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
 use crate::bridge::{Answer, BridgedThread, Card, Effect, Place, Why, handle};
 use crate::store::{
-    Attempt, Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite,
+    Attempt, Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite, Unparked,
 };
 use crate::telemetry::Direction;
 
@@ -56,6 +56,7 @@ impl Engine {
     async fn handle_work(&self, thread_id: &ThreadId, work: &[Work]) -> Result<(), HandleError> {
         let thread = self.thread(thread_id).await?.map(Arc::unwrap_or_clone);
         let card_before = thread.as_ref().and_then(card_channel);
+        let work = &self.with_what_is_parked(thread_id, work).await?;
         let Some(decided) = self.decide(thread, work)? else {
             // Nothing says which side conversation this is: the events came before their thread.
             let now = self.clock.now_ms();
@@ -120,6 +121,25 @@ impl Engine {
             };
             state.queue.add_call(id, item);
         }
+        for row in committed.unparked {
+            let item = Item {
+                thread_id: thread_id.clone(),
+                vendor: row.effect.act.vendor(),
+                in_lane: row.effect.act.in_lane(),
+                order: row.effect.order,
+                not_before: row.not_before,
+                attempts: 0,
+                // A search begins where the first attempt may have been.
+                first_attempt_ms: Some(row.decided_at),
+                last_attempt_ms: Some(row.settled_at),
+                doubtful: row.doubtful,
+                written: false,
+                caused_at: row.caused_at,
+                words: row.effect.act.carries_words(),
+                effect: Some(Arc::new(row.effect)),
+            };
+            state.queue.add_call(row.id, item);
+        }
         for row in committed.released {
             if let Ok(event) = serde_json::from_str::<Event>(&row.event_json) {
                 state.queue.add_work(thread_id, Work::Event { seq: row.seq, event: Arc::new(event) });
@@ -175,6 +195,7 @@ impl Engine {
                         at_ms: now,
                         what: What::Answered {
                             effect: effect.id.clone(),
+                            order: effect.order,
                             act: Box::new(effect.act.clone()),
                             answer: answer.clone(),
                         },
@@ -196,6 +217,16 @@ impl Engine {
                 tracing::debug!(thread.id = %step.thread.id, why = why.as_str(), "an event asked for nothing");
             }
             let forget = matches!(step.thread.place, Place::Older | Place::LeftAlone);
+            let thread_id = step.thread.id.to_string();
+            commit.unparked.extend(step.unparked.into_iter().map(|(effect, wish)| Unparked {
+                thread_id: thread_id.clone(),
+                effect_id: effect.to_string(),
+                state: match wish {
+                    Wish::Retry => "waiting",
+                    Wish::Drop => "dropped",
+                },
+                at: now,
+            }));
             commit.done.extend(done(one, now, step.ignored.map(Why::as_str), forget));
             effects.extend(step.effects.into_iter().map(Arc::new));
             card = step.card.or(card);
@@ -298,10 +329,11 @@ fn settle(id: i64, answer: &Answer, now: i64) -> Settle {
         Answer::Posted { ts, .. } => ("done", Some(ts.to_string()), None),
         Answer::Replied { entry, .. } => ("done", entry.as_ref().map(ToString::to_string), None),
         Answer::Withheld { .. } => ("done", Some("withheld".to_owned()), None),
-        Answer::Parked { reason } => ("parked", None, Some(reason.clone())),
+        Answer::Parked { reason, .. } => ("parked", None, Some(reason.clone())),
         _ => ("done", None, None),
     };
-    Settle { id, state, result, problem, settled_at: now }
+    let doubtful = matches!(answer, Answer::Parked { doubtful: true, .. });
+    Settle { id, state, result, problem, doubtful, settled_at: now }
 }
 
 fn card_channel(thread: &BridgedThread) -> Option<ChannelId> {

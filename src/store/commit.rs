@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Row, Sqlite, SqliteConnection};
 
-use super::read::InboxRow;
+use super::read::{InboxRow, UnparkedRow};
 
 /// Rows that are written together or not at all.
 #[derive(Debug, Default)]
@@ -37,6 +37,8 @@ pub struct Commit {
     pub attempts: Vec<Attempt>,
     /// Calls that have to wait.
     pub delays: Vec<Delay>,
+    /// What is parked no longer.
+    pub unparked: Vec<Unparked>,
     /// What was decided.
     pub outbox: Vec<OutboxWrite>,
     /// Held messages whose thread is linked.
@@ -185,8 +187,23 @@ pub struct Settle {
     pub result: Option<String>,
     /// Why it is parked.
     pub problem: Option<String>,
+    /// Whether it is parked and may have been done.
+    pub doubtful: bool,
     /// When, in milliseconds since 1970.
     pub settled_at: i64,
+}
+
+/// A parked call that is tried again or given up.
+#[derive(Debug, Clone)]
+pub struct Unparked {
+    /// The thread.
+    pub thread_id: String,
+    /// The effect's name.
+    pub effect_id: String,
+    /// `waiting` or `dropped`.
+    pub state: &'static str,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
 }
 
 /// A call that is about to be made.
@@ -244,6 +261,8 @@ pub struct Committed {
     pub outbox: Vec<Option<i64>>,
     /// Held messages that are events of their thread.
     pub released: Vec<InboxRow>,
+    /// Calls that were parked and are tried again.
+    pub unparked: Vec<UnparkedRow>,
 }
 
 const SETTINGS: &str = "INSERT INTO setting (name, value)
@@ -294,10 +313,14 @@ static DONE: Rows = Rows::new(
 );
 static SETTLED: Rows = Rows::new(
     "UPDATE outbox SET state = j.column2, result = j.column3, problem = coalesce(j.column4, outbox.problem),
-        settled_at = j.column5, doubtful = 0 FROM (VALUES",
-    5,
+        settled_at = j.column5, doubtful = j.column6 FROM (VALUES",
+    6,
     ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
 );
+// What is blanked cannot be tried again; that it is given up can always be written.
+const UNPARKED: &str = "UPDATE outbox SET state = $3, not_before = $4, attempts = 0
+    WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND (effect_json IS NOT NULL OR $3 <> 'waiting')
+    RETURNING id, effect_json, not_before, caused_at, decided_at, settled_at, doubtful";
 static ATTEMPTS: Rows = Rows::new(
     "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1 FROM (VALUES",
     2,
@@ -438,6 +461,11 @@ pub(super) async fn write(
     DONE.run(tx, &done, 0, bind_done).await?;
     let settled: Vec<&Settle> = commits.iter().flat_map(|c| &c.settled).collect();
     SETTLED.run(tx, &settled, 0, bind_settled).await?;
+    for (commit, result) in commits.iter().zip(&mut results) {
+        for row in &commit.unparked {
+            result.unparked.extend(unpark(tx, row).await?);
+        }
+    }
     each(tx, DELAYS, commits.iter().flat_map(|c| &c.delays)).await?;
     let attempts: Vec<&Attempt> = commits.iter().flat_map(|c| &c.attempts).collect();
     ATTEMPTS.run(tx, &attempts, 0, bind_attempt).await?;
@@ -538,7 +566,7 @@ fn bind_done<'a>(query: Bound<'a>, _: i64, row: &'a Done) -> Bound<'a> {
 }
 
 fn bind_settled<'a>(query: Bound<'a>, _: i64, row: &'a Settle) -> Bound<'a> {
-    query.bind(row.id).bind(row.state).bind(&row.result).bind(&row.problem).bind(row.settled_at)
+    query.bind(row.id).bind(row.state).bind(&row.result).bind(&row.problem).bind(row.settled_at).bind(row.doubtful)
 }
 
 fn bind_attempt<'a>(query: Bound<'a>, _: i64, row: &'a Attempt) -> Bound<'a> {
@@ -569,6 +597,23 @@ fn given(at: &mut i64, rows: usize, new: &[i64]) -> Vec<Option<i64>> {
 
 fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, sqlx::Error> {
     serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}
+
+async fn unpark(tx: &mut SqliteConnection, row: &Unparked) -> Result<Option<UnparkedRow>, sqlx::Error> {
+    let query = sqlx::query(UNPARKED).bind(&row.thread_id).bind(&row.effect_id).bind(row.state).bind(row.at);
+    let Some(found) = query.fetch_optional(&mut *tx).await?.filter(|_| row.state == "waiting") else {
+        return Ok(None);
+    };
+    let effect: String = found.try_get(1)?;
+    Ok(Some(UnparkedRow {
+        id: found.try_get(0)?,
+        effect: serde_json::from_str(&effect).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        not_before: found.try_get(2)?,
+        caused_at: found.try_get(3)?,
+        decided_at: found.try_get(4)?,
+        settled_at: found.try_get::<Option<i64>, _>(5)?.unwrap_or(row.at),
+        doubtful: found.try_get::<i64, _>(6)? != 0,
+    }))
 }
 
 async fn unhold(
