@@ -46,7 +46,7 @@ impl Engine {
             Wish::Retry => "retry",
             Wish::Drop => "drop",
         };
-        let event = Event { at_ms: now, what: What::Unpark(unpark) };
+        let event = Arc::new(Event { at_ms: now, what: What::Unpark(unpark) });
         let events = vec![(format!("{word}:{outbox_id}:{now}"), ThreadId::new(parked.thread_id), event)];
         self.commit_events("engine", events, Commit::default()).await?;
         Ok(true)
@@ -58,13 +58,16 @@ impl Engine {
         thread_id: &ThreadId,
         work: &'a [Work],
     ) -> Result<Cow<'a, [Work]>, StoreError> {
-        let is_wish = |one: &Work| matches!(one, Work::Event { event, .. } if matches!(event.what, What::Unpark(_)));
+        let is_wish = |one: &Work| match one {
+            Work::Event { event, .. } | Work::Arrived { event, .. } => matches!(event.what, What::Unpark(_)),
+            Work::Answer { .. } => false,
+        };
         if !work.iter().any(is_wish) {
             return Ok(Cow::Borrowed(work));
         }
         let mut known = work.to_vec();
         for one in &mut known {
-            if let Work::Event { event, .. } = one
+            if let Work::Event { event, .. } | Work::Arrived { event, .. } = one
                 && let What::Unpark(unpark) = &event.what
             {
                 let parked = self.store.parked_effect(thread_id.as_str(), unpark.effect.as_str()).await?;
