@@ -82,6 +82,13 @@ pub enum Act {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry: Option<EffectId>,
     },
+    /// Take back what the app told the thread.
+    TakeBack {
+        /// The notice.
+        ts: Ts,
+        /// What it says instead, in Slack's mrkdwn, if it cannot be deleted.
+        text: String,
+    },
     /// Tell one person something that nobody else sees.
     Whisper {
         /// Whom.
@@ -174,6 +181,7 @@ impl Act {
             | Act::Post { .. }
             | Act::Tell { .. }
             | Act::ChangeTell { .. }
+            | Act::TakeBack { .. }
             | Act::Whisper { .. }
             | Act::TellOperator { .. }
             | Act::AskWho { .. } => Vendor::Slack,
@@ -190,6 +198,7 @@ impl Act {
                 | Act::UpdateCard
                 | Act::Post { .. }
                 | Act::ChangeTell { .. }
+                | Act::TakeBack { .. }
                 | Act::Reply(_)
                 | Act::SetState { .. }
         )
@@ -209,6 +218,7 @@ impl Act {
             | Act::OpenChannel { .. }
             | Act::UpdateCard
             | Act::ChangeTell { .. }
+            | Act::TakeBack { .. }
             | Act::AskWho { .. } => Class::Idempotent,
             Act::Whisper { .. } => Class::AtMostOnce,
         }
@@ -217,6 +227,11 @@ impl Act {
     /// Whether it carries a person's words from one side to the other.
     pub fn carries_words(&self) -> bool {
         matches!(self, Act::PostCard | Act::Post { .. } | Act::Reply(_))
+    }
+
+    /// Whether people wait for it, and are told if it takes long.
+    pub fn is_awaited(&self) -> bool {
+        self.carries_words() || matches!(self, Act::OpenChannel { .. })
     }
 
     /// A short name for logs and metrics.
@@ -229,6 +244,7 @@ impl Act {
             Act::Post { .. } => "post",
             Act::Tell { .. } => "tell",
             Act::ChangeTell { .. } => "change_tell",
+            Act::TakeBack { .. } => "take_back",
             Act::Whisper { .. } => "whisper",
             Act::TellOperator { .. } => "tell_operator",
             Act::AskWho { .. } => "ask_who",

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::content::Doc;
-use super::effect::{Act, Effect, EffectId};
+use super::effect::{Act, Effect, EffectId, Vendor};
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, TeamId, TicketId, Ts, ZendeskUserId,
 };
@@ -33,6 +33,8 @@ pub enum What {
     SideConversation(SideConversationEvent),
     /// A person wants something parked tried again, or given up.
     Unpark(Unpark),
+    /// Words wait too long to be carried over.
+    Late(Late),
     /// A call that was decided has been answered. Lives in memory only: it is handled in the transaction that
     /// settles the call.
     Answered {
@@ -80,6 +82,22 @@ pub struct Press {
     pub action_ts: String,
     /// The state that the button asks for.
     pub state: State,
+}
+
+/// Words that wait too long to be carried over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Late {
+    /// The effect that is to carry them: the last of its lane that has waited too long.
+    pub effect: EffectId,
+    /// Its place in its lane.
+    pub order: i64,
+    /// Whom it is done to.
+    pub vendor: Vendor,
+    /// Its row.
+    pub outbox_id: i64,
+    /// Whether it still waits when this is handled.
+    #[serde(skip)]
+    pub waits: bool,
 }
 
 /// A person's wish about something parked.

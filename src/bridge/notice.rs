@@ -65,6 +65,30 @@ pub fn reply_not_delivered(reason: &str, permalink: &str) -> String {
     )
 }
 
+/// The thread: what was written here is not in the ticket yet.
+pub fn not_in_ticket_yet() -> String {
+    "⏳ Not in the ticket yet: Zendesk does not take what was written here at the moment. Sidethread keeps trying, nothing \
+     is lost, and nobody has to send it again."
+        .to_owned()
+}
+
+/// In the place of that notice, where it cannot be deleted.
+pub fn in_ticket_after_all() -> String {
+    "✅ What was written here is in the ticket.".to_owned()
+}
+
+/// The ticket: what was written here is not in Slack yet.
+pub fn not_in_slack_yet() -> String {
+    "A message of a side conversation of this ticket is not in Slack yet: Slack does not take it at the moment. Sidethread \
+     keeps trying and nothing is lost; what cannot wait should go another way."
+        .to_owned()
+}
+
+/// The ticket: it is in Slack.
+pub fn in_slack_after_all() -> String {
+    "The message of a side conversation of this ticket that was late is in Slack.".to_owned()
+}
+
 /// In the place of that notice: it is being tried again.
 pub fn tried_again(by: Option<&SlackUserId>) -> String {
     format!("🔁 A reply that did not reach the ticket is being tried again{}.", asked_by(by))

@@ -73,6 +73,9 @@ impl Engine {
             return Ok((effect, Ended::Answered(Answer::Done)));
         }
         let now = self.clock.now_ms();
+        if !item.doubtful && !thread.wants(&effect) {
+            return Ok((effect, Ended::Answered(Answer::Done)));
+        }
         if item.doubtful && effect.act.class() == Class::Marked {
             let looked = self.look(item, &effect, &thread, card.as_ref(), now).await;
             if let Some(ended) = looked {

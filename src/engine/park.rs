@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::queue::Work;
-use crate::bridge::event::{Event, Unpark, What, Wish};
+use crate::bridge::event::{Event, Late, Unpark, What, Wish};
 use crate::bridge::ids::{EffectId, ThreadId};
 use crate::store::{Commit, StoreError};
 
@@ -52,28 +52,43 @@ impl Engine {
         Ok(true)
     }
 
-    /// The work, with what each wish in it speaks of as it is parked at this moment.
-    pub(super) async fn with_what_is_parked<'a>(
+    /// The work, with what is so of the calls that it speaks of: whether one is parked, whether one waits.
+    pub(super) async fn with_what_is_so<'a>(
         &self,
         thread_id: &ThreadId,
         work: &'a [Work],
     ) -> Result<Cow<'a, [Work]>, StoreError> {
-        let is_wish = |one: &Work| match one {
-            Work::Event { event, .. } | Work::Arrived { event, .. } => matches!(event.what, What::Unpark(_)),
+        let asks = |one: &Work| match one {
+            Work::Event { event, .. } | Work::Arrived { event, .. } => {
+                matches!(event.what, What::Unpark(_) | What::Late(_))
+            }
             Work::Answer { .. } => false,
         };
-        if !work.iter().any(is_wish) {
+        if !work.iter().any(asks) {
             return Ok(Cow::Borrowed(work));
         }
         let mut known = work.to_vec();
+        let mut answered = Vec::new();
         for one in &mut known {
-            if let Work::Event { event, .. } | Work::Arrived { event, .. } = one
-                && let What::Unpark(unpark) = &event.what
-            {
-                let parked = self.store.parked_effect(thread_id.as_str(), unpark.effect.as_str()).await?;
-                let what = What::Unpark(Unpark { parked: parked.map(Box::new), ..unpark.clone() });
-                *event = Arc::new(Event { at_ms: event.at_ms, what });
-            }
+            let event = match one {
+                Work::Event { event, .. } | Work::Arrived { event, .. } => event,
+                Work::Answer { id, .. } => {
+                    answered.push(*id);
+                    continue;
+                }
+            };
+            let what = match &event.what {
+                What::Unpark(unpark) => {
+                    let parked = self.store.parked_effect(thread_id.as_str(), unpark.effect.as_str()).await?;
+                    What::Unpark(Unpark { parked: parked.map(Box::new), ..unpark.clone() })
+                }
+                What::Late(late) => {
+                    let waits = !answered.contains(&late.outbox_id) && self.lock().queue.item(late.outbox_id).is_some();
+                    What::Late(Late { waits, ..late.clone() })
+                }
+                _ => continue,
+            };
+            *event = Arc::new(Event { at_ms: event.at_ms, what });
         }
         Ok(Cow::Owned(known))
     }

@@ -90,7 +90,7 @@ impl Engine {
     async fn handle_work(&self, thread_id: &ThreadId, work: &[Work]) -> Result<bool, HandleError> {
         let before = self.thread(thread_id).await?;
         let card_before = before.as_deref().and_then(card_channel);
-        let work = &self.with_what_is_parked(thread_id, work).await?;
+        let work = &self.with_what_is_so(thread_id, work).await?;
         let Some(decided) = self.decide(before.as_deref(), work)? else {
             // Nothing says which side conversation this is: the events came before their thread.
             let now = self.clock.now_ms();
@@ -156,6 +156,7 @@ impl Engine {
                 written: attempts > 0,
                 caused_at,
                 words: effect.act.carries_words(),
+                awaited_since: effect.act.is_awaited().then_some(now),
                 effect: at_hand.then_some(effect),
             };
             state.queue.add_call(id, item);
@@ -175,6 +176,7 @@ impl Engine {
                 written: false,
                 caused_at: row.caused_at,
                 words: row.effect.act.carries_words(),
+                awaited_since: None,
                 effect: Some(Arc::new(row.effect)),
             };
             state.queue.add_call(row.id, item);

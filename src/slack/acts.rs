@@ -69,6 +69,7 @@ impl SlackClient {
                 self.say(call, post).await.map_err(SlackError::into_call_error)
             }
             Act::ChangeTell { ts, text, retry } => self.change_tell(call, ts, text, retry.as_ref()).await,
+            Act::TakeBack { ts, text } => self.take_back(call, ts, text).await,
             Act::TellOperator { text } => {
                 let channel = self.operator_channel().await?;
                 let post = Post { channel, thread_ts: None, author: None, text: text.clone(), blocks: None };
@@ -185,6 +186,17 @@ impl SlackClient {
             Ok(_) => Ok(Answer::Done),
             Err(SlackError::Code(code)) if code == "message_not_found" => Ok(Answer::Done),
             Err(error) => Err(error.into_call_error()),
+        }
+    }
+
+    /// Deletes a notice of the app's own; where Slack does not let it, it says something else.
+    async fn take_back(&self, call: &Call<'_>, ts: &Ts, text: &str) -> Result<Answer, CallError> {
+        let (channel, _) = link(call)?;
+        let request = serde_json::json!({"channel": channel.as_str(), "ts": ts.as_str()});
+        match self.post::<_, Value>("chat.delete", &request).await.map_err(SlackError::into_call_error) {
+            Ok(_) => Ok(Answer::Done),
+            Err(CallError::Refused { .. } | CallError::Missing { .. }) => self.change_tell(call, ts, text, None).await,
+            Err(error) => Err(error),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod house;
+mod late;
 mod mended;
 mod nothing_twice;
 mod parked;

@@ -7,8 +7,9 @@ use super::super::notice;
 use super::{AskedState, Deciding, Why};
 
 impl Deciding<'_> {
-    pub(super) fn answered(&mut self, effect: &EffectId, _order: i64, act: &Act, answer: &Answer) {
+    pub(super) fn answered(&mut self, effect: &EffectId, order: i64, act: &Act, answer: &Answer) {
         let tried_again = self.tried_again(effect, answer);
+        self.no_longer_late(effect, order, act, answer);
         match (act, answer) {
             (Act::ReadTicket { .. }, Answer::TicketRead(read)) => self.ticket_read(read),
             (Act::OpenChannel { .. }, Answer::ChannelOpen { channel }) => self.channel_open(channel.clone()),

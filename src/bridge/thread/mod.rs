@@ -4,11 +4,13 @@
 //! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
-//! comes to stand in Slack), `answer` (of a call), `notices` (what was not delivered), `unpark` (what is tried again).
+//! comes to stand in Slack), `answer` (of a call), `late` (what takes long), `notices` (what was not delivered),
+//! `unpark` (what is tried again).
 
 mod answer;
 mod card;
 mod entry;
+mod late;
 mod notices;
 mod unpark;
 
@@ -105,6 +107,36 @@ pub struct BridgedThread {
     /// What was parked and is being tried again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retrying: Vec<Retrying>,
+    /// That words are not in the ticket yet, while the thread is told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_in_ticket: Option<NotInTicket>,
+    /// That words are not in Slack yet, while the ticket is told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_in_slack: Option<NotInSlack>,
+}
+
+/// Words that are not in the ticket yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NotInTicket {
+    /// The place in the lane of the last of them.
+    pub last: i64,
+    /// The notice in the thread, as an effect.
+    pub tell: EffectId,
+    /// The notice in the thread, once it stands there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Ts>,
+}
+
+/// Words that are not in Slack yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NotInSlack {
+    /// The place in the lane of the last of them.
+    pub last: i64,
+    /// The note on the ticket, as an effect.
+    pub note: EffectId,
+    /// Whether it stands there.
+    #[serde(default)]
+    pub noted: bool,
 }
 
 /// Something parked that is being tried again.
@@ -277,6 +309,8 @@ impl BridgedThread {
             told: Told::default(),
             card_version: 0,
             retrying: Vec::new(),
+            not_in_ticket: None,
+            not_in_slack: None,
         }
     }
 
@@ -309,6 +343,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::SlackMessage(message) => deciding.slack_message(message),
         What::Pressed(press) => deciding.pressed(press),
         What::SideConversation(entry) => deciding.entry(entry),
+        What::Late(late) => deciding.late(late),
         What::Unpark(unpark) => deciding.unpark(unpark),
         What::Answered { effect, order, act, answer } => deciding.answered(effect, *order, act, answer),
     }
