@@ -144,7 +144,7 @@ fn release(ts: &str) -> Release {
 }
 
 fn settle(id: i64, state: &'static str) -> Settle {
-    Settle { id, state, result: Some("r".to_owned()), problem: None, settled_at: 2000 }
+    Settle { id, state, result: Some("r".to_owned()), problem: None, doubtful: false, settled_at: 2000 }
 }
 
 #[tokio::test]

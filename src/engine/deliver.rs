@@ -25,7 +25,7 @@ const AGAIN_MS: i64 = 1000;
 enum Ended {
     Answered(Answer),
     Delayed { wait: Duration, attempts: i64, doubtful: bool, problem: String },
-    Exhausted { problem: String },
+    Exhausted { problem: String, doubtful: bool },
 }
 
 impl Engine {
@@ -36,13 +36,13 @@ impl Engine {
         self.lock().queue.end_calling(item.vendor);
         match ended {
             Ok((effect, Ended::Answered(answer))) => self.answered(id, &item, effect, answer),
-            Ok((effect, Ended::Exhausted { problem })) => {
+            Ok((effect, Ended::Exhausted { problem, doubtful })) => {
                 tracing::error!(
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = item.attempts, problem,
                     "a call was given up; it is parked"
                 );
                 let reason = "it was tried for a day without success.".to_owned();
-                self.answered(id, &item, effect, Answer::Parked { reason });
+                self.answered(id, &item, effect, Answer::Parked { reason, doubtful });
             }
             Ok((_, Ended::Delayed { wait, attempts, doubtful, problem })) => {
                 self.delay(id, &item, wait, attempts, doubtful, problem).await;
@@ -63,7 +63,7 @@ impl Engine {
         };
         let Some(thread) = self.thread(&item.thread_id).await? else {
             let problem = "its thread is not known".to_owned();
-            return Ok((effect, Ended::Exhausted { problem }));
+            return Ok((effect, Ended::Exhausted { problem, doubtful: item.doubtful }));
         };
         let card = match effect.act {
             Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
@@ -73,6 +73,9 @@ impl Engine {
             return Ok((effect, Ended::Answered(Answer::Done)));
         }
         let now = self.clock.now_ms();
+        if !item.doubtful && !thread.wants(&effect) {
+            return Ok((effect, Ended::Answered(Answer::Done)));
+        }
         if item.doubtful && effect.act.class() == Class::Marked {
             let looked = self.look(item, &effect, &thread, card.as_ref(), now).await;
             if let Some(ended) = looked {
@@ -129,7 +132,7 @@ impl Engine {
                     effect.id = %effect.id, thread.id = %item.thread_id,
                     "whether a call was done cannot be found out; it is parked"
                 );
-                Some(Ended::Answered(Answer::Parked { reason }))
+                Some(Ended::Answered(Answer::Parked { reason, doubtful: true }))
             }
         }
     }
@@ -176,7 +179,7 @@ impl Engine {
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
                     "a call was refused; it is parked, and its people are told why"
                 );
-                Ended::Answered(Answer::Parked { reason })
+                Ended::Answered(Answer::Parked { reason, doubtful: false })
             }
             Err(CallError::Later { after, problem }) => self.later(item, attempts, after, problem, item.doubtful),
             Err(CallError::Unknown { problem }) => match effect.act.class() {
@@ -196,7 +199,7 @@ impl Engine {
         let jitter = self.lock().random.f64();
         match self.settings.schedule.wait(attempts, jitter) {
             Some(wait) => Ended::Delayed { wait, attempts, doubtful, problem },
-            None => Ended::Exhausted { problem },
+            None => Ended::Exhausted { problem, doubtful },
         }
     }
 

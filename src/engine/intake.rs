@@ -203,8 +203,12 @@ impl Engine {
         }
         drop(state);
         if new > 0 {
-            let direction = if source == "slack" { Direction::slack_to_zendesk } else { Direction::zendesk_to_slack };
-            self.metrics.accepted(direction, new as u64);
+            match source {
+                "slack" => self.metrics.accepted(Direction::slack_to_zendesk, new as u64),
+                "zendesk" => self.metrics.accepted(Direction::zendesk_to_slack, new as u64),
+                // The engine's own are nobody's words.
+                _ => {}
+            }
             self.wake.notify_one();
         }
         Ok(new)

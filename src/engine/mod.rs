@@ -19,7 +19,9 @@ mod catch_up;
 pub mod clock;
 pub mod deliver;
 pub mod intake;
+mod late;
 pub mod outside;
+mod park;
 pub mod poll;
 pub mod queue;
 pub mod retry;
@@ -107,6 +109,8 @@ struct State {
     random: fastrand::Rng,
     next_poll: i64,
     next_clean: i64,
+    next_late: i64,
+    late: late::Told,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
 }
@@ -159,6 +163,7 @@ impl Engine {
                     in_lane: row.effect.act.in_lane(),
                     order: row.effect.order,
                     words: row.effect.act.carries_words(),
+                    awaited_since: row.effect.act.is_awaited().then_some(row.decided_at),
                     thread_id,
                     effect: Some(Arc::new(row.effect)),
                     not_before: row.not_before,
@@ -185,6 +190,8 @@ impl Engine {
             random: fastrand::Rng::with_seed(seed),
             next_poll: now,
             next_clean: now,
+            next_late: now,
+            late: late::Told::default(),
             feed,
             catch_up: catch_up::CatchUp::default(),
         };
@@ -213,6 +220,10 @@ impl Engine {
             state.next_clean = now + CLEAN_EVERY.as_millis() as i64;
             jobs.push(Job::Clean);
         }
+        if state.next_late <= now {
+            state.next_late = now + late::LOOK_EVERY_MS;
+            jobs.push(Job::Late);
+        }
         if state.catch_up.begin(now) {
             jobs.push(Job::CatchUp);
         }
@@ -233,6 +244,7 @@ impl Engine {
                     Job::Poll => Box::pin(self.poll()).await,
                     Job::Clean => Box::pin(self.clean()).await,
                     Job::CatchUp => Box::pin(self.catch_up()).await,
+                    Job::Late => Box::pin(self.look_for_late()).await,
                 }
                 None
             })
@@ -272,7 +284,7 @@ impl Engine {
             }
             let next = {
                 let state = self.lock();
-                let timers = state.next_poll.min(state.next_clean).min(state.catch_up.due());
+                let timers = state.next_poll.min(state.next_clean).min(state.next_late).min(state.catch_up.due());
                 state.queue.next_due(self.clock.now_ms()).map_or(timers, |due| due.min(timers))
             };
             tokio::select! {
@@ -393,7 +405,7 @@ impl Engine {
                 state.catch_up.end();
                 None
             }
-            Job::Clean => None,
+            Job::Clean | Job::Late => None,
         };
         if let Some(thread_id) = &thread_id {
             state.threads.remove(thread_id);

@@ -25,6 +25,8 @@ pub enum Job {
     Clean,
     /// Ask Slack for what was missed.
     CatchUp,
+    /// See whether something takes too long.
+    Late,
 }
 
 /// Something for a thread to handle.
@@ -86,6 +88,8 @@ pub struct Item {
     pub caused_at: i64,
     /// Whether it carries a person's words.
     pub words: bool,
+    /// Since when people wait for it, in milliseconds since 1970; `None` if nobody does.
+    pub awaited_since: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -520,6 +524,12 @@ impl Queue {
     /// When the oldest cause of a waiting call to a vendor happened, in milliseconds since 1970.
     pub fn oldest(&self, vendor: Vendor) -> Option<i64> {
         self.items.values().filter(|item| item.vendor == vendor && item.words).map(|item| item.caused_at).min()
+    }
+
+    /// The calls that people have awaited since before a time of their vendor's (milliseconds since 1970).
+    pub fn awaited(&self, before: impl Fn(Vendor) -> i64) -> impl Iterator<Item = (i64, &Item)> {
+        let too_long = move |item: &Item| item.awaited_since.is_some_and(|since| since <= before(item.vendor));
+        self.items.iter().filter(move |(_, item)| too_long(item)).map(|(id, item)| (*id, item))
     }
 
     /// Whether nothing waits and nothing is under way.

@@ -10,11 +10,11 @@ use serde_json::value::to_raw_value;
 use super::intake::Taken;
 use super::queue::{Item, Job, Work};
 use super::{AT_HAND, Engine, REMEMBERED};
-use crate::bridge::event::{Event, State, What};
+use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
 use crate::bridge::{Answer, BridgedThread, Card, Effect, Place, Why, handle};
 use crate::store::{
-    Attempt, Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite,
+    Attempt, Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite, Unparked,
 };
 use crate::telemetry::Direction;
 
@@ -90,6 +90,7 @@ impl Engine {
     async fn handle_work(&self, thread_id: &ThreadId, work: &[Work]) -> Result<bool, HandleError> {
         let before = self.thread(thread_id).await?;
         let card_before = before.as_deref().and_then(card_channel);
+        let work = &self.with_what_is_so(thread_id, work).await?;
         let Some(decided) = self.decide(before.as_deref(), work)? else {
             // Nothing says which side conversation this is: the events came before their thread.
             let now = self.clock.now_ms();
@@ -155,9 +156,30 @@ impl Engine {
                 written: attempts > 0,
                 caused_at,
                 words: effect.act.carries_words(),
+                awaited_since: effect.act.is_awaited().then_some(now),
                 effect: at_hand.then_some(effect),
             };
             state.queue.add_call(id, item);
+        }
+        for row in committed.unparked {
+            let item = Item {
+                thread_id: thread_id.clone(),
+                vendor: row.effect.act.vendor(),
+                in_lane: row.effect.act.in_lane(),
+                order: row.effect.order,
+                not_before: row.not_before,
+                attempts: 0,
+                // A search begins where the first attempt may have been.
+                first_attempt_ms: Some(row.decided_at),
+                last_attempt_ms: Some(row.settled_at),
+                doubtful: row.doubtful,
+                written: false,
+                caused_at: row.caused_at,
+                words: row.effect.act.carries_words(),
+                awaited_since: None,
+                effect: Some(Arc::new(row.effect)),
+            };
+            state.queue.add_call(row.id, item);
         }
         for row in committed.released {
             if let Ok(event) = serde_json::from_str::<Event>(&row.event_json) {
@@ -215,6 +237,7 @@ impl Engine {
                         at_ms: now,
                         what: What::Answered {
                             effect: effect.id.clone(),
+                            order: effect.order,
                             act: Box::new(effect.act.clone()),
                             answer: answer.clone(),
                         },
@@ -236,6 +259,16 @@ impl Engine {
                 tracing::debug!(thread.id = %step.thread.id, why = why.as_str(), "an event asked for nothing");
             }
             let forget = matches!(step.thread.place, Place::Older | Place::LeftAlone);
+            let thread_id = step.thread.id.to_string();
+            commit.unparked.extend(step.unparked.into_iter().map(|(effect, wish)| Unparked {
+                thread_id: thread_id.clone(),
+                effect_id: effect.to_string(),
+                state: match wish {
+                    Wish::Retry => "waiting",
+                    Wish::Drop => "dropped",
+                },
+                at: now,
+            }));
             if let Work::Arrived { source, key, event } = one {
                 commit.unless_known = true;
                 commit.inbox.push(InboxWrite {
@@ -353,10 +386,11 @@ fn settle(id: i64, answer: &Answer, now: i64) -> Settle {
         Answer::Posted { ts, .. } => ("done", Some(ts.to_string()), None),
         Answer::Replied { entry, .. } => ("done", entry.as_ref().map(ToString::to_string), None),
         Answer::Withheld { .. } => ("done", Some("withheld".to_owned()), None),
-        Answer::Parked { reason } => ("parked", None, Some(reason.clone())),
+        Answer::Parked { reason, .. } => ("parked", None, Some(reason.clone())),
         _ => ("done", None, None),
     };
-    Settle { id, state, result, problem, settled_at: now }
+    let doubtful = matches!(answer, Answer::Parked { doubtful: true, .. });
+    Settle { id, state, result, problem, doubtful, settled_at: now }
 }
 
 fn card_channel(thread: &BridgedThread) -> Option<ChannelId> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::read::InboxRow;
+use super::read::{InboxRow, UnparkedRow};
 
 /// Rows that are written together or not at all.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub struct Commit {
     pub attempts: Vec<Attempt>,
     /// Calls that have to wait.
     pub delays: Vec<Delay>,
+    /// What is parked no longer.
+    pub unparked: Vec<Unparked>,
     /// What was decided.
     pub outbox: Vec<OutboxWrite>,
     /// Held messages whose thread is linked.
@@ -199,8 +201,23 @@ pub struct Settle {
     pub result: Option<String>,
     /// Why it is parked.
     pub problem: Option<String>,
+    /// Whether it is parked and may have been done.
+    pub doubtful: bool,
     /// When, in milliseconds since 1970.
     pub settled_at: i64,
+}
+
+/// A parked call that is tried again or given up.
+#[derive(Debug, Clone)]
+pub struct Unparked {
+    /// The thread.
+    pub thread_id: String,
+    /// The effect's name.
+    pub effect_id: String,
+    /// `waiting` or `dropped`.
+    pub state: &'static str,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
 }
 
 /// A call that is about to be made.
@@ -258,6 +275,8 @@ pub struct Committed {
     pub outbox: Vec<Option<i64>>,
     /// Held messages that are events of their thread.
     pub released: Vec<InboxRow>,
+    /// Calls that were parked and are tried again.
+    pub unparked: Vec<UnparkedRow>,
 }
 
 impl Committed {

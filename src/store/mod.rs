@@ -17,9 +17,9 @@ mod writer;
 
 pub use commit::{
     Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Swept,
-    ThreadWrite, UnreadWrite,
+    ThreadWrite, Unparked, UnreadWrite,
 };
-pub use read::{InboxRow, LinkedThread, OutboxRow, Sweep};
+pub use read::{InboxRow, LinkedThread, OutboxRow, ParkedCall, Sweep, UnparkedRow};
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};

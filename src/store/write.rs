@@ -10,8 +10,10 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, Row, SqliteConnection};
 
-use super::commit::{Attempt, Commit, Committed, Done, InboxWrite, OutboxWrite, Release, Settle, ThreadWrite};
-use super::read::InboxRow;
+use super::commit::{
+    Attempt, Commit, Committed, Done, InboxWrite, OutboxWrite, Release, Settle, ThreadWrite, Unparked,
+};
+use super::read::{InboxRow, UnparkedRow};
 use super::script::{MOST_ROWS, Rows, Script};
 
 const SETTINGS: &str = "INSERT INTO setting (name, value)
@@ -66,11 +68,15 @@ static DONE: Rows<Done> = Rows::new(
 );
 static SETTLED: Rows<Settle> = Rows::new(
     "UPDATE outbox SET state = j.column2, result = j.column3, problem = coalesce(j.column4, outbox.problem),
-        settled_at = j.column5, doubtful = 0 FROM (VALUES",
-    5,
+        settled_at = j.column5, doubtful = j.column6 FROM (VALUES",
+    6,
     ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
     bind_settled,
 );
+// What is blanked cannot be tried again; that it is given up can always be written.
+const UNPARKED: &str = "UPDATE outbox SET state = $3, not_before = $4, attempts = 0
+    WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND (effect_json IS NOT NULL OR $3 <> 'waiting')
+    RETURNING id, effect_json, not_before, caused_at, decided_at, settled_at, doubtful";
 static ATTEMPTS: Rows<Attempt> = Rows::new(
     "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1 FROM (VALUES",
     2,
@@ -154,7 +160,7 @@ pub(super) async fn write(
         script.run(db).await?;
         write_rare(db, counters, &commits, &mut results).await?;
     }
-    let new = write_common(db, &mut script, counters, &commits).await?;
+    let new = write_common(db, &mut script, counters, &commits, &mut results).await?;
     let mut at = counters.id - commits.iter().map(|commit| commit.outbox.len() as i64).sum::<i64>();
     for (commit, result) in commits.iter().zip(&mut results) {
         result.outbox = given(&mut at, commit.outbox.len(), &new);
@@ -168,6 +174,7 @@ async fn write_common(
     script: &mut Script,
     counters: &mut Counters,
     commits: &[&Commit],
+    results: &mut [Committed],
 ) -> Result<Vec<i64>, sqlx::Error> {
     let done: Vec<&Done> = commits.iter().flat_map(|c| &c.done).collect();
     let settled: Vec<&Settle> = commits.iter().flat_map(|c| &c.settled).collect();
@@ -188,6 +195,13 @@ async fn write_common(
         script.rows(&SETTLED, settled, 0, widest)?;
         script.rows(&ATTEMPTS, attempts, 0, widest)?;
         script.rows(&OUTBOX, outbox, first + (round * MOST_ROWS) as i64, widest)?;
+    }
+    // After what is settled: it may have been parked in this very transaction.
+    for (commit, result) in commits.iter().zip(results).filter(|(commit, _)| !commit.unparked.is_empty()) {
+        inserts += script.run(db).await?;
+        for row in &commit.unparked {
+            result.unparked.extend(unpark(db, row).await?);
+        }
     }
     script.add("COMMIT");
     inserts += script.run(db).await?;
@@ -316,7 +330,8 @@ fn bind_settled(values: &mut SqliteArguments, _: i64, row: &Settle) -> Result<()
     values.add(row.state)?;
     values.add(row.result.as_deref())?;
     values.add(row.problem.as_deref())?;
-    values.add(row.settled_at)
+    values.add(row.settled_at)?;
+    values.add(row.doubtful)
 }
 
 fn bind_attempt(values: &mut SqliteArguments, _: i64, row: &Attempt) -> Result<(), BoxDynError> {
@@ -348,6 +363,23 @@ fn given(at: &mut i64, rows: usize, new: &[i64]) -> Vec<Option<i64>> {
 
 fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, sqlx::Error> {
     serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}
+
+async fn unpark(db: &mut SqliteConnection, row: &Unparked) -> Result<Option<UnparkedRow>, sqlx::Error> {
+    let query = sqlx::query(UNPARKED).bind(&row.thread_id).bind(&row.effect_id).bind(row.state).bind(row.at);
+    let Some(found) = query.fetch_optional(&mut *db).await?.filter(|_| row.state == "waiting") else {
+        return Ok(None);
+    };
+    let effect: String = found.try_get(1)?;
+    Ok(Some(UnparkedRow {
+        id: found.try_get(0)?,
+        effect: serde_json::from_str(&effect).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        not_before: found.try_get(2)?,
+        caused_at: found.try_get(3)?,
+        decided_at: found.try_get(4)?,
+        settled_at: found.try_get::<Option<i64>, _>(5)?.unwrap_or(row.at),
+        doubtful: found.try_get::<i64, _>(6)? != 0,
+    }))
 }
 
 async fn unhold(

@@ -2,8 +2,10 @@
 
 mod catch_up;
 mod house;
+mod late;
 mod mended;
 mod nothing_twice;
+mod parked;
 mod refusals;
 mod slack_to_zendesk;
 mod state;
