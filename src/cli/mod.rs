@@ -5,8 +5,11 @@ pub mod check;
 pub mod demo;
 pub mod manifest;
 pub mod serve;
+pub mod trace;
 pub mod vendors;
+mod words;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +18,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
-use crate::engine::clock::SystemClock;
+use crate::engine::clock::{Clock, SystemClock};
 use crate::wire::HttpWire;
 
 /// Makes a Zendesk side conversation and a Slack thread one conversation.
@@ -46,6 +49,17 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Show every step of each message of a thread, with times; the bridge may run meanwhile
+    Trace {
+        /// The link of a Slack message, the id of a side conversation, or the number of a ticket
+        what: String,
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Show what people wrote, too
+        #[arg(long)]
+        text: bool,
+    },
     /// Print the Slack app manifest with the public URL filled in
     Manifest {
         /// The settings file; sidethread.toml in this folder if there is one
@@ -64,6 +78,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         },
         Command::Check { config } => match settings(config.as_deref()) {
             Ok(config) => check(&config).await,
+            Err(code) => return code,
+        },
+        Command::Trace { what, config, text } => match settings(config.as_deref()) {
+            Ok(config) => trace(&config, &what, text).await,
             Err(code) => return code,
         },
         Command::Manifest { config } => match settings(config.as_deref()) {
@@ -88,6 +106,17 @@ async fn check(config: &Config) -> anyhow::Result<bool> {
     let report = check::run(config, Arc::new(HttpWire::new()?), Arc::new(SystemClock)).await;
     println!("{report}");
     Ok(report.ok())
+}
+
+async fn trace(config: &Config, what: &str, text: bool) -> anyhow::Result<bool> {
+    let asked = trace::Asked::parse(what)?;
+    say(&trace::run(&config.database.path, &asked, text, SystemClock.now_ms()).await?);
+    Ok(true)
+}
+
+/// Prints, also where nobody reads to the end.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 fn settings(path: Option<&Path>) -> Result<Config, ExitCode> {

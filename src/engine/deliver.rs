@@ -218,12 +218,13 @@ impl Engine {
 
     async fn delay(&self, id: i64, item: &Item, wait: Duration, attempts: i64, doubtful: bool, problem: String) {
         self.metrics.retried(Direction::to(item.vendor));
-        let not_before = self.clock.now_ms() + wait.as_millis() as i64;
+        let at = self.clock.now_ms();
+        let not_before = at + wait.as_millis() as i64;
         tracing::warn!(
             outbox.id = id, thread.id = %item.thread_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem,
             "a call has to be made again"
         );
-        let delays = vec![Delay { id, not_before, attempts, doubtful, problem }];
+        let delays = vec![Delay { id, not_before, attempts, doubtful, problem, at }];
         if let Err(error) = self.store.commit(Commit { delays, ..Commit::default() }).await {
             tracing::warn!(error = %error, "a delay could not be written; it holds in memory");
         }

@@ -310,12 +310,14 @@ impl Engine {
     /// Writes down which calls were not made after all: the next process would have to look for them, and wait for the
     /// vendor's reads to catch up, before it makes them.
     async fn not_made(&self) {
+        let at = self.clock.now_ms();
         let not_begun = |(id, item): (i64, &Item)| Delay {
             id,
             not_before: item.not_before,
             attempts: item.attempts - 1,
             doubtful: item.doubtful,
             problem: "the app ended before the call".to_owned(),
+            at,
         };
         let delays: Vec<Delay> = self.lock().queue.not_begun().map(not_begun).collect();
         if !delays.is_empty()

@@ -211,6 +211,8 @@ pub struct Delay {
     pub doubtful: bool,
     /// What the answer said.
     pub problem: String,
+    /// When it said so, in milliseconds since 1970.
+    pub at: i64,
 }
 
 /// Held messages whose thread is linked.
@@ -306,6 +308,13 @@ static ATTEMPTS: Rows = Rows::new(
 const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', attempts = j.value ->> 'attempts',
         doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem'
     FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
+const RETRIED: &str = "INSERT INTO attempt
+        (outbox_id, number, problem, begun_at, first_at, last_at, times, doubtful, not_before)
+    SELECT o.id, j.value ->> 'attempts', j.value ->> 'problem', coalesce(o.attempted_at, j.value ->> 'at'),
+           j.value ->> 'at', j.value ->> 'at', 1, j.value ->> 'doubtful', j.value ->> 'not_before'
+    FROM json_each($1) AS j JOIN outbox AS o ON o.id = (j.value ->> 'id') WHERE o.state = 'waiting'
+    ON CONFLICT (outbox_id, number, problem) DO UPDATE SET last_at = excluded.last_at, times = attempt.times + 1,
+        doubtful = excluded.doubtful, not_before = excluded.not_before";
 static OUTBOX: Rows = Rows::new(
     "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
         attempted_at, doubtful, state)
@@ -327,6 +336,7 @@ const NUDGES_ANSWERED: &str = "DELETE FROM nudge WHERE EXISTS (
     SELECT 1 FROM json_each($1) AS j WHERE nudge.ticket_id = (j.value ->> 0) AND nudge.asked <= (j.value ->> 1))";
 const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < $1 AND raw <> ''";
 const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < $1";
+const FORGET_ATTEMPTS: &str = "DELETE FROM attempt WHERE last_at < $1";
 const BLANK_INBOX: &str = "UPDATE inbox SET event_json = NULL WHERE seq IN (
     SELECT seq FROM inbox WHERE seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
         AND done_at < $1 AND event_json IS NOT NULL ORDER BY seq LIMIT 500)";
@@ -439,6 +449,7 @@ pub(super) async fn write(
     let settled: Vec<&Settle> = commits.iter().flat_map(|c| &c.settled).collect();
     SETTLED.run(tx, &settled, 0, bind_settled).await?;
     each(tx, DELAYS, commits.iter().flat_map(|c| &c.delays)).await?;
+    each(tx, RETRIED, commits.iter().flat_map(|c| &c.delays)).await?;
     let attempts: Vec<&Attempt> = commits.iter().flat_map(|c| &c.attempts).collect();
     ATTEMPTS.run(tx, &attempts, 0, bind_attempt).await?;
 
@@ -465,6 +476,7 @@ pub(super) async fn write(
         if let Some(before) = commit.blank_before {
             sqlx::query(BLANK_INBOX).bind(before).execute(&mut *tx).await?;
             sqlx::query(BLANK_OUTBOX).bind(before).execute(&mut *tx).await?;
+            sqlx::query(FORGET_ATTEMPTS).bind(before).execute(&mut *tx).await?;
             sqlx::query(BLANK_UNREAD).bind(before).execute(&mut *tx).await?;
             sqlx::query(BLANKED_INBOX).execute(&mut *tx).await?;
             sqlx::query(BLANKED_OUTBOX).execute(&mut *tx).await?;

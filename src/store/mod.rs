@@ -10,6 +10,7 @@
 //! when the next one starts.
 
 mod commit;
+mod look;
 mod read;
 mod writer;
 
@@ -17,6 +18,7 @@ pub use commit::{
     Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Swept,
     ThreadWrite, UnreadWrite,
 };
+pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use read::{InboxRow, LinkedThread, OutboxRow, Sweep};
 
 use std::fs::{File, OpenOptions};
@@ -40,6 +42,14 @@ pub enum StoreError {
         "{0} was written by a newer version of sidethread (its schema has step {1}); install that version again, or restore the backup made before the upgrade"
     )]
     Newer(String, i64),
+    /// An older version of the app has written this database, and nothing has brought it up to date.
+    #[error(
+        "{0} was last used by an older version of sidethread; start this version once with `sidethread serve`, which brings it up to date"
+    )]
+    Older(String),
+    /// There is no such database.
+    #[error("there is no database at {0}; it is made when `sidethread serve` first runs with these settings")]
+    Absent(String),
     /// The file cannot be opened or created.
     #[error("{path} cannot be opened or created")]
     File {
@@ -164,7 +174,10 @@ fn migrator() -> Migrator {
     let step = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![step(1, "spine", include_str!("../../migrations/0001_spine.sql"))])
+    Migrator::with_migrations(vec![
+        step(1, "spine", include_str!("../../migrations/0001_spine.sql")),
+        step(3, "trace", include_str!("../../migrations/0003_trace.sql")),
+    ])
 }
 
 /// Opens or creates a file that only its owner may read; what is in it are people's words.

@@ -7,4 +7,5 @@ mod nothing_twice;
 mod refusals;
 mod slack_to_zendesk;
 mod state;
+mod trace;
 mod zendesk_to_slack;
