@@ -4,6 +4,7 @@ mod catch_up;
 mod house;
 mod mended;
 mod nothing_twice;
+mod parked;
 mod refusals;
 mod slack_to_zendesk;
 mod state;
