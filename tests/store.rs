@@ -123,6 +123,7 @@ fn outbox(thread_id: &str, id: &str) -> OutboxWrite {
         caused_at: 900,
         not_before: 0,
         attempts: 0,
+        doubtful: false,
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Commit {
     pub nudges: Vec<(i64, i64)>,
     /// Tickets that were read, with the count of nudges that the read answers.
     pub nudges_answered: Vec<(i64, i64)>,
+    /// Whether everything that waits may have been done already.
+    pub doubt_waiting: bool,
     /// Held messages received before this time are forgotten.
     pub forget_held_before: Option<i64>,
     /// Settled rows older than this lose their payload.
@@ -177,6 +179,8 @@ pub struct OutboxWrite {
     pub not_before: i64,
     /// 1 if its first call follows at once.
     pub attempts: i64,
+    /// Whether it may have been done already.
+    pub doubtful: bool,
 }
 
 /// A call that is settled.
@@ -330,9 +334,9 @@ const RETRIED: &str = "INSERT INTO attempt
 static OUTBOX: Rows = Rows::new(
     "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
         attempted_at, doubtful, state)
-        SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column9, 'waiting'
+        SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column11, 'waiting'
         FROM (VALUES",
-    10,
+    11,
     ") AS j WHERE column1 IS NOT NULL ON CONFLICT (effect_id, thread_id) DO NOTHING",
 );
 const OUTBOX_NEW: &str = "SELECT id FROM outbox WHERE id >= $1 AND id < $2 ORDER BY id";
@@ -348,6 +352,7 @@ const NUDGES_ANSWERED: &str = "DELETE FROM nudge WHERE EXISTS (
     SELECT 1 FROM json_each($1) AS j WHERE nudge.ticket_id = (j.value ->> 0) AND nudge.asked <= (j.value ->> 1))";
 const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < $1 AND raw <> ''";
 const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < $1";
+const DOUBT_WAITING: &str = "UPDATE outbox SET doubtful = 1 WHERE state = 'waiting'";
 const FORGET_ATTEMPTS: &str = "DELETE FROM attempt WHERE last_at < $1";
 const BLANK_INBOX: &str = "UPDATE inbox SET event_json = NULL WHERE seq IN (
     SELECT seq FROM inbox WHERE seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
@@ -488,6 +493,9 @@ pub(super) async fn write(
         for release in &commit.releases {
             result.released.extend(unhold(tx, counters, release).await?);
         }
+        if commit.doubt_waiting {
+            sqlx::query(DOUBT_WAITING).execute(&mut *tx).await?;
+        }
         if let Some(before) = commit.forget_held_before {
             sqlx::query(FORGET_HELD).bind(before).execute(&mut *tx).await?;
         }
@@ -549,6 +557,7 @@ fn bind_outbox<'a>(query: Bound<'a>, id: i64, row: &'a OutboxWrite) -> Bound<'a>
         .bind(row.not_before)
         .bind(row.attempts)
         .bind((row.attempts > 0).then_some(row.decided_at))
+        .bind(row.doubtful || row.attempts > 0)
 }
 
 fn bind_thread<'a>(query: Bound<'a>, _: i64, row: &'a ThreadWrite) -> Bound<'a> {

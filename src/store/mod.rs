@@ -22,6 +22,7 @@ pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, Tra
 pub use read::{InboxRow, LinkedThread, OutboxRow, Sweep};
 
 use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,9 @@ use sqlx::SqlSafeStr;
 use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+/// How long a mark beside the database may be, in bytes.
+const MARK_LIMIT: u64 = 256;
 
 /// Why the database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +89,8 @@ pub struct Store {
     reader: SqlitePool,
     writer: writer::Writer,
     path: PathBuf,
-    _lock: Arc<File>,
+    lock: Arc<File>,
+    mark: String,
 }
 
 impl Store {
@@ -104,6 +109,9 @@ impl Store {
         if lock.try_lock().is_err() {
             return Err(StoreError::InUse(shown));
         }
+        let mut mark = String::new();
+        // What does not read there is no mark that anybody left.
+        let _ = (&lock).take(MARK_LIMIT).read_to_string(&mut mark);
         private_file(path).map_err(file_error)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -138,7 +146,7 @@ impl Store {
             .connect_with(options.read_only(true).pragma("cache_size", "-2048"))
             .await?;
         let writer = writer::Writer::start(writing).await?;
-        Ok(Store { reader, writer, path: path.to_owned(), _lock: Arc::new(lock) })
+        Ok(Store { reader, writer, path: path.to_owned(), lock: Arc::new(lock), mark })
     }
 
     /// Writes all of `commit` or nothing, together with what others want to write at the same time.
@@ -160,6 +168,22 @@ impl Store {
     /// The database's file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The mark that was found beside the database when it was opened.
+    pub fn left_mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Leaves a short mark beside the database, which a copy put in its place does not bring along.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn leave_mark(&self, mark: &str) -> std::io::Result<()> {
+        let mut file = &*self.lock;
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(mark.as_bytes())
     }
 
     /// Stops writing once all that waits is written.
