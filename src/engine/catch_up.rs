@@ -73,7 +73,7 @@ impl CatchUp {
     pub(super) async fn load(store: &Store, now: i64) -> Result<CatchUp, StoreError> {
         let checked = store.setting(CHECKED).await?.and_then(|text| text.parse().ok()).unwrap_or(now);
         let mut catch_up = CatchUp { round_done: checked, older_done: checked, seen_at: now, ..CatchUp::default() };
-        catch_up.gap.begin(now);
+        catch_up.begin_gap(now);
         Ok(catch_up)
     }
 
@@ -165,7 +165,9 @@ impl CatchUp {
         self.gap.begin(now);
         self.steps.clear();
         self.older.clear();
-        // What is left of the turn was not looked at.
+        // Only what begins from here on has seen all of it; what is left of the turn was not looked at.
+        self.round_done = self.round_done.min(now - 1);
+        self.older_done = self.older_done.min(now - 1);
         self.older_started_at = self.older_done;
         self.in_round = false;
         self.next_round_at = now;

@@ -74,6 +74,7 @@ impl Engine {
         }
         let now = self.clock.now_ms();
         if item.doubtful && effect.act.class() == Class::Marked {
+            self.lock().queue.looked(id, now);
             let looked = self.look(item, &effect, &thread, card.as_ref(), now).await;
             if let Some(ended) = looked {
                 return Ok((effect, ended));
@@ -100,7 +101,7 @@ impl Engine {
         card: Option<&Card>,
         now: i64,
     ) -> Option<Ended> {
-        let first_attempt_ms = item.first_attempt_ms.unwrap_or(now);
+        let first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
         let call = Call { thread, card, effect, first_attempt_ms };
         let lag = self.lag(item.vendor);
         match self.within_deadline(self.outside.find(&call)).await {

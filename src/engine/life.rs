@@ -56,20 +56,26 @@ impl Life {
     pub(super) async fn mark(&self, store: &Store, now: i64, mut commit: Commit) -> Result<(), StoreError> {
         let before = store.setting(ALIVE).await?.unwrap_or_default();
         // Both marks stand beside the database while one takes the other's place in it.
-        if let Err(error) = store.leave_mark(&format!("{before} {now}")) {
-            tracing::warn!(error = %error, "the mark beside the database could not be written; the next start looks before it repeats");
-        }
+        leave(store, &format!("{before} {now}"));
         commit.settings.push((ALIVE, now.to_string()));
-        store.commit(commit).await.map(drop)
+        store.commit(commit).await?;
+        leave(store, &now.to_string());
+        Ok(())
     }
 
     /// Whether what this asks for may have been done by a life that the tables do not know.
     pub(super) fn may_be_done(&self, happened_at: i64) -> bool {
-        happened_at < self.began_at
+        happened_at <= self.began_at
     }
 
     /// The latest time at which a life that the tables do not know may have done something.
     pub(super) fn other_until(&self) -> i64 {
         self.other_until
+    }
+}
+
+fn leave(store: &Store, mark: &str) {
+    if let Err(error) = store.leave_mark(mark) {
+        tracing::warn!(error = %error, "the mark beside the database could not be written; the next start looks before it repeats");
     }
 }

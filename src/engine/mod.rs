@@ -167,7 +167,8 @@ impl Engine {
                     effect: Some(Arc::new(row.effect)),
                     not_before: row.not_before,
                     attempts: row.attempts,
-                    first_attempt_ms: row.attempted_at.or(row.doubtful.then_some(row.caused_at)),
+                    first_attempt_ms: row.attempted_at,
+                    maybe_since_ms: row.doubtful.then_some(row.caused_at),
                     // Nobody knows when the last process made the call that it had written down, only that it ended.
                     last_attempt_ms: match row.attempted_at {
                         Some(_) => Some(now),

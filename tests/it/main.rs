@@ -6,6 +6,7 @@ mod mended;
 mod nothing_twice;
 mod parked;
 mod refusals;
+mod restored;
 mod slack_to_zendesk;
 mod state;
 mod trace;
