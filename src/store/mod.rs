@@ -12,6 +12,8 @@
 mod commit;
 mod look;
 mod read;
+mod script;
+mod write;
 mod writer;
 
 pub use commit::{

@@ -205,7 +205,8 @@ fn message(row: &TracedEvent) -> (String, Told) {
         Some(What::Answered { .. }) | None if row.source == "slack" => {
             let name = of_key();
             let at = name.parse::<Ts>().ok().map(|ts| ts.millis());
-            (name.clone(), at, format!("Slack event {}", clean(&row.key)), None)
+            let title = if at.is_some() { format!("Slack message {name}") } else { format!("Slack event {}", row.key) };
+            (name, at, title, None)
         }
         Some(What::Answered { .. }) | None => {
             (row.key.clone(), None, format!("Zendesk entry {}", clean(&row.key)), None)
