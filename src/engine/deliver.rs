@@ -37,6 +37,7 @@ enum Ended {
     },
     Exhausted {
         problem: String,
+        doubtful: bool,
     },
 }
 
@@ -66,13 +67,13 @@ impl Engine {
         let item = &load.item;
         match ended {
             Ok(Ended::Answered(answer)) => self.answered(&load, &answer),
-            Ok(Ended::Exhausted { problem }) => {
+            Ok(Ended::Exhausted { problem, doubtful }) => {
                 tracing::error!(
                     outbox.id = id, thread.id = %item.thread_id, attempt = item.attempts, problem,
                     "a call was given up; it is parked"
                 );
                 let reason = "it was tried for a day without success.".to_owned();
-                self.answered(&load, &Answer::Parked { reason });
+                self.answered(&load, &Answer::Parked { reason, doubtful });
             }
             Ok(Ended::Split { problem }) => {
                 let (wait, attempts) = (Duration::ZERO, item.attempts);
@@ -112,10 +113,10 @@ impl Engine {
     async fn attempt(&self, load: &Load) -> Result<Ended, StoreError> {
         let Load { ids, effects, item } = load;
         let [effect, with @ ..] = effects.as_slice() else {
-            return Ok(Ended::Exhausted { problem: "there is nothing to do".to_owned() });
+            return Ok(Ended::Exhausted { problem: "there is nothing to do".to_owned(), doubtful: false });
         };
         let Some(thread) = self.thread(&item.thread_id).await? else {
-            return Ok(Ended::Exhausted { problem: "its thread is not known".to_owned() });
+            return Ok(Ended::Exhausted { problem: "its thread is not known".to_owned(), doubtful: item.doubtful });
         };
         let card = match effect.act {
             Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
@@ -125,9 +126,13 @@ impl Engine {
             return Ok(Ended::Answered(Answer::Done));
         }
         let now = self.clock.now_ms();
+        if !item.doubtful && !thread.wants(effect) {
+            return Ok(Ended::Answered(Answer::Done));
+        }
         let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now };
         if item.doubtful && effect.act.class() == Class::Marked {
-            call.first_attempt_ms = item.first_attempt_ms.unwrap_or(now);
+            ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
+            call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
             if let Some(ended) = self.look(item, &call, now).await {
                 self.lock().queue.pace().not_called(&item.budget);
                 return Ok(ended);
@@ -201,7 +206,7 @@ impl Engine {
                     effect.id = %call.effect.id, thread.id = %item.thread_id,
                     "whether a call was done cannot be found out; it is parked"
                 );
-                Some(Ended::Answered(Answer::Parked { reason }))
+                Some(Ended::Answered(Answer::Parked { reason, doubtful: true }))
             }
         }
     }
@@ -250,7 +255,7 @@ impl Engine {
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
                     "a call was refused; it is parked, and its people are told why"
                 );
-                Ended::Answered(Answer::Parked { reason })
+                Ended::Answered(Answer::Parked { reason, doubtful: false })
             }
             Err(CallError::Later { after, problem }) => {
                 self.hold(&item.budget, after);
@@ -284,7 +289,7 @@ impl Engine {
         let jitter = self.lock().random.f64();
         match self.settings.schedule.wait(attempts, jitter) {
             Some(wait) => Ended::Delayed { wait, attempts, doubtful, problem },
-            None => Ended::Exhausted { problem },
+            None => Ended::Exhausted { problem, doubtful },
         }
     }
 
@@ -314,14 +319,15 @@ impl Engine {
     async fn delay(&self, load: &Load, wait: Duration, attempts: i64, doubtful: bool, problem: String, split: bool) {
         let item = &load.item;
         self.metrics.retried(Direction::to(item.vendor));
-        let not_before = self.clock.now_ms() + wait.as_millis() as i64;
+        let at = self.clock.now_ms();
+        let not_before = at + wait.as_millis() as i64;
         tracing::warn!(
             outbox.id = load.ids.first(), thread.id = %item.thread_id, attempt = attempts,
             wait_ms = wait.as_millis() as u64, problem, messages = load.ids.len(),
             "a call has to be made again"
         );
         let delay =
-            |id: &i64| Delay { id: *id, not_before, attempts, doubtful, problem: problem.clone(), alone: split };
+            |id: &i64| Delay { id: *id, not_before, attempts, doubtful, problem: problem.clone(), alone: split, at };
         let delays = load.ids.iter().map(delay).collect();
         if let Err(error) = self.store.commit(Commit { delays, ..Commit::default() }).await {
             tracing::warn!(error = %error, "a delay could not be written; it holds in memory");

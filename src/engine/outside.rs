@@ -30,14 +30,16 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// The id that is written into what is sent, and by which it is found.
     pub fn marker(&self) -> String {
-        match self.with {
-            [] => self.thread.marker(&self.effect.id),
-            _ => bundle::marker(self.thread, &self.effect.id),
-        }
+        bundle::marker(self.thread, self.effects())
+    }
+
+    /// Whether what bears this marker holds all that travels.
+    pub fn is_marked(&self, found: &str) -> bool {
+        bundle::holds(found, self.thread, self.effects())
     }
 
     /// All that travels, in order.
-    pub fn effects(&self) -> impl Iterator<Item = &Effect> {
+    pub fn effects(&self) -> impl Iterator<Item = &Effect> + Clone {
         std::iter::once(self.effect).chain(self.with.iter().map(Arc::as_ref))
     }
 }

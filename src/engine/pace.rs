@@ -75,7 +75,8 @@ impl Budget {
                 channel.map_or(Budget::SlackPostsTogether, Budget::SlackPosts)
             }
             Act::TellOperator { .. } => Budget::SlackPostsTogether,
-            Act::UpdateCard => Budget::SlackMethod("chat.update"),
+            Act::UpdateCard | Act::ChangeTell { .. } => Budget::SlackMethod("chat.update"),
+            Act::TakeBack { .. } => Budget::SlackMethod("chat.delete"),
             Act::Whisper { .. } => Budget::SlackMethod("chat.postEphemeral"),
             Act::AskWho { .. } => Budget::SlackMethod("users.info"),
             Act::OpenChannel { .. } => Budget::SlackMethod("conversations.info"),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::read::InboxRow;
+use super::read::{InboxRow, UnparkedRow};
 
 /// Rows that are written together or not at all.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub struct Commit {
     pub attempts: Vec<Attempt>,
     /// Calls that have to wait.
     pub delays: Vec<Delay>,
+    /// What is parked no longer.
+    pub unparked: Vec<Unparked>,
     /// What was decided.
     pub outbox: Vec<OutboxWrite>,
     /// Held messages whose thread is linked.
@@ -38,6 +40,8 @@ pub struct Commit {
     pub nudges: Vec<(i64, i64)>,
     /// Tickets that were read, with the count of nudges that the read answers.
     pub nudges_answered: Vec<(i64, i64)>,
+    /// Whether everything that waits may have been done already.
+    pub doubt_waiting: bool,
     /// Held messages received before this time are forgotten.
     pub forget_held_before: Option<i64>,
     /// Settled rows older than this lose their payload.
@@ -60,6 +64,7 @@ impl Commit {
             && self.swept.is_empty()
             && self.nudges.is_empty()
             && self.nudges_answered.is_empty()
+            && !self.doubt_waiting
             && self.forget_held_before.is_none()
             && self.blank_before.is_none())
     }
@@ -186,6 +191,8 @@ pub struct OutboxWrite {
     pub not_before: i64,
     /// 1 if its first call follows at once.
     pub attempts: i64,
+    /// Whether it may have been done already.
+    pub doubtful: bool,
 }
 
 /// A call that is settled.
@@ -199,8 +206,23 @@ pub struct Settle {
     pub result: Option<String>,
     /// Why it is parked.
     pub problem: Option<String>,
+    /// Whether it is parked and may have been done.
+    pub doubtful: bool,
     /// When, in milliseconds since 1970.
     pub settled_at: i64,
+}
+
+/// A parked call that is tried again or given up.
+#[derive(Debug, Clone)]
+pub struct Unparked {
+    /// The thread.
+    pub thread_id: String,
+    /// The effect's name.
+    pub effect_id: String,
+    /// `waiting` or `dropped`.
+    pub state: &'static str,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
 }
 
 /// A call that is about to be made.
@@ -229,6 +251,8 @@ pub struct Delay {
     pub problem: String,
     /// Whether it travels alone from here on.
     pub alone: bool,
+    /// When it said so, in milliseconds since 1970.
+    pub at: i64,
 }
 
 /// Held messages whose thread is linked.
@@ -262,6 +286,8 @@ pub struct Committed {
     pub outbox: Vec<Option<i64>>,
     /// Held messages that are events of their thread.
     pub released: Vec<InboxRow>,
+    /// Calls that were parked and are tried again.
+    pub unparked: Vec<UnparkedRow>,
 }
 
 impl Committed {

@@ -101,9 +101,11 @@ impl ZendeskClient {
     /// As for any read.
     pub async fn find_reply(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
         let entries = self.entries(call.thread.ticket_id, &call.thread.side_conversation_id, &Abouts::new()).await?;
-        let marker = call.marker();
         let marked = |entry: &&SideConversationEvent| {
-            entry.message.as_ref().is_some_and(|message| message.marker.as_deref() == Some(marker.as_str()))
+            entry
+                .message
+                .as_ref()
+                .is_some_and(|message| message.marker.as_deref().is_some_and(|found| call.is_marked(found)))
         };
         let app_user = self.house.get().map(|house| house.app_user);
         let references: Vec<String> = call.effects().filter_map(|effect| reference(&effect.act)).collect();
@@ -260,16 +262,21 @@ fn reference(act: &Act) -> Option<String> {
     }
 }
 
-/// Whether the first Slack link of a text is the first of these, and the others follow: a later one alone is quoted by
-/// its author.
+/// Whether the first Slack link of a text is the first of these and the others follow, or each stands in a heading as a
+/// bundle has them: any other is quoted by its author.
 fn leads_with(text: &str, references: &[String]) -> bool {
     const LINK: &str = "/archives/";
+    const HEADING: &str = " in Slack, ";
     let Some((first, others)) = references.split_first() else { return false };
     let leads = text.find(first.as_str()).is_some_and(|at| {
         let before = &text[..at];
         before.find(LINK) == before.rfind(LINK)
     });
-    leads && others.iter().all(|other| text.contains(other.as_str()))
+    let heads = |reference: &String| {
+        let heading = |line: &str| line.contains(reference.as_str()) && line.contains(HEADING) && line.ends_with("):");
+        text.lines().any(heading)
+    };
+    leads && others.iter().all(|other| text.contains(other.as_str())) || references.iter().all(heads)
 }
 
 /// What the card shows of a ticket that was read with its people.

@@ -2,10 +2,15 @@
 
 mod catch_up;
 mod house;
+mod late;
+mod listed;
 mod mended;
 mod nothing_twice;
 mod pace;
+mod parked;
 mod refusals;
+mod restored;
 mod slack_to_zendesk;
 mod state;
+mod trace;
 mod zendesk_to_slack;

@@ -206,6 +206,13 @@ impl Queue {
         }
     }
 
+    /// Notes that it is looked for.
+    pub fn looked(&mut self, id: i64, now: i64) {
+        if let Some(item) = self.calls.items.get_mut(&id) {
+            item.first_attempt_ms.get_or_insert(now);
+        }
+    }
+
     /// Notes that an attempt has ended: it may have been done as late as this.
     pub fn attempted(&mut self, id: i64, now: i64) {
         if let Some(item) = self.calls.items.get_mut(&id) {
@@ -275,6 +282,10 @@ impl Queue {
     /// How many calls wait or are under way.
     pub fn calls(&self) -> usize {
         self.calls.items.len()
+    }
+
+    pub(super) fn calls_by_id(&self) -> impl Iterator<Item = (i64, &Item)> {
+        self.calls.items.iter().map(|(id, item)| (*id, item))
     }
 
     pub(super) fn waiting_calls(&self) -> impl Iterator<Item = &Item> {

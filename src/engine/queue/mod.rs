@@ -32,6 +32,8 @@ pub enum Job {
     Clean,
     /// Ask Slack for what was missed.
     CatchUp,
+    /// See whether something takes too long.
+    Late,
 }
 
 /// Something for a thread to handle.
@@ -83,8 +85,10 @@ pub struct Item {
     pub not_before: i64,
     /// How many attempts were begun and count.
     pub attempts: i64,
-    /// When the first of them was begun, in milliseconds since 1970.
+    /// When the first of them was begun, or looked for, in milliseconds since 1970.
     pub first_attempt_ms: Option<i64>,
+    /// Since when it may have been done by nobody knows whom, in milliseconds since 1970.
+    pub maybe_since_ms: Option<i64>,
     /// The latest time at which one of them may have been done, in milliseconds since 1970.
     pub last_attempt_ms: Option<i64>,
     /// Whether one of them may have been done.
@@ -102,6 +106,8 @@ pub struct Item {
     /// The first row of those it travels with, once that is written down.
     pub bundle: Option<i64>,
     under_way: bool,
+    /// Since when people wait for it, in milliseconds since 1970; `None` if nobody does.
+    pub awaited_since: Option<i64>,
 }
 
 impl Item {
@@ -115,11 +121,13 @@ impl Item {
             not_before: effect.not_before_ms,
             attempts: i64::from(begun),
             first_attempt_ms: None,
+            maybe_since_ms: None,
             last_attempt_ms: None,
             doubtful: false,
             written: begun,
             caused_at,
             words: effect.act.carries_words(),
+            awaited_since: None,
             plain: bundle::is_plain(&effect.act),
             budget: Budget::of(&effect.act, Some(thread)),
             bundle: None,
@@ -128,9 +136,10 @@ impl Item {
         }
     }
 
-    /// A call that the last process left, which ended before `now` (milliseconds since 1970). Without its thread, or
-    /// without its place in Slack, it is counted under what is known.
-    pub fn stored(row: OutboxRow, thread: Option<&BridgedThread>, now: i64) -> Item {
+    /// A call that the last process left, which ended before `now`; a life that the tables do not know ended before
+    /// `other_until` (milliseconds since 1970). Without its thread, or without its place in Slack, it is counted under
+    /// what is known.
+    pub fn stored(row: OutboxRow, thread: Option<&BridgedThread>, other_until: i64, now: i64) -> Item {
         Item {
             thread_id: ThreadId::new(row.thread_id),
             vendor: row.effect.act.vendor(),
@@ -139,12 +148,17 @@ impl Item {
             not_before: row.not_before,
             attempts: row.attempts,
             first_attempt_ms: row.attempted_at,
+            maybe_since_ms: row.doubtful.then_some(row.caused_at),
             // Nobody knows when the last process made the call that it had written down, only that it ended.
-            last_attempt_ms: row.attempted_at.map(|_| now),
+            last_attempt_ms: match row.attempted_at {
+                Some(_) => Some(now),
+                None => row.doubtful.then_some(other_until),
+            },
             doubtful: row.doubtful,
             written: false,
             caused_at: row.caused_at,
             words: row.effect.act.carries_words(),
+            awaited_since: row.effect.act.is_awaited().then_some(row.decided_at),
             plain: bundle::is_plain(&row.effect.act),
             budget: Budget::of(&row.effect.act, thread),
             bundle: row.bundle,
@@ -429,6 +443,12 @@ impl Queue {
     /// When the oldest cause of a waiting call to a vendor happened, in milliseconds since 1970.
     pub fn oldest(&self, vendor: Vendor) -> Option<i64> {
         self.waiting_calls().filter(|item| item.vendor == vendor && item.words).map(|item| item.caused_at).min()
+    }
+
+    /// The calls that people have awaited since before a time of their vendor's (milliseconds since 1970).
+    pub fn awaited(&self, before: impl Fn(Vendor) -> i64) -> impl Iterator<Item = (i64, &Item)> {
+        let too_long = move |item: &Item| item.awaited_since.is_some_and(|since| since <= before(item.vendor));
+        self.calls_by_id().filter(move |(_, item)| too_long(item))
     }
 
     /// Whether nothing waits and nothing is under way.
