@@ -25,6 +25,11 @@ pub enum Fault {
         /// Seconds, as in `Retry-After`.
         retry_after: u64,
     },
+    /// Answers 429 in plain text; nothing is done.
+    RateLimitedPlain {
+        /// Seconds, as in `Retry-After`.
+        retry_after: u64,
+    },
     /// The connection breaks before anything is done.
     DroppedBefore,
     /// The work is done, then the connection breaks.
@@ -37,6 +42,11 @@ pub enum Fault {
     TokenRevoked,
     /// Reads do not show what was written in the last seconds.
     ReadsLag {
+        /// Seconds.
+        secs: u64,
+    },
+    /// A row of the account-wide feed shows this much after it was written; younger ones may show before it.
+    FeedLate {
         /// Seconds.
         secs: u64,
     },
@@ -140,6 +150,7 @@ impl Fault {
         !matches!(
             self,
             Fault::ReadsLag { .. }
+                | Fault::FeedLate { .. }
                 | Fault::EventsTwice
                 | Fault::EventsLate { .. }
                 | Fault::EventsShuffled
@@ -167,6 +178,15 @@ pub fn dropped() -> Response<Body> {
 pub fn html() -> Response<Body> {
     let mut response = Response::new(Body::from("<!DOCTYPE html><title>Please wait</title><p>Please wait."));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// A 429 in plain text, as what stands before a vendor's own servers answers.
+pub fn limited_plainly(retry_after: u64) -> Response<Body> {
+    let mut response = Response::new(Body::from("Too many requests"));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(retry_after));
     response
 }
 

@@ -120,6 +120,7 @@ async fn with_faults(slack: &FakeSlack, name: &str, work: impl FnOnce() -> Respo
     match struck {
         Some(Fault::Status { status }) => faults::bare(status),
         Some(Fault::RateLimited { retry_after }) => limited(retry_after),
+        Some(Fault::RateLimitedPlain { retry_after }) => faults::limited_plainly(retry_after),
         Some(Fault::DroppedBefore) => faults::dropped(),
         Some(Fault::TokenRevoked) => json_answer(&object(json!({"ok": false, "error": "token_revoked"}))),
         Some(Fault::DroppedAfter) => {
