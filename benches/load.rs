@@ -14,7 +14,8 @@
 //!
 //! - *Stored* are messages in bridged threads, answered once their row is committed with `synchronous = FULL`. While
 //!   they come in the app decides on each and commits that too; the calls wait, because the fake Zendesk is told to
-//!   answer late. *Not stored* are the same events in a thread that is not bridged: checked, decoded, looked up,
+//!   answer late; they are spread over many threads, because a thread keeps a note of each reply that is not answered
+//!   yet. *Not stored* are the same events in a thread that is not bridged: checked, decoded, looked up,
 //!   answered.
 //! - *End to end* is from the moment an event is written to the socket until the fake Zendesk has taken the reply.
 //!   At saturation a window bounds how many are on their way.
@@ -56,8 +57,9 @@ struct Sizes {
     threads: usize,
     connections: usize,
     rounds: usize,
-    /// Events of one round of the part `intake`.
+    /// Events of one round of the part `intake`, and in how many threads.
     events: usize,
+    spread: usize,
     /// Messages at saturation, and how many may be on their way.
     messages: usize,
     window: usize,
@@ -83,7 +85,8 @@ fn sizes(arguments: &[String]) -> Sizes {
         threads: 200,
         connections: 128,
         rounds: 7,
-        events: 12_000,
+        events: 8_000,
+        spread: 1_000,
         messages: 30_000,
         window: 200,
         rate: 3_000,
@@ -99,6 +102,7 @@ fn sizes(arguments: &[String]) -> Sizes {
             "--connections" => sizes.connections = number(),
             "--rounds" => sizes.rounds = number(),
             "--events" => sizes.events = number(),
+            "--spread" => sizes.spread = number(),
             "--messages" => sizes.messages = number(),
             "--window" => sizes.window = number(),
             "--rate" => sizes.rate = number(),
@@ -120,7 +124,8 @@ fn sizes(arguments: &[String]) -> Sizes {
 
 fn measure(sizes: Sizes) {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("sidethread under load: {cores} cores, {sizes:?}\n");
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("sidethread under load: {cores} cores, load before {}, {sizes:?}\n", load.split(' ').next().unwrap_or(""));
     for part in &sizes.parts {
         match part.as_str() {
             "rest" => rest(&sizes),
@@ -161,7 +166,7 @@ fn intake(sizes: &Sizes) {
     let vendors = Vendors::start(sizes.whole_fake);
     let house = House::new(&vendors);
     let (app, _) = house.start();
-    let threads = vendors.threads(&house, sizes.threads);
+    let threads = vendors.threads(&house, sizes.spread);
     let elsewhere: Vec<Thread> = threads
         .iter()
         .map(|thread| Thread { ts: format!("1700000000.{:06}", fastrand::u32(..1_000_000)), ..thread.clone() })
@@ -251,7 +256,19 @@ fn bridge(sizes: &Sizes) {
         millis.sort_by(f64::total_cmp);
         let lost = count - millis.len().min(count);
         let rate = millis.len() as f64 * 1e6 / last.saturating_sub(first).max(1) as f64;
-        (rate, at(&millis, 0.5), at(&millis, 0.99), app_cpu, vendors_cpu, lost, twice, done.p50_us, done.p99_us)
+        let slowest = (at(&millis, 1.0), done.slowest_us / 1000.0);
+        (
+            rate,
+            at(&millis, 0.5),
+            at(&millis, 0.99),
+            app_cpu,
+            vendors_cpu,
+            lost,
+            twice,
+            done.p50_us,
+            done.p99_us,
+            slowest,
+        )
     };
     run(2000, 1000, 0);
     let mut worst = 0.0_f64;
@@ -259,7 +276,8 @@ fn bridge(sizes: &Sizes) {
         (format!("at saturation, {} on their way", sizes.window), sizes.messages, 0, sizes.window),
         (format!("at {} a second", sizes.rate), sizes.rate * sizes.seconds, sizes.rate, 0),
     ] {
-        let (per_second, p50, p99, app_cpu, vendors_cpu, lost, twice, answered, answered_99) = run(count, rate, window);
+        let (per_second, p50, p99, app_cpu, vendors_cpu, lost, twice, answered, answered_99, slowest) =
+            run(count, rate, window);
         line(
             &format!("{name}: end to end a second"),
             format!("{per_second:.0}"),
@@ -269,9 +287,16 @@ fn bridge(sizes: &Sizes) {
         line("  from Slack's event to Zendesk's reply, ms, p50 and p99", format!("{p50:.1} and {p99:.1}"), floor);
         let (answered, answered_99) = (answered / 1000.0, answered_99 / 1000.0);
         line("  until Slack's event is answered, ms, p50 and p99", format!("{answered:.1} and {answered_99:.1}"), "");
+        line("  the slowest of each, ms", format!("{:.0} and {:.0}", slowest.0, slowest.1), "");
         line("  CPU of the app, us a message", format!("{app_cpu:.0}"), "<= 150");
         line("  CPU of the vendors, us a message", format!("{vendors_cpu:.0}"), "");
         line("  lost, sent twice", format!("{lost}, {twice}"), "0, 0");
+        let log = std::fs::read_to_string(house.file("log")).unwrap_or_default();
+        let warnings: Vec<&str> = log.lines().filter(|line| !line.contains("\"INFO\"")).collect();
+        if let Some(first) = warnings.first() {
+            line("  warnings of the app", warnings.len().to_string(), "0");
+            println!("  {first}");
+        }
         worst = worst.max(app.memory("VmHWM") as f64 / 1024.0);
         line("  memory, MiB (peak so far)", format!("{worst:.1}"), "<= 64");
     }
@@ -487,6 +512,7 @@ struct Done {
     seconds: f64,
     p50_us: f64,
     p99_us: f64,
+    slowest_us: f64,
     sent: Vec<(u64, u64)>,
 }
 
@@ -568,7 +594,7 @@ async fn run_load(job: Job) -> Done {
     let mut waits: Vec<f64> = times.iter().map(|(_, _, wait)| *wait).collect();
     waits.sort_by(f64::total_cmp);
     let sent = times.into_iter().map(|(seq, at, _)| (seq, at)).collect();
-    Done { seconds, p50_us: at(&waits, 0.5), p99_us: at(&waits, 0.99), sent }
+    Done { seconds, p50_us: at(&waits, 0.5), p99_us: at(&waits, 0.99), slowest_us: at(&waits, 1.0), sent }
 }
 
 /// Keeps an eye on how many replies stand.

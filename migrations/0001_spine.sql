@@ -64,7 +64,7 @@ CREATE TABLE outbox (
     state        TEXT NOT NULL,             -- waiting | done | parked
     result       TEXT,                      -- what it is called at the vendor: a ts, an entry's id
     settled_at   BIGINT,
-    UNIQUE (thread_id, effect_id)
+    UNIQUE (effect_id, thread_id)           -- the id first: most hold a time, so that new entries come to lie together
 );
 CREATE INDEX outbox_waiting ON outbox (id) WHERE state = 'waiting';
 

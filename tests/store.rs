@@ -80,7 +80,7 @@ fn event(n: i64) -> Box<RawValue> {
 
 fn inbox(key: &str, n: i64) -> InboxWrite {
     let (key, thread_id) = (key.to_owned(), "t1".to_owned());
-    InboxWrite { source: "slack", key, thread_id, event: event(n), received_at: 100 + n, ignored: None }
+    InboxWrite { source: "slack", key, thread_id, event: event(n), received_at: 100 + n, done: false, ignored: None }
 }
 
 fn thread(id: &str, ticket_id: i64, updated_at: i64) -> ThreadWrite {

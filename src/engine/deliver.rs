@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::outside::{Call, CallError};
-use super::queue::{Item, Work};
+use super::queue::{Item, Job, Work};
 use crate::bridge::{Act, Answer, BridgedThread, Card, Class, Effect, Vendor};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
@@ -29,8 +29,9 @@ enum Ended {
 }
 
 impl Engine {
-    pub(super) async fn deliver(&self, id: i64) {
-        let Some(item) = self.lock().queue.item(id).cloned() else { return };
+    /// Makes a call. What its answer means is decided next, if nobody holds the thread.
+    pub(super) async fn deliver(&self, id: i64) -> Option<Job> {
+        let item = self.lock().queue.item(id).cloned()?;
         let ended = self.attempt(id, &item).await;
         self.lock().queue.end_calling(item.vendor);
         match ended {
@@ -52,6 +53,7 @@ impl Engine {
                 self.lock().queue.delay(id, at, item.attempts, item.doubtful);
             }
         }
+        self.lock().queue.take_ready(&item.thread_id).then(|| Job::Handle(item.thread_id.clone()))
     }
 
     async fn attempt(&self, id: i64, item: &Item) -> Result<(Arc<Effect>, Ended), StoreError> {

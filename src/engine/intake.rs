@@ -33,7 +33,8 @@ pub enum Taken {
 }
 
 impl Engine {
-    /// Takes something that happened in a Slack thread. `key` makes a repetition the same.
+    /// Takes something that happened in a Slack thread. `key` makes a repetition the same. To be run to its end, also
+    /// if whoever asked for it is gone: it holds the thread.
     ///
     /// # Errors
     /// It is not stored: the caller must make Slack send it again.
@@ -49,6 +50,14 @@ impl Engine {
         let now = self.clock.now_ms();
         let event = Event { at_ms: now, what };
         if let Some(thread_id) = self.thread_at(channel, thread_ts).await? {
+            let event = Arc::new(event);
+            if let Some(taken) = self.handle_at_once(&thread_id, "slack", &key, &event).await {
+                if taken == Taken::Stored {
+                    self.metrics.accepted(Direction::slack_to_zendesk, 1);
+                    self.wake.notify_one();
+                }
+                return Ok(taken);
+            }
             return self.store_events("slack", thread_id, vec![(key, event)]).await;
         }
         if !on_its_way {
@@ -151,7 +160,7 @@ impl Engine {
         &self,
         source: &'static str,
         thread_id: ThreadId,
-        events: Vec<(String, Event)>,
+        events: Vec<(String, Arc<Event>)>,
     ) -> Result<Taken, StoreError> {
         let taken = self
             .commit_events(
@@ -167,7 +176,7 @@ impl Engine {
     pub(super) async fn commit_events(
         &self,
         source: &'static str,
-        events: Vec<(String, ThreadId, Event)>,
+        events: Vec<(String, ThreadId, Arc<Event>)>,
         mut commit: Commit,
     ) -> Result<usize, StoreError> {
         let mut handed = Vec::with_capacity(events.len());
@@ -178,9 +187,10 @@ impl Engine {
                 thread_id: thread_id.to_string(),
                 event: raw(&event)?,
                 received_at: event.at_ms,
+                done: false,
                 ignored: None,
             });
-            handed.push((thread_id, Arc::new(event)));
+            handed.push((thread_id, event));
         }
         let committed = self.store.commit(commit).await?;
         let mut new = 0;

@@ -219,23 +219,29 @@ impl Engine {
         jobs
     }
 
-    /// Does a job, whatever becomes of it. A panic sets the thread aside and touches no other.
+    /// Does a job and what follows from it at once, whatever becomes of it. A panic sets the thread aside and touches no
+    /// other.
     pub async fn run(&self, job: Job) {
-        let done = AssertUnwindSafe(async {
-            // Boxed, so that a job is moved about without the room that the largest of them needs.
-            match &job {
-                Job::Handle(thread_id) => Box::pin(self.handle(thread_id)).await,
-                Job::Deliver(id) => Box::pin(self.deliver(*id)).await,
-                Job::ReadTicket(ticket_id) => Box::pin(self.read_ticket(*ticket_id)).await,
-                Job::Poll => Box::pin(self.poll()).await,
-                Job::Clean => Box::pin(self.clean()).await,
-                Job::CatchUp => Box::pin(self.catch_up()).await,
+        let mut next = Some(job);
+        while let Some(job) = next.take() {
+            let done = AssertUnwindSafe(async {
+                // Boxed, so that a job is moved about without the room that the largest of them needs.
+                match &job {
+                    Job::Handle(thread_id) => Box::pin(self.handle(thread_id)).await,
+                    Job::Deliver(id) => return Box::pin(self.deliver(*id)).await,
+                    Job::ReadTicket(ticket_id) => Box::pin(self.read_ticket(*ticket_id)).await,
+                    Job::Poll => Box::pin(self.poll()).await,
+                    Job::Clean => Box::pin(self.clean()).await,
+                    Job::CatchUp => Box::pin(self.catch_up()).await,
+                }
+                None
+            })
+            .catch_unwind()
+            .await;
+            match done {
+                Ok(follows) => next = follows,
+                Err(_) => self.set_aside(&job),
             }
-        })
-        .catch_unwind()
-        .await;
-        if done.is_err() {
-            self.set_aside(&job);
         }
         self.wake.notify_one();
     }

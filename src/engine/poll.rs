@@ -7,6 +7,7 @@
 //! past the last entry.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::Engine;
 use super::outside::{CallError, FeedError};
@@ -202,7 +203,7 @@ impl Engine {
             match threads.get(entry.side_conversation_id.as_str()) {
                 Some(thread_id) => {
                     let key = entry.id.to_string();
-                    let event = Event { at_ms: now, what: What::SideConversation(entry) };
+                    let event = Arc::new(Event { at_ms: now, what: What::SideConversation(entry) });
                     events.push((key, ThreadId::new(thread_id.clone()), event));
                 }
                 None => {
@@ -237,7 +238,7 @@ impl Engine {
                 let side = entry.side_conversation_id.as_str();
                 let thread_id = threads.get(side).map_or(side, String::as_str).to_owned();
                 let key = entry.id.to_string();
-                (key, ThreadId::new(thread_id), Event { at_ms: now, what: What::SideConversation(entry) })
+                (key, ThreadId::new(thread_id), Arc::new(Event { at_ms: now, what: What::SideConversation(entry) }))
             })
             .collect();
         self.commit_events("zendesk", events, commit).await.map(drop)

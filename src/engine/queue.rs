@@ -46,6 +46,15 @@ pub enum Work {
         /// What came back.
         answer: Answer,
     },
+    /// An event that is written together with what is decided about it.
+    Arrived {
+        /// `slack` or `zendesk`.
+        source: &'static str,
+        /// What makes it the same as a repetition.
+        key: String,
+        /// The event.
+        event: Arc<Event>,
+    },
 }
 
 /// A call that waits.
@@ -113,6 +122,8 @@ struct Cell {
     work: VecDeque<Work>,
     queued: bool,
     running: bool,
+    /// Until a time that `Queue::resting` knows.
+    resting: bool,
     poisoned: bool,
 }
 
@@ -213,6 +224,9 @@ impl Queue {
                 break;
             }
             self.resting.remove(&(due, id.clone()));
+            if let Some(cell) = self.cells.get_mut(&id) {
+                cell.resting = false;
+            }
             self.ready.push_back(id);
         }
         jobs.extend(self.take_handles(most));
@@ -266,13 +280,38 @@ impl Queue {
     /// Takes the next thread that has something to handle; it must be ended by `end_handle`.
     fn take_thread(&mut self) -> Option<ThreadId> {
         while let Some(id) = self.ready.pop_front() {
-            if let Some(cell) = self.cells.get_mut(&id) {
+            // One that was taken ahead of its turn is still listed.
+            if let Some(cell) = self.cells.get_mut(&id)
+                && cell.queued
+            {
                 cell.queued = false;
                 cell.running = true;
                 return Some(id);
             }
         }
         None
+    }
+
+    /// Takes a thread for which nothing waits and which nobody holds; it must be ended by `end_handle`.
+    pub fn take_idle(&mut self, thread_id: &ThreadId) -> bool {
+        if self.cells.contains_key(thread_id) {
+            return false;
+        }
+        self.cells.insert(thread_id.clone(), Cell { running: true, ..Cell::default() });
+        true
+    }
+
+    /// Takes a thread ahead of its turn if it has something to handle and nobody holds it; it must be ended by
+    /// `end_handle`.
+    pub fn take_ready(&mut self, thread_id: &ThreadId) -> bool {
+        match self.cells.get_mut(thread_id) {
+            Some(cell) if cell.queued && !cell.running && !cell.resting => {
+                cell.queued = false;
+                cell.running = true;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Calls that are written down as begun and were not made.
@@ -321,6 +360,7 @@ impl Queue {
         }
         cell.running = false;
         cell.queued = true;
+        cell.resting = true;
         self.resting.insert((at, thread_id.clone()));
     }
 

@@ -1,11 +1,14 @@
 //! Handles a thread's events, oldest first, and writes what was decided in the transaction that marks them done.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::queue::{Item, Work};
+use super::intake::Taken;
+use super::queue::{Item, Job, Work};
 use super::{AT_HAND, Engine, REMEMBERED};
 use crate::bridge::event::{Event, State, What};
 use crate::bridge::ids::{ChannelId, ThreadId};
@@ -53,23 +56,59 @@ impl Engine {
         }
     }
 
-    async fn handle_work(&self, thread_id: &ThreadId, work: &[Work]) -> Result<(), HandleError> {
-        let thread = self.thread(thread_id).await?.map(Arc::unwrap_or_clone);
-        let card_before = thread.as_ref().and_then(card_channel);
-        let Some(decided) = self.decide(thread, work)? else {
+    /// Decides about an event that has just come in, and writes both together, if its thread has nothing else to do:
+    /// one transaction instead of two. `None`: it has to be stored and to wait its turn.
+    pub(super) async fn handle_at_once(
+        &self,
+        thread_id: &ThreadId,
+        source: &'static str,
+        key: &str,
+        event: &Arc<Event>,
+    ) -> Option<Taken> {
+        if !self.lock().queue.take_idle(thread_id) {
+            return None;
+        }
+        let work = [Work::Arrived { source, key: key.to_owned(), event: event.clone() }];
+        match AssertUnwindSafe(self.handle_work(thread_id, &work)).catch_unwind().await {
+            Ok(Ok(true)) => Some(Taken::Stored),
+            Ok(Ok(false)) => Some(Taken::Known),
+            Ok(Err(error)) => {
+                tracing::warn!(thread.id = %thread_id, error = %error, "a decision could not be written; its event is stored and waits");
+                let mut state = self.lock();
+                state.threads.remove(thread_id);
+                state.queue.end_handle(thread_id);
+                None
+            }
+            Err(_) => {
+                self.set_aside(&Job::Handle(thread_id.clone()));
+                None
+            }
+        }
+    }
+
+    /// Says whether what it was given to handle was new.
+    async fn handle_work(&self, thread_id: &ThreadId, work: &[Work]) -> Result<bool, HandleError> {
+        let before = self.thread(thread_id).await?;
+        let card_before = before.as_deref().and_then(card_channel);
+        let Some(decided) = self.decide(before.as_deref(), work)? else {
             // Nothing says which side conversation this is: the events came before their thread.
             let now = self.clock.now_ms();
             let done = work.iter().filter_map(|one| done(one, now, Some("unknown_thread"), true)).collect();
             self.store.commit(Commit { done, ..Commit::default() }).await?;
             self.lock().queue.end_handle(thread_id);
-            return Ok(());
+            return Ok(true);
         };
         let Decided { thread, effects, commit, settled, begun } = decided;
         let outbox_meta: Vec<(i64, i64)> = commit.outbox.iter().map(|row| (row.attempts, row.caused_at)).collect();
         let now = self.clock.now_ms();
+        let unless_known = commit.unless_known;
         let committed = self.store.commit(commit).await?;
 
         let mut state = self.lock();
+        if unless_known && committed.is_known() {
+            state.queue.end_handle(thread_id);
+            return Ok(false);
+        }
         for id in begun {
             state.queue.begun(id);
         }
@@ -128,7 +167,7 @@ impl Engine {
         make_room(&mut state.threads);
         state.threads.insert(thread_id.clone(), Arc::new(thread));
         state.queue.end_handle(thread_id);
-        Ok(())
+        Ok(true)
     }
 
     /// A thread, from memory or from its row.
@@ -146,17 +185,17 @@ impl Engine {
         }
     }
 
-    fn decide(&self, thread: Option<BridgedThread>, work: &[Work]) -> Result<Option<Decided>, HandleError> {
+    fn decide(&self, before: Option<&BridgedThread>, work: &[Work]) -> Result<Option<Decided>, HandleError> {
         let now = self.clock.now_ms();
         let mut commit = Commit::default();
         let mut settled = Vec::new();
         let mut effects: Vec<Arc<Effect>> = Vec::new();
         let mut card: Option<Card> = None;
-        let was_linked = thread.as_ref().and_then(|t| t.link().map(|(c, ts)| (c.clone(), ts.clone())));
-        let mut thread = thread;
+        let was_linked = before.and_then(BridgedThread::link);
+        let mut thread = before.cloned();
         for one in work {
             let event = match one {
-                Work::Event { event, .. } => event.clone(),
+                Work::Event { event, .. } | Work::Arrived { event, .. } => event.clone(),
                 Work::Answer { id, effect, answer } => {
                     let parked = matches!(answer, Answer::Parked { .. });
                     settled.push((*id, parked));
@@ -168,6 +207,7 @@ impl Engine {
                             thread_id: thread.as_ref().map(|t| t.id.to_string()).unwrap_or_default(),
                             event: RawValue::NULL.to_owned(),
                             received_at: now,
+                            done: true,
                             ignored: Some("echo"),
                         });
                     }
@@ -181,7 +221,7 @@ impl Engine {
                     })
                 }
             };
-            let before = match thread.take() {
+            let so_far = match thread.take() {
                 Some(thread) => thread,
                 None => match &event.what {
                     What::SideConversation(entry) => {
@@ -190,33 +230,47 @@ impl Engine {
                     _ => return Ok(None),
                 },
             };
-            let step = handle(&self.policy, before, &event);
+            let step = handle(&self.policy, so_far, &event);
             if let Some(why) = step.ignored {
                 self.metrics.ignored(why.as_str());
                 tracing::debug!(thread.id = %step.thread.id, why = why.as_str(), "an event asked for nothing");
             }
             let forget = matches!(step.thread.place, Place::Older | Place::LeftAlone);
+            if let Work::Arrived { source, key, event } = one {
+                commit.unless_known = true;
+                commit.inbox.push(InboxWrite {
+                    source,
+                    key: key.clone(),
+                    thread_id: step.thread.id.to_string(),
+                    event: to_raw_value(event.as_ref())?,
+                    received_at: event.at_ms,
+                    done: true,
+                    ignored: step.ignored.map(Why::as_str),
+                });
+            }
             commit.done.extend(done(one, now, step.ignored.map(Why::as_str), forget));
             effects.extend(step.effects.into_iter().map(Arc::new));
             card = step.card.or(card);
             thread = Some(step.thread);
         }
         let Some(thread) = thread else { return Ok(None) };
-        commit.threads.push(ThreadWrite {
-            id: thread.id.to_string(),
-            side_conversation_id: thread.side_conversation_id.to_string(),
-            ticket_id: thread.ticket_id.0,
-            place: place_word(&thread.place),
-            state: match thread.state {
-                State::Open => "open",
-                State::Closed => "closed",
-            },
-            thread: to_raw_value(&thread)?,
-            card: card.as_ref().map(to_raw_value).transpose()?,
-            updated_at: now,
-        });
+        if card.is_some() || before != Some(&thread) {
+            commit.threads.push(ThreadWrite {
+                id: thread.id.to_string(),
+                side_conversation_id: thread.side_conversation_id.to_string(),
+                ticket_id: thread.ticket_id.0,
+                place: place_word(&thread.place),
+                state: match thread.state {
+                    State::Open => "open",
+                    State::Closed => "closed",
+                },
+                thread: to_raw_value(&thread)?,
+                card: card.as_ref().map(to_raw_value).transpose()?,
+                updated_at: now,
+            });
+        }
         if let Some((channel, ts)) = thread.link()
-            && was_linked.as_ref() != Some(&(channel.clone(), ts.clone()))
+            && was_linked != Some((channel, ts))
         {
             commit.links.push(LinkWrite {
                 channel_id: channel.to_string(),
@@ -289,7 +343,7 @@ impl Engine {
 fn done(work: &Work, now: i64, ignored: Option<&'static str>, forget: bool) -> Option<Done> {
     match work {
         Work::Event { seq, .. } => Some(Done { seq: *seq, done_at: now, ignored, forget }),
-        Work::Answer { .. } => None,
+        Work::Answer { .. } | Work::Arrived { .. } => None,
     }
 }
 

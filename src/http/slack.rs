@@ -117,7 +117,13 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
             return StatusCode::OK.into_response();
         }
         Inbound::InThread { key, channel, thread_ts, what } => {
-            ready.engine.take_from_slack(key, &channel, &thread_ts, what).await
+            // A task of its own: whoever asked may hang up at any moment, and what is begun here must come to its end.
+            let engine = ready.engine.clone();
+            let taking = tokio::spawn(async move { engine.take_from_slack(key, &channel, &thread_ts, what).await });
+            match taking.await {
+                Ok(taken) => taken,
+                Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            }
         }
         Inbound::Unreadable { key, channel, thread_ts, reason, raw } => {
             ready.engine.keep_unread(key, &channel, &thread_ts, raw, reason).await

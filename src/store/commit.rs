@@ -51,6 +51,9 @@ pub struct Commit {
     pub forget_held_before: Option<i64>,
     /// Settled rows older than this lose their payload.
     pub blank_before: Option<i64>,
+    /// What was decided about an event that is written here for the first time. If that event was known, nothing of the
+    /// commit is written.
+    pub unless_known: bool,
 }
 
 /// An event that has come in.
@@ -66,7 +69,9 @@ pub struct InboxWrite {
     pub event: Box<RawValue>,
     /// When it came, in milliseconds since 1970.
     pub received_at: i64,
-    /// Why it asks for nothing, if that is known already: it is done as soon as it is written.
+    /// Whether it is done as soon as it is written.
+    pub done: bool,
+    /// Why it asks for nothing, if that is known already.
     pub ignored: Option<&'static str>,
 }
 
@@ -246,6 +251,13 @@ pub struct Committed {
     pub released: Vec<InboxRow>,
 }
 
+impl Committed {
+    /// Whether an event that came in had come before.
+    pub fn is_known(&self) -> bool {
+        self.inbox.contains(&None)
+    }
+}
+
 const SETTINGS: &str = "INSERT INTO setting (name, value)
     SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
@@ -312,7 +324,7 @@ static OUTBOX: Rows = Rows::new(
         SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column9, 'waiting'
         FROM (VALUES",
     10,
-    ") AS j WHERE column1 IS NOT NULL ON CONFLICT (thread_id, effect_id) DO NOTHING",
+    ") AS j WHERE column1 IS NOT NULL ON CONFLICT (effect_id, thread_id) DO NOTHING",
 );
 const OUTBOX_NEW: &str = "SELECT id FROM outbox WHERE id >= $1 AND id < $2 ORDER BY id";
 const RELEASED: &str =
@@ -412,7 +424,7 @@ pub(super) struct Counters {
 pub(super) async fn write(
     tx: &mut SqliteConnection,
     counters: &mut Counters,
-    commits: &mut [Commit],
+    commits: &[Commit],
 ) -> Result<Vec<Committed>, sqlx::Error> {
     let mut results: Vec<Committed> = commits.iter().map(|_| Committed::default()).collect();
 
@@ -426,6 +438,12 @@ pub(super) async fn write(
             result.inbox = given(&mut at, commit.inbox.len(), &new);
         }
     }
+    let nothing = Commit::default();
+    let commits: Vec<&Commit> = commits
+        .iter()
+        .zip(&results)
+        .map(|(commit, result)| if commit.unless_known && result.is_known() { &nothing } else { commit })
+        .collect();
     each(tx, SETTINGS, commits.iter().flat_map(|c| &c.settings)).await?;
     each(tx, UNREAD, commits.iter().flat_map(|c| &c.unread)).await?;
     each(tx, HELD, commits.iter().flat_map(|c| &c.held)).await?;
@@ -503,7 +521,7 @@ fn bind_inbox<'a>(query: Bound<'a>, seq: i64, row: &'a InboxWrite) -> Bound<'a> 
         .bind(&row.thread_id)
         .bind(row.event.get())
         .bind(row.received_at)
-        .bind(row.ignored.map(|_| row.received_at))
+        .bind(row.done.then_some(row.received_at))
         .bind(row.ignored)
 }
 
@@ -589,6 +607,7 @@ async fn unhold(
             thread_id: release.thread_id.clone(),
             event: RawValue::from_string(event).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
             received_at: row.try_get(2)?,
+            done: false,
             ignored: None,
         });
     }

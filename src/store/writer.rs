@@ -65,8 +65,15 @@ async fn run(
             taken = waiting.recv_many(&mut batch, MOST) => if taken == 0 { break },
             () = stop.cancelled(), if !waiting.is_closed() => { waiting.close(); continue }
         }
-        let (mut commits, answers): (Vec<Commit>, Vec<_>) = batch.drain(..).map(|r| (r.commit, r.answer)).unzip();
-        match transaction(&mut connection, &mut counters, &mut commits).await {
+        // Whoever is about to hand something over may do so first: what comes now shares this batch's commit.
+        tokio::task::yield_now().await;
+        while batch.len() < MOST
+            && let Ok(more) = waiting.try_recv()
+        {
+            batch.push(more);
+        }
+        let (commits, answers): (Vec<Commit>, Vec<_>) = batch.drain(..).map(|r| (r.commit, r.answer)).unzip();
+        match transaction(&mut connection, &mut counters, &commits).await {
             Ok(results) => {
                 for (answer, result) in answers.into_iter().zip(results) {
                     // Whoever asked may be gone; what it wanted is written all the same.
@@ -81,8 +88,8 @@ async fn run(
             }
             Err(_) => {
                 renew(&pool, &mut connection).await;
-                for (mut commit, answer) in commits.into_iter().zip(answers) {
-                    let alone = transaction(&mut connection, &mut counters, std::slice::from_mut(&mut commit)).await;
+                for (commit, answer) in commits.into_iter().zip(answers) {
+                    let alone = transaction(&mut connection, &mut counters, std::slice::from_ref(&commit)).await;
                     if alone.is_err() {
                         renew(&pool, &mut connection).await;
                     }
@@ -115,7 +122,7 @@ async fn renew(pool: &SqlitePool, connection: &mut SqliteConnection) {
 async fn transaction(
     connection: &mut SqliteConnection,
     counters: &mut Counters,
-    commits: &mut [Commit],
+    commits: &[Commit],
 ) -> Result<Vec<Committed>, sqlx::Error> {
     let before = *counters;
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
