@@ -38,6 +38,8 @@ pub enum Fault {
     Html,
     /// The work is done, then the answer is a 500.
     ErrorAfter,
+    /// Answers that it will not be done, as the vendor says so of a call it finds wrong; nothing is done.
+    Refused,
     /// Answers as to a dead token; nothing is done.
     TokenRevoked,
     /// Reads do not show what was written in the last seconds.

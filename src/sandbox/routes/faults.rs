@@ -30,7 +30,7 @@ const fn kind(name: &'static str, parameter: Option<(&'static str, u64, u64)>, s
 
 const FEED: &str = "GET side_conversations/events";
 
-const KINDS: [Kind; 15] = [
+const KINDS: [Kind; 16] = [
     kind("latency", Some(("ms", 1, 600_000)), "The answer comes this much later."),
     kind("status", Some(("status", 400, 599)), "Answers with this status; nothing is done."),
     kind("rate_limited", Some(("retry_after", 1, 86_400)), "Answers 429 with Retry-After in seconds; nothing is done."),
@@ -43,6 +43,11 @@ const KINDS: [Kind; 15] = [
     kind("dropped_after", None, "The work is done, then the connection breaks."),
     kind("html", None, "The work is done, then the answer is a 200 with an HTML page."),
     kind("error_after", None, "The work is done, then the answer is a 500."),
+    kind(
+        "refused",
+        None,
+        "Answers as to a wrong call, Slack with invalid_arguments, Zendesk with 422; nothing is done.",
+    ),
     kind("token_revoked", None, "Answers as to a dead token; nothing is done."),
     kind("reads_lag", Some(("secs", 1, 86_400)), "Reads do not show what was written in the last seconds."),
     kind(

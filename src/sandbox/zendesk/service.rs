@@ -66,6 +66,9 @@ fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Response<Body>, Opt
         }
         Some(Fault::RateLimitedPlain { retry_after }) => return (faults::limited_plainly(*retry_after), wait),
         Some(Fault::DroppedBefore) => return (faults::dropped(), wait),
+        Some(Fault::Refused) => {
+            return (Answer::record_invalid("base", "It is refused by a fault").into_response(), wait);
+        }
         Some(Fault::TokenRevoked) => return (Answer::invalid_token().into_response(), wait),
         _ => {}
     }
