@@ -9,8 +9,8 @@ use sidethread::bridge::event::Event;
 use sidethread::bridge::ids::{SideConversationId, TicketId};
 use sidethread::bridge::{Act, BridgedThread, Card, Effect, EffectId};
 use sidethread::store::{
-    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Store,
-    StoreError, Swept, ThreadWrite, UnreadWrite,
+    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, Look, OutboxWrite, Release, Scope,
+    Settle, Store, StoreError, Swept, ThreadWrite, UnreadWrite,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteRow};
 use sqlx::{Column, Row, TypeInfo, ValueRef};
@@ -80,7 +80,15 @@ fn event(n: i64) -> Box<RawValue> {
 
 fn inbox(key: &str, n: i64) -> InboxWrite {
     let (key, thread_id) = (key.to_owned(), "t1".to_owned());
-    InboxWrite { source: "slack", key, thread_id, event: event(n), received_at: 100 + n, done: false, ignored: None }
+    InboxWrite {
+        source: "slack",
+        key,
+        thread_id,
+        event: Some(event(n)),
+        received_at: 100 + n,
+        done: false,
+        ignored: None,
+    }
 }
 
 fn thread(id: &str, ticket_id: i64, updated_at: i64) -> ThreadWrite {
@@ -123,6 +131,7 @@ fn outbox(thread_id: &str, id: &str) -> OutboxWrite {
         caused_at: 900,
         not_before: 0,
         attempts: 0,
+        doubtful: false,
     }
 }
 
@@ -136,7 +145,7 @@ fn release(ts: &str) -> Release {
 }
 
 fn settle(id: i64, state: &'static str) -> Settle {
-    Settle { id, state, result: Some("r".to_owned()), problem: None, settled_at: 2000 }
+    Settle { id, state, result: Some("r".to_owned()), problem: None, doubtful: false, settled_at: 2000 }
 }
 
 #[tokio::test]
@@ -156,6 +165,7 @@ async fn settings_are_remembered_and_overwritten() {
 async fn an_event_is_taken_once_and_handled_once() {
     let place = Place::new().await;
     let mut echo = inbox("e", 9);
+    echo.done = true;
     echo.ignored = Some("echo");
     let mut of_zendesk = inbox("a", 4);
     of_zendesk.source = "zendesk";
@@ -205,7 +215,7 @@ async fn what_people_write_comes_back_as_it_was() {
             "doc": {"b": [{"p": [{"t": {"t": text}}]}]}}}}))
         .unwrap();
         let key = format!("{n}{}", text.replace('\u{0}', ""));
-        let write = InboxWrite { event: to_raw_value(&event).unwrap(), ..inbox(&key, 0) };
+        let write = InboxWrite { event: Some(to_raw_value(&event).unwrap()), ..inbox(&key, 0) };
         let hold = HeldWrite { event: to_raw_value(&event).unwrap(), ..held(&format!("held{n}"), "9.9", 1) };
         place.commit(Commit { inbox: vec![write], held: vec![hold], ..Commit::default() }).await;
         let back = place.store.inbox_waiting().await.unwrap();
@@ -395,7 +405,8 @@ async fn an_effect_is_decided_once_and_settled_once() {
 
     let attempts = vec![Attempt { id: 1, attempted_at: 1100 }, Attempt { id: 2, attempted_at: 1101 }];
     place.commit(Commit { attempts, ..Commit::default() }).await;
-    let delay = |id, doubtful| Delay { id, not_before: 5000, attempts: 1, doubtful, problem: "HTTP 500".to_owned() };
+    let delay =
+        |id, doubtful| Delay { id, not_before: 5000, attempts: 1, doubtful, problem: "HTTP 500".to_owned(), at: 4000 };
     place.commit(Commit { delays: vec![delay(1, true), delay(4, false)], ..Commit::default() }).await;
     let expected = [
         "1|t1|a|zendesk|1000|900|5000|1|1100|1|HTTP 500|waiting|-|-",
@@ -403,6 +414,12 @@ async fn an_effect_is_decided_once_and_settled_once() {
         "4|t2|a|zendesk|1000|900|5000|1|-|0|HTTP 500|waiting|-|-",
     ];
     assert_eq!(place.rows(all).await[..3], expected);
+    // What came of it is kept beside it, and what repeats is counted.
+    place.commit(Commit { delays: vec![delay(1, true), delay(77, true)], ..Commit::default() }).await;
+    let retried =
+        "SELECT outbox_id, number, problem, begun_at, first_at, last_at, times, doubtful, not_before FROM attempt";
+    let expected = ["1|1|HTTP 500|1100|4000|4000|2|1|5000", "4|1|HTTP 500|4000|4000|4000|1|0|5000"];
+    assert_eq!(place.rows(retried).await, expected);
     let waiting = place.store.outbox_waiting().await.unwrap();
     let waiting: Vec<_> = waiting
         .iter()
@@ -434,6 +451,11 @@ async fn an_effect_is_decided_once_and_settled_once() {
         "4|t2|a|zendesk|1000|900|5000|1|-|0|HTTP 500|parked|r|2000",
     ];
     assert_eq!(place.rows(all).await[..3], expected);
+    assert_eq!(place.rows("SELECT sum(times) FROM attempt").await, ["3"]);
+    place.commit(Commit { blank_before: Some(4000), ..Commit::default() }).await;
+    assert_eq!(place.rows("SELECT count(*) FROM attempt").await, ["2"]);
+    place.commit(Commit { blank_before: Some(4001), ..Commit::default() }).await;
+    assert_eq!(place.rows("SELECT count(*) FROM attempt").await, ["0"]);
     let mut parked = place.store.parked().await.unwrap();
     parked.sort();
     assert_eq!(parked, [("slack".to_owned(), 1), ("zendesk".to_owned(), 1)]);
@@ -656,4 +678,20 @@ async fn only_its_owner_reads_the_database() {
     assert_eq!(files, ["a.db", "a.db-shm", "a.db-wal", "a.db.lock"]);
     let missing = Store::open(&folder.path().join("nowhere/a.db")).await;
     assert!(matches!(missing, Err(StoreError::File { .. })));
+}
+
+#[tokio::test]
+async fn a_database_is_looked_at_only_by_the_version_that_fits() {
+    let place = Place::new().await;
+    place.commit(Commit { threads: vec![thread("t1", 7, 1)], ..Commit::default() }).await;
+    let look = Look::open(&place.path()).await.unwrap();
+    assert_eq!(look.threads(&Scope::Ticket(7)).await.unwrap().len(), 1);
+    place.commit(Commit { threads: vec![thread("t2", 7, 2)], ..Commit::default() }).await;
+    assert_eq!(look.threads(&Scope::Ticket(7)).await.unwrap().len(), 2, "it sees what is written meanwhile");
+    look.close().await;
+    let said = async || Look::open(&place.path()).await.map(|_| ()).unwrap_err().to_string();
+    place.meddle("UPDATE _sqlx_migrations SET version = 99 WHERE version = 1").await;
+    assert!(said().await.contains("newer version"), "{}", said().await);
+    place.meddle("DELETE FROM _sqlx_migrations WHERE version = 99").await;
+    assert!(said().await.contains("older version"), "{}", said().await);
 }

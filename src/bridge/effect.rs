@@ -68,6 +68,26 @@ pub enum Act {
         /// Whether a "Reopen" button stands under it.
         #[serde(default)]
         reopen: bool,
+        /// The parked effect that a "Retry" button under it tries again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry: Option<EffectId>,
+    },
+    /// Change what the app told the thread.
+    ChangeTell {
+        /// The notice.
+        ts: Ts,
+        /// The text in Slack's mrkdwn.
+        text: String,
+        /// The parked effect that a "Retry" button under it tries again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry: Option<EffectId>,
+    },
+    /// Take back what the app told the thread.
+    TakeBack {
+        /// The notice.
+        ts: Ts,
+        /// What it says instead, in Slack's mrkdwn, if it cannot be deleted.
+        text: String,
     },
     /// Tell one person something that nobody else sees.
     Whisper {
@@ -160,6 +180,8 @@ impl Act {
             | Act::UpdateCard
             | Act::Post { .. }
             | Act::Tell { .. }
+            | Act::ChangeTell { .. }
+            | Act::TakeBack { .. }
             | Act::Whisper { .. }
             | Act::TellOperator { .. }
             | Act::AskWho { .. } => Vendor::Slack,
@@ -167,9 +189,19 @@ impl Act {
         }
     }
 
-    /// Whether it keeps its order among others of the same thread and vendor. Notices and reads do not.
+    /// Whether it keeps its order among others of the same thread and vendor. Notices and reads do not; changes of a
+    /// notice do, so that the last one stays.
     pub fn in_lane(&self) -> bool {
-        matches!(self, Act::PostCard | Act::UpdateCard | Act::Post { .. } | Act::Reply(_) | Act::SetState { .. })
+        matches!(
+            self,
+            Act::PostCard
+                | Act::UpdateCard
+                | Act::Post { .. }
+                | Act::ChangeTell { .. }
+                | Act::TakeBack { .. }
+                | Act::Reply(_)
+                | Act::SetState { .. }
+        )
     }
 
     /// How it is made safe to repeat.
@@ -182,9 +214,12 @@ impl Act {
             | Act::Reply(_)
             | Act::SetState { .. }
             | Act::Note { .. } => Class::Marked,
-            Act::ReadTicket { .. } | Act::OpenChannel { .. } | Act::UpdateCard | Act::AskWho { .. } => {
-                Class::Idempotent
-            }
+            Act::ReadTicket { .. }
+            | Act::OpenChannel { .. }
+            | Act::UpdateCard
+            | Act::ChangeTell { .. }
+            | Act::TakeBack { .. }
+            | Act::AskWho { .. } => Class::Idempotent,
             Act::Whisper { .. } => Class::AtMostOnce,
         }
     }
@@ -192,6 +227,11 @@ impl Act {
     /// Whether it carries a person's words from one side to the other.
     pub fn carries_words(&self) -> bool {
         matches!(self, Act::PostCard | Act::Post { .. } | Act::Reply(_))
+    }
+
+    /// Whether people wait for it, and are told if it takes long.
+    pub fn is_awaited(&self) -> bool {
+        self.carries_words() || matches!(self, Act::OpenChannel { .. })
     }
 
     /// A short name for logs and metrics.
@@ -203,6 +243,8 @@ impl Act {
             Act::UpdateCard => "update_card",
             Act::Post { .. } => "post",
             Act::Tell { .. } => "tell",
+            Act::ChangeTell { .. } => "change_tell",
+            Act::TakeBack { .. } => "take_back",
             Act::Whisper { .. } => "whisper",
             Act::TellOperator { .. } => "tell_operator",
             Act::AskWho { .. } => "ask_who",

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::content::Doc;
-use super::effect::{Act, EffectId};
+use super::effect::{Act, Effect, EffectId, Vendor};
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, TeamId, TicketId, Ts, ZendeskUserId,
 };
@@ -31,16 +31,34 @@ pub enum What {
     Pressed(Press),
     /// The side conversation has an entry.
     SideConversation(SideConversationEvent),
+    /// A person wants something parked tried again, or given up.
+    Unpark(Unpark),
+    /// Words wait too long to be carried over.
+    Late(Late),
     /// A call that was decided has been answered. Lives in memory only: it is handled in the transaction that
     /// settles the call.
     Answered {
         /// Which effect.
         effect: EffectId,
+        /// Its place in its lane.
+        order: i64,
         /// What it was to do.
         act: Box<Act>,
         /// What came back.
         answer: Answer,
     },
+}
+
+impl What {
+    /// When it happened at the vendor, in milliseconds since 1970, if it says so.
+    pub fn happened_at_ms(&self) -> Option<i64> {
+        match self {
+            What::SlackMessage(message) => Some(message.ts.millis()),
+            What::Pressed(press) => press.action_ts.parse::<Ts>().ok().map(|ts| ts.millis()),
+            What::SideConversation(entry) => Some(entry.created_at_ms),
+            What::Unpark(_) | What::Late(_) | What::Answered { .. } => None,
+        }
+    }
 }
 
 /// A person's message in a Slack thread.
@@ -76,6 +94,50 @@ pub struct Press {
     pub action_ts: String,
     /// The state that the button asks for.
     pub state: State,
+}
+
+/// Words that wait too long to be carried over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Late {
+    /// The effect that is to carry them: the last of its lane that has waited too long.
+    pub effect: EffectId,
+    /// Its place in its lane.
+    pub order: i64,
+    /// Whom it is done to.
+    pub vendor: Vendor,
+    /// Its row.
+    pub outbox_id: i64,
+    /// Whether it still waits when this is handled.
+    #[serde(skip)]
+    pub waits: bool,
+}
+
+/// A person's wish about something parked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unpark {
+    /// Which effect.
+    pub effect: EffectId,
+    /// What shall become of it.
+    pub wish: Wish,
+    /// Who wants it, if they pressed a button in Slack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<SlackUserId>,
+    /// The notice in the thread that told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Ts>,
+    /// The effect, if it is parked when the wish is handled: read then, so that a wish that comes twice finds nothing.
+    #[serde(skip)]
+    pub parked: Option<Box<Effect>>,
+}
+
+/// What shall become of something parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// It is tried again.
+    Retry,
+    /// It is given up.
+    Drop,
 }
 
 /// Whether a side conversation is open or marked as done.
@@ -258,6 +320,8 @@ pub enum Answer {
     Parked {
         /// Why, in words for the people of the thread.
         reason: String,
+        /// Whether it may have been done all the same.
+        doubtful: bool,
     },
 }
 

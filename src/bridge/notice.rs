@@ -4,7 +4,7 @@
 
 use super::content::escape_mrkdwn;
 use super::event::{ChannelProblem, Standing, State};
-use super::ids::TicketId;
+use super::ids::{SlackUserId, TicketId};
 use super::route::{ChannelRef, OutsidePolicy};
 
 /// How many names a list shows.
@@ -14,6 +14,8 @@ const LISTED: usize = 8;
 pub const MARK_AS_DONE: &str = "Mark as done";
 /// The button that reopens a side conversation.
 pub const REOPEN: &str = "Reopen";
+/// The button that tries again what was not delivered.
+pub const RETRY: &str = "Retry";
 /// The button that leads to the ticket.
 pub const OPEN_IN_ZENDESK: &str = "Open in Zendesk";
 /// The author of messages that came before the thread was linked.
@@ -58,8 +60,65 @@ pub fn left_out(names: &[String]) -> String {
 /// The thread: a reply could not be delivered.
 pub fn reply_not_delivered(reason: &str, permalink: &str) -> String {
     format!(
-        "⚠️ <{permalink}|A reply> did not reach the ticket: {reason} It is kept; please tell the ticket's agent another way until this is mended."
+        "⚠️ *Not delivered*: <{permalink}|a reply> did not reach the ticket: {reason} It is kept. Once this is mended, press \
+         Retry; if it cannot wait, please tell the ticket's agent another way."
     )
+}
+
+/// The thread: what was written here is not in the ticket yet.
+pub fn not_in_ticket_yet() -> String {
+    "⏳ Not in the ticket yet: Zendesk does not take what was written here at the moment. Sidethread keeps trying, nothing \
+     is lost, and nobody has to send it again."
+        .to_owned()
+}
+
+/// In the place of that notice, where it cannot be deleted.
+pub fn in_ticket_after_all() -> String {
+    "✅ What was written here is in the ticket.".to_owned()
+}
+
+/// The ticket: what was written here is not in Slack yet.
+pub fn not_in_slack_yet() -> String {
+    "A message of a side conversation of this ticket is not in Slack yet: Slack does not take it at the moment. Sidethread \
+     keeps trying and nothing is lost; what cannot wait should go another way."
+        .to_owned()
+}
+
+/// The ticket: it is in Slack.
+pub fn in_slack_after_all() -> String {
+    "The message of a side conversation of this ticket that was late is in Slack.".to_owned()
+}
+
+/// In the place of that notice: it is being tried again.
+pub fn tried_again(by: Option<&SlackUserId>) -> String {
+    format!("🔁 A reply that did not reach the ticket is being tried again{}.", asked_by(by))
+}
+
+/// In the place of that notice: it arrived.
+pub fn arrived_after_all(by: Option<&SlackUserId>) -> String {
+    format!("✅ A reply that had not reached the ticket is in it: it was tried again{}.", asked_by(by))
+}
+
+/// In the place of that notice: it may not be sent any more.
+pub fn stays_in_slack() -> String {
+    "A reply that had not reached the ticket stays in Slack: not everybody who takes part in Zendesk may read it."
+        .to_owned()
+}
+
+/// In the place of that notice: the operator has given it up.
+pub fn given_up() -> String {
+    "A reply did not reach the ticket and will not be sent: the people who run Sidethread have given it up. It stays in \
+     Slack only."
+        .to_owned()
+}
+
+/// The person who pressed "Retry": there was nothing to do.
+pub fn nothing_to_retry() -> String {
+    "That reply is being tried again already, or is in the ticket.".to_owned()
+}
+
+fn asked_by(by: Option<&SlackUserId>) -> String {
+    by.map_or(String::new(), |user| format!(", asked for by <@{user}>"))
 }
 
 /// The person who pressed a button: they may not.

@@ -25,7 +25,7 @@ const AGAIN_MS: i64 = 1000;
 enum Ended {
     Answered(Answer),
     Delayed { wait: Duration, attempts: i64, doubtful: bool, problem: String },
-    Exhausted { problem: String },
+    Exhausted { problem: String, doubtful: bool },
 }
 
 impl Engine {
@@ -36,13 +36,13 @@ impl Engine {
         self.lock().queue.end_calling(item.vendor);
         match ended {
             Ok((effect, Ended::Answered(answer))) => self.answered(id, &item, effect, answer),
-            Ok((effect, Ended::Exhausted { problem })) => {
+            Ok((effect, Ended::Exhausted { problem, doubtful })) => {
                 tracing::error!(
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = item.attempts, problem,
                     "a call was given up; it is parked"
                 );
                 let reason = "it was tried for a day without success.".to_owned();
-                self.answered(id, &item, effect, Answer::Parked { reason });
+                self.answered(id, &item, effect, Answer::Parked { reason, doubtful });
             }
             Ok((_, Ended::Delayed { wait, attempts, doubtful, problem })) => {
                 self.delay(id, &item, wait, attempts, doubtful, problem).await;
@@ -63,7 +63,7 @@ impl Engine {
         };
         let Some(thread) = self.thread(&item.thread_id).await? else {
             let problem = "its thread is not known".to_owned();
-            return Ok((effect, Ended::Exhausted { problem }));
+            return Ok((effect, Ended::Exhausted { problem, doubtful: item.doubtful }));
         };
         let card = match effect.act {
             Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
@@ -73,7 +73,11 @@ impl Engine {
             return Ok((effect, Ended::Answered(Answer::Done)));
         }
         let now = self.clock.now_ms();
+        if !item.doubtful && !thread.wants(&effect) {
+            return Ok((effect, Ended::Answered(Answer::Done)));
+        }
         if item.doubtful && effect.act.class() == Class::Marked {
+            self.lock().queue.looked(id, now);
             let looked = self.look(item, &effect, &thread, card.as_ref(), now).await;
             if let Some(ended) = looked {
                 return Ok((effect, ended));
@@ -100,7 +104,7 @@ impl Engine {
         card: Option<&Card>,
         now: i64,
     ) -> Option<Ended> {
-        let first_attempt_ms = item.first_attempt_ms.unwrap_or(now);
+        let first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
         let call = Call { thread, card, effect, first_attempt_ms };
         let lag = self.lag(item.vendor);
         match self.within_deadline(self.outside.find(&call)).await {
@@ -129,7 +133,7 @@ impl Engine {
                     effect.id = %effect.id, thread.id = %item.thread_id,
                     "whether a call was done cannot be found out; it is parked"
                 );
-                Some(Ended::Answered(Answer::Parked { reason }))
+                Some(Ended::Answered(Answer::Parked { reason, doubtful: true }))
             }
         }
     }
@@ -176,7 +180,7 @@ impl Engine {
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
                     "a call was refused; it is parked, and its people are told why"
                 );
-                Ended::Answered(Answer::Parked { reason })
+                Ended::Answered(Answer::Parked { reason, doubtful: false })
             }
             Err(CallError::Later { after, problem }) => self.later(item, attempts, after, problem, item.doubtful),
             Err(CallError::Unknown { problem }) => match effect.act.class() {
@@ -196,7 +200,7 @@ impl Engine {
         let jitter = self.lock().random.f64();
         match self.settings.schedule.wait(attempts, jitter) {
             Some(wait) => Ended::Delayed { wait, attempts, doubtful, problem },
-            None => Ended::Exhausted { problem },
+            None => Ended::Exhausted { problem, doubtful },
         }
     }
 
@@ -220,12 +224,13 @@ impl Engine {
 
     async fn delay(&self, id: i64, item: &Item, wait: Duration, attempts: i64, doubtful: bool, problem: String) {
         self.metrics.retried(Direction::to(item.vendor));
-        let not_before = self.clock.now_ms() + wait.as_millis() as i64;
+        let at = self.clock.now_ms();
+        let not_before = at + wait.as_millis() as i64;
         tracing::warn!(
             outbox.id = id, thread.id = %item.thread_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem,
             "a call has to be made again"
         );
-        let delays = vec![Delay { id, not_before, attempts, doubtful, problem }];
+        let delays = vec![Delay { id, not_before, attempts, doubtful, problem, at }];
         if let Err(error) = self.store.commit(Commit { delays, ..Commit::default() }).await {
             tracing::warn!(error = %error, "a delay could not be written; it holds in memory");
         }

@@ -25,6 +25,8 @@ pub enum Job {
     Clean,
     /// Ask Slack for what was missed.
     CatchUp,
+    /// See whether something takes too long.
+    Late,
 }
 
 /// Something for a thread to handle.
@@ -74,8 +76,10 @@ pub struct Item {
     pub not_before: i64,
     /// How many attempts were begun and count.
     pub attempts: i64,
-    /// When the first of them was begun, in milliseconds since 1970.
+    /// When the first of them was begun, or looked for, in milliseconds since 1970.
     pub first_attempt_ms: Option<i64>,
+    /// Since when it may have been done by nobody knows whom, in milliseconds since 1970.
+    pub maybe_since_ms: Option<i64>,
     /// The latest time at which one of them may have been done, in milliseconds since 1970.
     pub last_attempt_ms: Option<i64>,
     /// Whether one of them may have been done.
@@ -86,6 +90,8 @@ pub struct Item {
     pub caused_at: i64,
     /// Whether it carries a person's words.
     pub words: bool,
+    /// Since when people wait for it, in milliseconds since 1970; `None` if nobody does.
+    pub awaited_since: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -407,6 +413,13 @@ impl Queue {
         }
     }
 
+    /// Notes that it is looked for.
+    pub fn looked(&mut self, id: i64, now: i64) {
+        if let Some(item) = self.items.get_mut(&id) {
+            item.first_attempt_ms.get_or_insert(now);
+        }
+    }
+
     /// Notes that an attempt has ended: it may have been done as late as this.
     pub fn attempted(&mut self, id: i64, now: i64) {
         if let Some(item) = self.items.get_mut(&id) {
@@ -520,6 +533,12 @@ impl Queue {
     /// When the oldest cause of a waiting call to a vendor happened, in milliseconds since 1970.
     pub fn oldest(&self, vendor: Vendor) -> Option<i64> {
         self.items.values().filter(|item| item.vendor == vendor && item.words).map(|item| item.caused_at).min()
+    }
+
+    /// The calls that people have awaited since before a time of their vendor's (milliseconds since 1970).
+    pub fn awaited(&self, before: impl Fn(Vendor) -> i64) -> impl Iterator<Item = (i64, &Item)> {
+        let too_long = move |item: &Item| item.awaited_since.is_some_and(|since| since <= before(item.vendor));
+        self.items.iter().filter(move |(_, item)| too_long(item)).map(|(id, item)| (*id, item))
     }
 
     /// Whether nothing waits and nothing is under way.

@@ -5,16 +5,16 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 use super::intake::Taken;
 use super::queue::{Item, Job, Work};
 use super::{AT_HAND, Engine, REMEMBERED};
-use crate::bridge::event::{Event, State, What};
+use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
-use crate::bridge::{Answer, BridgedThread, Card, Effect, Place, Why, handle};
+use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Why, handle};
 use crate::store::{
-    Attempt, Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite,
+    Attempt, Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite, Unparked,
 };
 use crate::telemetry::Direction;
 
@@ -90,6 +90,7 @@ impl Engine {
     async fn handle_work(&self, thread_id: &ThreadId, work: &[Work]) -> Result<bool, HandleError> {
         let before = self.thread(thread_id).await?;
         let card_before = before.as_deref().and_then(card_channel);
+        let work = &self.with_what_is_so(thread_id, work).await?;
         let Some(decided) = self.decide(before.as_deref(), work)? else {
             // Nothing says which side conversation this is: the events came before their thread.
             let now = self.clock.now_ms();
@@ -99,7 +100,7 @@ impl Engine {
             return Ok(true);
         };
         let Decided { thread, effects, commit, settled, begun } = decided;
-        let outbox_meta: Vec<(i64, i64)> = commit.outbox.iter().map(|row| (row.attempts, row.caused_at)).collect();
+        let outbox_meta: Vec<_> = commit.outbox.iter().map(|row| (row.attempts, row.caused_at, row.doubtful)).collect();
         let now = self.clock.now_ms();
         let unless_known = commit.unless_known;
         let committed = self.store.commit(commit).await?;
@@ -112,8 +113,10 @@ impl Engine {
         for id in begun {
             state.queue.begun(id);
         }
+        let mut in_doubt = false;
         for (id, parked) in settled {
             if let Some(item) = state.queue.settle(id) {
+                in_doubt |= item.doubtful || item.attempts > 1;
                 let direction = Direction::to(item.vendor);
                 if parked {
                     self.metrics.parked(direction);
@@ -136,10 +139,15 @@ impl Engine {
             if state.links.get(&key).is_none_or(|known| known.as_ref() != Some(thread_id)) {
                 state.linked += 1;
                 make_room(&mut state.links);
-                state.links.insert(key, Some(thread_id.clone()));
+                state.links.insert(key.clone(), Some(thread_id.clone()));
+                if card_before.is_some() {
+                    state.catch_up.linked(key, in_doubt);
+                }
             }
         }
-        for ((effect, id), (attempts, caused_at)) in effects.into_iter().zip(committed.outbox).zip(outbox_meta) {
+        for ((effect, id), (attempts, caused_at, doubtful)) in
+            effects.into_iter().zip(committed.outbox).zip(outbox_meta)
+        {
             let Some(id) = id else { continue };
             let at_hand = attempts > 0 || state.queue.calls() < AT_HAND;
             let item = Item {
@@ -150,14 +158,37 @@ impl Engine {
                 not_before: effect.not_before_ms,
                 attempts,
                 first_attempt_ms: None,
-                last_attempt_ms: None,
-                doubtful: false,
+                maybe_since_ms: doubtful.then_some(caused_at),
+                last_attempt_ms: doubtful.then_some(self.life.other_until()),
+                doubtful,
                 written: attempts > 0,
                 caused_at,
                 words: effect.act.carries_words(),
+                awaited_since: effect.act.is_awaited().then_some(now),
                 effect: at_hand.then_some(effect),
             };
             state.queue.add_call(id, item);
+        }
+        for row in committed.unparked {
+            let item = Item {
+                thread_id: thread_id.clone(),
+                vendor: row.effect.act.vendor(),
+                in_lane: row.effect.act.in_lane(),
+                order: row.effect.order,
+                not_before: row.not_before,
+                attempts: 0,
+                // A search begins where the first attempt may have been.
+                first_attempt_ms: Some(row.decided_at),
+                maybe_since_ms: None,
+                last_attempt_ms: Some(row.settled_at),
+                doubtful: row.doubtful,
+                written: false,
+                caused_at: row.caused_at,
+                words: row.effect.act.carries_words(),
+                awaited_since: None,
+                effect: Some(Arc::new(row.effect)),
+            };
+            state.queue.add_call(row.id, item);
         }
         for row in committed.released {
             if let Ok(event) = serde_json::from_str::<Event>(&row.event_json) {
@@ -190,6 +221,8 @@ impl Engine {
         let mut commit = Commit::default();
         let mut settled = Vec::new();
         let mut effects: Vec<Arc<Effect>> = Vec::new();
+        // Since when each effect may have been done already, if it may.
+        let mut doubts: Vec<Option<i64>> = Vec::new();
         let mut card: Option<Card> = None;
         let was_linked = before.and_then(BridgedThread::link);
         let mut thread = before.cloned();
@@ -205,7 +238,7 @@ impl Engine {
                             source: "zendesk",
                             key: entry.to_string(),
                             thread_id: thread.as_ref().map(|t| t.id.to_string()).unwrap_or_default(),
-                            event: RawValue::NULL.to_owned(),
+                            event: None,
                             received_at: now,
                             done: true,
                             ignored: Some("echo"),
@@ -215,6 +248,7 @@ impl Engine {
                         at_ms: now,
                         what: What::Answered {
                             effect: effect.id.clone(),
+                            order: effect.order,
                             act: Box::new(effect.act.clone()),
                             answer: answer.clone(),
                         },
@@ -236,13 +270,24 @@ impl Engine {
                 tracing::debug!(thread.id = %step.thread.id, why = why.as_str(), "an event asked for nothing");
             }
             let forget = matches!(step.thread.place, Place::Older | Place::LeftAlone);
+            let thread_id = step.thread.id.to_string();
+            commit.unparked.extend(step.unparked.into_iter().map(|(effect, wish)| Unparked {
+                thread_id: thread_id.clone(),
+                effect_id: effect.to_string(),
+                state: match wish {
+                    Wish::Retry => "waiting",
+                    Wish::Drop => "dropped",
+                },
+                at: now,
+            }));
             if let Work::Arrived { source, key, event } = one {
                 commit.unless_known = true;
                 commit.inbox.push(InboxWrite {
                     source,
                     key: key.clone(),
                     thread_id: step.thread.id.to_string(),
-                    event: to_raw_value(event.as_ref())?,
+                    // Its words stand in what was decided; what asked for nothing is kept as it came.
+                    event: step.effects.is_empty().then(|| to_raw_value(event.as_ref())).transpose()?,
                     received_at: event.at_ms,
                     done: true,
                     ignored: step.ignored.map(Why::as_str),
@@ -250,6 +295,8 @@ impl Engine {
             }
             commit.done.extend(done(one, now, step.ignored.map(Why::as_str), forget));
             effects.extend(step.effects.into_iter().map(Arc::new));
+            let happened_at = self.happened_at(one, &event);
+            doubts.resize(effects.len(), Some(happened_at).filter(|at| self.life.may_be_done(*at)));
             card = step.card.or(card);
             thread = Some(step.thread);
         }
@@ -287,8 +334,17 @@ impl Engine {
             });
         }
         let begun = self.begin_next(&settled, &mut commit, now);
-        self.begin_at_once(&thread.id, &effects, &settled, &mut commit, now)?;
+        self.begin_at_once(&thread.id, &effects, &doubts, &settled, &mut commit, now)?;
         Ok(Some(Decided { thread, effects, commit, settled, begun }))
+    }
+
+    /// When at the vendor happened what is handled; for an answer, what led to its call.
+    fn happened_at(&self, work: &Work, event: &Event) -> i64 {
+        let called = match work {
+            Work::Answer { id, .. } => self.lock().queue.item(*id).map(|item| item.caused_at),
+            Work::Event { .. } | Work::Arrived { .. } => None,
+        };
+        called.or(event.what.happened_at_ms()).unwrap_or(event.at_ms)
     }
 
     /// What follows a settled call in its lane is written down as begun in the same transaction, which saves a commit
@@ -306,6 +362,7 @@ impl Engine {
         &self,
         thread_id: &ThreadId,
         effects: &[Arc<Effect>],
+        doubts: &[Option<i64>],
         settled: &[(i64, bool)],
         commit: &mut Commit,
         now: i64,
@@ -321,10 +378,16 @@ impl Engine {
             let state = self.lock();
             firsts.retain(|vendor, _| !state.stopping && state.queue.is_free(thread_id, *vendor, settled));
         }
-        for effect in effects {
-            let at_once = effect.not_before_ms <= now
+        for (effect, since) in effects.iter().zip(doubts) {
+            let doubtful = since.is_some() && effect.act.class() == Class::Marked;
+            let at_once = !doubtful
+                && effect.not_before_ms <= now
                 && firsts.get(&effect.act.vendor()).is_some_and(|first| first.id == effect.id);
-            let caused_at = if effect.act.carries_words() && effect.order > 0 { effect.order / 1000 } else { now };
+            let caused_at = match since {
+                _ if effect.act.carries_words() && effect.order > 0 => effect.order / 1000,
+                Some(since) => *since,
+                None => now,
+            };
             commit.outbox.push(OutboxWrite {
                 thread_id: thread_id.to_string(),
                 effect_id: effect.id.to_string(),
@@ -334,6 +397,7 @@ impl Engine {
                 caused_at,
                 not_before: effect.not_before_ms,
                 attempts: i64::from(at_once),
+                doubtful,
             });
         }
         Ok(())
@@ -352,10 +416,11 @@ fn settle(id: i64, answer: &Answer, now: i64) -> Settle {
         Answer::Posted { ts, .. } => ("done", Some(ts.to_string()), None),
         Answer::Replied { entry, .. } => ("done", entry.as_ref().map(ToString::to_string), None),
         Answer::Withheld { .. } => ("done", Some("withheld".to_owned()), None),
-        Answer::Parked { reason } => ("parked", None, Some(reason.clone())),
+        Answer::Parked { reason, .. } => ("parked", None, Some(reason.clone())),
         _ => ("done", None, None),
     };
-    Settle { id, state, result, problem, settled_at: now }
+    let doubtful = matches!(answer, Answer::Parked { doubtful: true, .. });
+    Settle { id, state, result, problem, doubtful, settled_at: now }
 }
 
 fn card_channel(thread: &BridgedThread) -> Option<ChannelId> {

@@ -18,7 +18,7 @@ use super::client::SlackClient;
 use super::errors::SlackError;
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, Ts};
-use crate::bridge::{Act, Answer, Place};
+use crate::bridge::{Act, Answer, EffectId, Place};
 use crate::engine::outside::{Call, CallError};
 
 const EVENT_TYPE: &str = "sidethread";
@@ -62,12 +62,14 @@ impl SlackClient {
                 let post = Post { channel, thread_ts: Some(ts), author, text: text.clone(), blocks: None };
                 self.say(call, post).await.map_err(SlackError::into_call_error)
             }
-            Act::Tell { text, reopen } => {
+            Act::Tell { text, reopen, retry } => {
                 let (channel, ts) = link(call)?;
-                let blocks = Some(blocks::notice(call.thread, text, *reopen));
+                let blocks = Some(blocks::notice(call.thread, text, *reopen, retry.as_ref()));
                 let post = Post { channel, thread_ts: Some(ts), author: None, text: text.clone(), blocks };
                 self.say(call, post).await.map_err(SlackError::into_call_error)
             }
+            Act::ChangeTell { ts, text, retry } => self.change_tell(call, ts, text, retry.as_ref()).await,
+            Act::TakeBack { ts, text } => self.take_back(call, ts, text).await,
             Act::TellOperator { text } => {
                 let channel = self.operator_channel().await?;
                 let post = Post { channel, thread_ts: None, author: None, text: text.clone(), blocks: None };
@@ -103,6 +105,12 @@ impl SlackClient {
             _ => return Ok(None),
         };
         let marker = call.marker();
+        // A thread has one card, whichever try it was.
+        let card = matches!(call.effect.act, Act::PostCard).then(|| format!("{}/card", call.thread.id));
+        let is_it = |key: &str| match &card {
+            Some(card) => key.strip_prefix(card).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')),
+            None => key == marker,
+        };
         let oldest = format!("{}.000000", call.first_attempt_ms.div_euclid(1000) - SEARCH_BEFORE_SECS);
         let mut cursor = String::new();
         loop {
@@ -121,7 +129,7 @@ impl SlackClient {
             let page: Value = self.get(method, &parameters).await.map_err(SlackError::of_a_read)?;
             let messages = page["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
             for message in messages {
-                if message["metadata"]["event_payload"]["k"].as_str() == Some(&marker)
+                if message["metadata"]["event_payload"]["k"].as_str().is_some_and(is_it)
                     && let Some(Ok(ts)) = message["ts"].as_str().map(str::parse)
                 {
                     return Ok(Some(Answer::Posted { channel, ts }));
@@ -166,6 +174,36 @@ impl SlackClient {
         let request = SlackApiChatUpdateRequest::new(channel.as_str().into(), content, ts.as_str().into());
         let updated: Result<Value, SlackError> = self.post("chat.update", &request).await;
         updated.map(|_| Answer::Done).map_err(SlackError::into_call_error)
+    }
+
+    /// Changes a notice of the app's own; one that somebody deleted has nothing more to say.
+    async fn change_tell(
+        &self,
+        call: &Call<'_>,
+        ts: &Ts,
+        text: &str,
+        retry: Option<&EffectId>,
+    ) -> Result<Answer, CallError> {
+        let (channel, _) = link(call)?;
+        let blocks = blocks::notice(call.thread, text, false, retry);
+        let content = SlackMessageContent::new().with_text(text.to_owned()).with_blocks(blocks);
+        let request = SlackApiChatUpdateRequest::new(channel.as_str().into(), content, ts.as_str().into());
+        match self.post::<_, Value>("chat.update", &request).await {
+            Ok(_) => Ok(Answer::Done),
+            Err(SlackError::Code(code)) if code == "message_not_found" => Ok(Answer::Done),
+            Err(error) => Err(error.into_call_error()),
+        }
+    }
+
+    /// Deletes a notice of the app's own; where Slack does not let it, it says something else.
+    async fn take_back(&self, call: &Call<'_>, ts: &Ts, text: &str) -> Result<Answer, CallError> {
+        let (channel, _) = link(call)?;
+        let request = serde_json::json!({"channel": channel.as_str(), "ts": ts.as_str()});
+        match self.post::<_, Value>("chat.delete", &request).await.map_err(SlackError::into_call_error) {
+            Ok(_) => Ok(Answer::Done),
+            Err(CallError::Refused { .. } | CallError::Missing { .. }) => self.change_tell(call, ts, text, None).await,
+            Err(error) => Err(error),
+        }
     }
 
     /// A channel may be opened to another firm after its thread was made; an agent's words then stay out of it.

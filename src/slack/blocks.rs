@@ -10,12 +10,14 @@ use crate::bridge::content::escape_mrkdwn;
 use crate::bridge::event::State;
 use crate::bridge::notice;
 use crate::bridge::thread::time;
-use crate::bridge::{BridgedThread, Card};
+use crate::bridge::{BridgedThread, Card, EffectId};
 
 /// The action of the button "Mark as done".
 pub const MARK_DONE: &str = "mark_done";
 /// The action of the button "Reopen".
 pub const REOPEN: &str = "reopen";
+/// The action of the button "Retry".
+pub const RETRY: &str = "retry";
 /// The action of the button "Open in Zendesk", which is a link.
 const OPEN_IN_ZENDESK: &str = "open_in_zendesk";
 /// The longest subject that is shown whole; the ticket has the rest. A section takes 3,000 characters.
@@ -47,11 +49,17 @@ pub fn card(thread: &BridgedThread, card: &Card, ticket_url: &str) -> (String, V
     (format!("{asker} asks: {subject} (ticket #{})", thread.ticket_id), blocks)
 }
 
-/// A notice of the app, with a button under it or without.
-pub fn notice(thread: &BridgedThread, text: &str, reopen: bool) -> Vec<SlackBlock> {
+/// A notice of the app, with a button under it or without. The button "Retry" names the effect that it tries again.
+pub fn notice(thread: &BridgedThread, text: &str, reopen: bool, retry: Option<&EffectId>) -> Vec<SlackBlock> {
     let mut blocks = vec![section(text.to_owned())];
     if reopen {
         blocks.push(actions(vec![button(REOPEN, notice::REOPEN, thread)]));
+    }
+    if let Some(effect) = retry {
+        let retry = SlackBlockButtonElement::new(plain(notice::RETRY))
+            .with_action_id(RETRY.into())
+            .with_value(effect.to_string());
+        blocks.push(actions(vec![retry.into()]));
     }
     blocks
 }

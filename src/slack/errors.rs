@@ -102,6 +102,8 @@ pub const TABLE: &[(&str, Meaning)] = &[
     ("cannot_reply_to_message", Meaning::Refused("Slack takes no answers to that message.")),
     ("message_not_found", Meaning::Missing("the Slack message does not exist any more.")),
     ("cant_update_message", Meaning::Refused("Slack does not let the app change that message.")),
+    ("cant_delete_message", Meaning::Refused("Slack does not let the app delete that message.")),
+    ("compliance_exports_prevent_deletion", Meaning::Refused("Slack does not let the app delete that message.")),
     ("edit_window_closed", Meaning::Refused("Slack does not let the app change so old a message.")),
     ("is_inactive", Meaning::Refused("the Slack channel is frozen or archived.")),
     ("user_not_in_channel", Meaning::Refused("that person is not in the Slack channel.")),

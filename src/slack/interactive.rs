@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::Identity;
-use super::blocks::{MARK_DONE, REOPEN};
+use super::blocks::{MARK_DONE, REOPEN, RETRY};
 use super::decode::{Inbound, mend_surrogates, text};
-use crate::bridge::event::{Press, State, What};
-use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, Ts};
+use crate::bridge::event::{Press, State, Unpark, What, Wish};
+use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, Ts};
 
 /// Somebody typed `/side-convo`.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,8 +57,9 @@ fn pressed(payload: &Value) -> Option<Inbound> {
     let action = &payload["actions"][0];
     let action_id = text(action, "action_id")?;
     let state = match action_id {
-        MARK_DONE => State::Closed,
-        REOPEN => State::Open,
+        MARK_DONE => Some(State::Closed),
+        REOPEN => Some(State::Open),
+        RETRY => None,
         // A button that is a link tells of itself too.
         _ => return Some(Inbound::NotMirrored("link")),
     };
@@ -71,17 +72,26 @@ fn pressed(payload: &Value) -> Option<Inbound> {
     let user = text(&payload["user"], "id")?;
     let action_ts = text(action, "action_ts").unwrap_or(message_ts);
     let channel = ChannelId::new(channel);
-    let press = Press {
-        user: SlackUserId::new(user),
-        team: text(&payload["user"], "team_id").map(TeamId::new),
-        channel: channel.clone(),
-        action_ts: action_ts.to_owned(),
-        state,
+    let what = match state {
+        Some(state) => What::Pressed(Press {
+            user: SlackUserId::new(user),
+            team: text(&payload["user"], "team_id").map(TeamId::new),
+            channel: channel.clone(),
+            action_ts: action_ts.to_owned(),
+            state,
+        }),
+        None => What::Unpark(Unpark {
+            effect: EffectId::new(text(action, "value")?),
+            wish: Wish::Retry,
+            by: Some(SlackUserId::new(user)),
+            notice: message_ts.parse::<Ts>().ok(),
+            parked: None,
+        }),
     };
     Some(Inbound::InThread {
         key: format!("press:{message_ts}:{user}:{action_id}:{action_ts}"),
         channel,
         thread_ts: thread_ts.parse::<Ts>().ok()?,
-        what: What::Pressed(press),
+        what,
     })
 }

@@ -36,6 +36,38 @@ pub struct OutboxRow {
     pub attempted_at: Option<i64>,
     /// When its cause happened at the vendor, in milliseconds since 1970.
     pub caused_at: i64,
+    /// When it was decided, in milliseconds since 1970.
+    pub decided_at: i64,
+}
+
+/// A call that was parked and is tried again.
+#[derive(Debug, Clone)]
+pub struct UnparkedRow {
+    /// Its id.
+    pub id: i64,
+    /// The effect.
+    pub effect: Effect,
+    /// Not to be done earlier, in milliseconds since 1970.
+    pub not_before: i64,
+    /// When its cause happened at the vendor, in milliseconds since 1970.
+    pub caused_at: i64,
+    /// When it was decided, in milliseconds since 1970.
+    pub decided_at: i64,
+    /// When it was parked, in milliseconds since 1970.
+    pub settled_at: i64,
+    /// Whether it may have been done.
+    pub doubtful: bool,
+}
+
+/// A parked call, by its names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedNames {
+    /// The thread.
+    pub thread_id: String,
+    /// The effect's name.
+    pub effect_id: String,
+    /// The notice in Slack that told of it, as a `ts`.
+    pub notice: Option<String>,
 }
 
 /// A thread whose Slack side is compared now and then.
@@ -71,9 +103,13 @@ const BY_SIDE_CONVERSATION: &str = "SELECT side_conversation_id, id FROM thread
 const KNOWN: &str = "SELECT key FROM inbox WHERE source = $1 AND key IN (SELECT value FROM json_each($2))";
 const INBOX_WAITING: &str = "SELECT seq, thread_id, event_json FROM inbox WHERE done_at IS NULL ORDER BY seq";
 const OUTBOX_WAITING: &str =
-    "SELECT id, thread_id, effect_json, not_before, attempts, attempted_at, caused_at, doubtful
+    "SELECT id, thread_id, effect_json, not_before, attempts, attempted_at, caused_at, doubtful, decided_at
     FROM outbox WHERE state = 'waiting' ORDER BY id";
 const EFFECT: &str = "SELECT effect_json FROM outbox WHERE id = $1";
+const PARKED_CALL: &str = "SELECT p.thread_id, p.effect_id, (SELECT n.result FROM outbox AS n
+        WHERE n.thread_id = p.thread_id AND n.effect_id = 'parked:' || p.effect_id)
+    FROM outbox AS p WHERE p.id = $1 AND p.state = 'parked'";
+const PARKED_EFFECT: &str = "SELECT effect_json FROM outbox WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND effect_json IS NOT NULL";
 const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
 const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";
 const SWEEPS: &str =
@@ -189,6 +225,7 @@ impl Store {
                     attempted_at: row.try_get(5)?,
                     caused_at: row.try_get(6)?,
                     doubtful: row.try_get::<i64, _>(7)? != 0,
+                    decided_at: row.try_get(8)?,
                 })
             })
             .filter_map(|row: Result<OutboxRow, StoreError>| match row {
@@ -278,6 +315,27 @@ impl Store {
     pub async fn bridged_tickets(&self, limit: i64, offset: i64) -> Result<Vec<i64>, StoreError> {
         let rows = sqlx::query(BRIDGED_TICKETS).bind(limit).bind(offset).fetch_all(&self.reader).await?;
         rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
+    }
+
+    /// The names of a parked call; `None` if it is not parked.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn parked_call(&self, id: i64) -> Result<Option<ParkedNames>, StoreError> {
+        let row = sqlx::query(PARKED_CALL).bind(id).fetch_optional(&self.reader).await?;
+        let read = |row: SqliteRow| {
+            Ok(ParkedNames { thread_id: row.try_get(0)?, effect_id: row.try_get(1)?, notice: row.try_get(2)? })
+        };
+        row.map(read).transpose()
+    }
+
+    /// What a parked call is to do; `None` if it is not parked, or its payload is no longer kept.
+    ///
+    /// # Errors
+    /// The database failed, or the row does not read.
+    pub async fn parked_effect(&self, thread_id: &str, effect_id: &str) -> Result<Option<Effect>, StoreError> {
+        let row = sqlx::query(PARKED_EFFECT).bind(thread_id).bind(effect_id).fetch_optional(&self.reader).await?;
+        row.map(|row| decode(&row, 0, "outbox", "effect_json", effect_id)).transpose()
     }
 
     /// How many calls are parked, by vendor.

@@ -3,9 +3,14 @@
 mod catch_up;
 mod every_act;
 mod house;
+mod late;
+mod listed;
 mod mended;
 mod nothing_twice;
+mod parked;
 mod refusals;
+mod restored;
 mod slack_to_zendesk;
 mod state;
+mod trace;
 mod zendesk_to_slack;

@@ -27,6 +27,8 @@ pub struct Quirks {
     pub pages_are_short: bool,
     /// Every event comes without `authorizations` and `context_team_id`, as older ones do.
     pub envelopes_are_old: bool,
+    /// The workspace keeps everything for an audit: `chat.delete` is refused with `compliance_exports_prevent_deletion`.
+    pub nothing_is_deleted: bool,
 }
 
 impl FakeSlack {

@@ -97,6 +97,9 @@ pub fn delete(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -> An
     if caller.is_app && nameless {
         return Err("cant_delete_message".into());
     }
+    if workspace.quirks.nothing_is_deleted {
+        return Err("compliance_exports_prevent_deletion".into());
+    }
     workspace.remove(&channel, key)?;
     Ok(object(json!({"channel": channel, "ts": ts})))
 }

@@ -1,0 +1,192 @@
+//! What an entry of the side conversation means.
+
+use super::super::content::Doc;
+use super::super::effect::{Act, Effect, EffectId};
+use super::super::event::{Kind, Participant, SideConversationEvent, State};
+use super::super::ids::SideConversationEventId;
+use super::super::notice;
+use super::super::route::{self, Choice};
+use super::{Deciding, LATE_MS, NAME_LIMIT, POST_LIMIT, Place, Why, time};
+
+impl Deciding<'_> {
+    pub(super) fn entry(&mut self, entry: &SideConversationEvent) {
+        if matches!(self.thread.place, Place::New) {
+            let created_at_ms = entry.about.as_ref().map_or(entry.created_at_ms, |about| about.created_at_ms);
+            if created_at_ms < self.policy.bridging_since_ms {
+                self.thread.place = Place::Older;
+            }
+        }
+        if matches!(self.thread.place, Place::Older) {
+            self.ignored = Some(Why::Older);
+            return;
+        }
+        self.thread.ticket_id = entry.ticket_id;
+        match (&entry.kind, &entry.message) {
+            (Kind::Update { state: Some(state) }, _) => self.state_updated(entry, *state),
+            (Kind::Create | Kind::Reply, Some(message)) => {
+                if let Some(subject) = message.subject.as_deref().filter(|subject| !subject.is_empty()) {
+                    self.thread.subject = subject.to_owned();
+                } else if let Some(about) = &entry.about
+                    && !about.subject.is_empty()
+                {
+                    self.thread.subject = about.subject.clone();
+                }
+                if entry.kind == Kind::Create {
+                    self.thread.starter = Some(entry.actor.clone());
+                }
+                self.message(entry);
+            }
+            _ => self.ignored = Some(Why::Empty),
+        }
+    }
+
+    pub(super) fn state_updated(&mut self, entry: &SideConversationEvent, state: State) {
+        if matches!(self.thread.place, Place::New | Place::LeftAlone) {
+            self.ignored = Some(Why::NotRouted);
+            return;
+        }
+        if entry.created_at_ms < self.thread.state_updated_at_ms || state == self.thread.state {
+            self.thread.state_updated_at_ms = self.thread.state_updated_at_ms.max(entry.created_at_ms);
+            self.ignored = Some(Why::Stale);
+            return;
+        }
+        // Our own change may be read before its call has answered.
+        let ours = entry.actor.user_id == Some(self.policy.app_user);
+        if ours && let Some(asked) = self.thread.asked_state.take_if(|asked| asked.state == state) {
+            self.set_state(state, entry.created_at_ms, asked.name);
+            self.update_card();
+            self.ignored = Some(Why::Echo);
+            return;
+        }
+        let name = shown_name(&entry.actor);
+        self.set_state(state, entry.created_at_ms, name.clone());
+        if matches!(self.thread.place, Place::Posting { .. }) {
+            // The card on its way may show what was so before.
+            self.update_card();
+        }
+        if self.thread.link().is_some() {
+            self.update_card();
+            self.ask(
+                EffectId::new(format!("state-told:{}", entry.id)),
+                entry.created_at_ms * 1000,
+                Act::Tell { text: notice::state_changed_in_zendesk(&name, state), reopen: false, retry: None },
+            );
+        }
+    }
+
+    pub(super) fn set_state(&mut self, state: State, at_ms: i64, by: String) {
+        self.thread.state = state;
+        self.thread.state_updated_at_ms = at_ms;
+        self.thread.state_by = Some(by);
+        if state == State::Open {
+            self.thread.told.left_done = false;
+        }
+    }
+
+    pub(super) fn message(&mut self, entry: &SideConversationEvent) {
+        let Some(message) = &entry.message else { return };
+        if self.is_echo(entry) {
+            self.ignored = Some(Why::Echo);
+            return;
+        }
+        if self.thread.card_entry.as_ref() == Some(&entry.id) {
+            self.ignored = Some(Why::Known);
+            return;
+        }
+        match &self.thread.place {
+            Place::New | Place::LeftAlone => {
+                let mut recipients = message.to.clone();
+                if let Some(about) = &entry.about {
+                    recipients.extend(about.participants.iter().filter(|p| p.elsewhere).cloned());
+                }
+                match route::choose(&self.policy.routes, self.policy.channel_domain.as_deref(), &recipients) {
+                    Choice::LeaveAlone => {
+                        self.thread.place = Place::LeftAlone;
+                        self.thread.subject = String::new();
+                        self.thread.starter = None;
+                        self.ignored = Some(Why::NotRouted);
+                    }
+                    Choice::Channel { target, others } => self.prepare(entry, target, others),
+                }
+            }
+            Place::Preparing { .. } | Place::Posting { .. } => {
+                let posts = self.posts(entry);
+                self.thread.held.extend(posts);
+            }
+            Place::Linked { .. } => {
+                let posts = self.posts(entry);
+                self.effects.extend(posts);
+            }
+            Place::Older => {}
+        }
+    }
+
+    /// Recognised by marker; failing that, because the app's user said through the API something that holds the address
+    /// of a message in this very thread, as the first line of each reply does. Never by user alone. (An entry that the
+    /// call's answer named is refused where it comes in.)
+    pub(super) fn is_echo(&self, entry: &SideConversationEvent) -> bool {
+        let Some(message) = &entry.message else { return false };
+        let ours = entry.actor.user_id == Some(self.policy.app_user);
+        if message.marker.is_some() {
+            return true;
+        }
+        let Some((_, thread_ts)) = self.thread.link() else { return false };
+        let through_api = entry.via.as_deref().is_none_or(|via| via == "api");
+        let address = format!("?thread_ts={thread_ts}&");
+        let holds = |text: &Option<String>| {
+            text.as_deref().is_some_and(|text| text.contains("/archives/") && text.contains(&address))
+        };
+        ours && through_api && (holds(&message.plain) || holds(&message.html))
+    }
+
+    /// The posts of one entry: its text in parts, and a line that names its files.
+    pub(super) fn posts(&self, entry: &SideConversationEvent) -> Vec<Effect> {
+        let Some(message) = &entry.message else { return Vec::new() };
+        let author = shown_name(&entry.actor);
+        let mut parts = text_parts(message.doc(), &message.files, POST_LIMIT);
+        if self.at_ms - entry.created_at_ms > LATE_MS
+            && let Some(first) = parts.first_mut()
+        {
+            let (seconds, fallback) = time(entry.created_at_ms);
+            *first = format!("{}\n{first}", notice::written_at(seconds, &fallback));
+        }
+        parts
+            .into_iter()
+            .enumerate()
+            .map(|(i, text)| Effect {
+                id: post_id(&entry.id, i),
+                order: entry.created_at_ms * 1000 + (i as i64).min(998),
+                not_before_ms: 0,
+                act: Act::Post { author: author.clone(), text },
+            })
+            .collect()
+    }
+}
+
+pub(super) fn post_prefix(entry: &SideConversationEventId) -> String {
+    format!("post:{entry}/")
+}
+
+pub(super) fn post_id(entry: &SideConversationEventId, part: usize) -> EffectId {
+    EffectId::new(format!("{}{part}", post_prefix(entry)))
+}
+
+pub(super) fn text_parts(doc: Doc, files: &[String], limit: usize) -> Vec<String> {
+    let mut parts = doc.to_mrkdwn(limit);
+    if !files.is_empty() {
+        let line = notice::files_stay_in_zendesk(files);
+        match parts.last_mut() {
+            Some(last) if last.chars().count() + line.chars().count() < limit => {
+                last.push('\n');
+                last.push_str(&line);
+            }
+            _ => parts.push(line),
+        }
+    }
+    parts
+}
+
+/// The name of who acted, cut where nobody has so long a one.
+pub(super) fn shown_name(actor: &Participant) -> String {
+    actor.shown().unwrap_or(notice::SOMEBODY).chars().take(NAME_LIMIT).collect()
+}

@@ -1,0 +1,100 @@
+//! What takes long is told once for a thread, and taken back when it arrived.
+//!
+//! The thread is told what is not in the ticket yet; that notice is deleted when it has arrived. What is not in Slack
+//! yet cannot be told in Slack: the ticket is told, and told again when it has arrived, because a note stays.
+
+use super::super::effect::{Act, Effect, EffectId, Vendor};
+use super::super::event::{Answer, Late};
+use super::super::ids::Ts;
+use super::super::notice;
+use super::{BridgedThread, Deciding, NotInSlack, NotInTicket, Place, Why};
+
+const TELL: &str = "late:";
+const NOTE: &str = "note:late:";
+
+impl BridgedThread {
+    /// Whether an effect still has something to say: a notice that words are late has not, once they have arrived.
+    pub fn wants(&self, effect: &Effect) -> bool {
+        match &effect.act {
+            Act::Tell { .. } if effect.id.as_str().starts_with(TELL) => {
+                self.not_in_ticket.as_ref().is_some_and(|late| late.tell == effect.id)
+            }
+            Act::Note { .. } if effect.id.as_str().starts_with(NOTE) => {
+                self.not_in_slack.as_ref().is_some_and(|late| late.note == effect.id)
+            }
+            _ => true,
+        }
+    }
+}
+
+impl Deciding<'_> {
+    pub(super) fn late(&mut self, late: &Late) {
+        let told = matches!(self.thread.place, Place::Preparing { .. })
+            && (self.thread.told.channel.is_some() || self.thread.told.not_posted);
+        let tried_again = self.thread.retrying.iter().any(|again| again.effect == late.effect);
+        if !late.waits || told || tried_again {
+            self.ignored = Some(Why::Stale);
+            return;
+        }
+        match late.vendor {
+            Vendor::Zendesk => match &mut self.thread.not_in_ticket {
+                Some(known) => known.last = known.last.max(late.order),
+                None => {
+                    let tell = EffectId::new(format!("{TELL}{}", late.effect));
+                    self.thread.not_in_ticket =
+                        Some(NotInTicket { last: late.order, tell: tell.clone(), notice: None });
+                    self.tell(tell.to_string(), notice::not_in_ticket_yet(), false);
+                }
+            },
+            Vendor::Slack => match &mut self.thread.not_in_slack {
+                Some(known) => known.last = known.last.max(late.order),
+                None => {
+                    let note = EffectId::new(format!("{NOTE}{}", late.effect));
+                    self.thread.not_in_slack = Some(NotInSlack { last: late.order, note: note.clone(), noted: false });
+                    self.ask(note, 0, Act::Note { text: notice::not_in_slack_yet() });
+                }
+            },
+        }
+    }
+
+    /// What became of a call ends that words are late, or is the notice of it.
+    pub(super) fn no_longer_late(&mut self, effect: &EffectId, order: i64, act: &Act, answer: &Answer) {
+        match (act, answer) {
+            (Act::Reply(_), _) => {
+                if let Some(late) = self.thread.not_in_ticket.take_if(|late| order >= late.last)
+                    && let Some(ts) = late.notice
+                {
+                    self.take_back(&late.tell, ts);
+                }
+            }
+            (Act::Tell { .. }, Answer::Posted { ts, .. }) if effect.as_str().starts_with(TELL) => {
+                match self.thread.not_in_ticket.as_mut().filter(|late| late.tell == *effect) {
+                    Some(late) => late.notice = Some(ts.clone()),
+                    None => self.take_back(effect, ts.clone()),
+                }
+            }
+            (Act::PostCard | Act::Post { .. }, Answer::Posted { .. } | Answer::Parked { .. }) => {
+                let is_card = matches!(act, Act::PostCard);
+                let arrived = matches!(answer, Answer::Posted { .. });
+                if let Some(late) = self.thread.not_in_slack.take_if(|late| is_card || order >= late.last)
+                    && late.noted
+                    && arrived
+                {
+                    let id = EffectId::new(format!("note:arrived:{}", late.note));
+                    self.ask(id, 0, Act::Note { text: notice::in_slack_after_all() });
+                }
+            }
+            (Act::Note { .. }, Answer::Done) => {
+                if let Some(late) = self.thread.not_in_slack.as_mut().filter(|late| late.note == *effect) {
+                    late.noted = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn take_back(&mut self, told: &EffectId, ts: Ts) {
+        let id = EffectId::new(format!("take-back:{told}"));
+        self.ask(id, self.at_ms * 1000, Act::TakeBack { ts, text: notice::in_ticket_after_all() });
+    }
+}

@@ -1,0 +1,431 @@
+//! A bridged thread and the one function that decides for it.
+//!
+//! `handle` is total: it never fails and never logs; what it ignores it says. Events may be repeated, late and out
+//! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
+//!
+//! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
+//! comes to stand in Slack), `answer` (of a call), `late` (what takes long), `notices` (what was not delivered),
+//! `unpark` (what is tried again).
+
+mod answer;
+mod card;
+mod entry;
+mod late;
+mod notices;
+mod unpark;
+
+use serde::{Deserialize, Serialize};
+
+use super::effect::{Act, Effect, EffectId, Reply};
+use super::event::{ChannelProblem, Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
+use super::ids::{
+    ChannelId, SideConversationEventId, SideConversationId, SlackUserId, ThreadId, TicketId, Ts, ZendeskUserId,
+};
+use super::route::{Route, Target};
+
+/// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
+pub const POST_LIMIT: usize = 3000;
+/// The longest text of the message on a card; a section block takes 3,000 characters.
+pub const CARD_LIMIT: usize = 2800;
+/// What is posted this much later than it was written says when that was, in milliseconds.
+const LATE_MS: i64 = 2 * 60 * 1000;
+/// How long until a closed channel is tried again: the first time, and at most, in milliseconds.
+const REOPEN_FIRST_MS: i64 = 60 * 1000;
+const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
+/// How long until what was given up before the thread stood is tried again, in milliseconds.
+const START_OVER_MS: i64 = 60 * 60 * 1000;
+/// The longest name that is shown, in characters.
+const NAME_LIMIT: usize = 80;
+
+/// What the settings and the two accounts say, the same for every thread.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The routes, in order.
+    pub routes: Vec<Route>,
+    /// The domain whose addresses name channels.
+    pub channel_domain: Option<String>,
+    /// The Zendesk user the app acts as.
+    pub app_user: ZendeskUserId,
+    /// Slack's address of the workspace, with a slash at its end.
+    pub slack_url: String,
+    /// Side conversations made earlier are never posted, in milliseconds since 1970.
+    pub bridging_since_ms: i64,
+    /// Whether the settings name a channel for the operator.
+    pub operator: bool,
+}
+
+/// One Slack thread and the side conversation it mirrors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BridgedThread {
+    /// Its id.
+    pub id: ThreadId,
+    /// The side conversation.
+    pub side_conversation_id: SideConversationId,
+    /// Its ticket.
+    pub ticket_id: TicketId,
+    /// The side conversation's subject.
+    #[serde(default)]
+    pub subject: String,
+    /// How far the link to Slack has come.
+    pub place: Place,
+    /// The channel and its rules, once they are chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// Open or done, as far as the thread knows.
+    #[serde(default)]
+    pub state: State,
+    /// When that state was set, in milliseconds since 1970.
+    #[serde(default)]
+    pub state_updated_at_ms: i64,
+    /// Who last changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_by: Option<String>,
+    /// The change that a button asked for and that is not confirmed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_state: Option<AskedState>,
+    /// The agent who started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starter: Option<Participant>,
+    /// Who reads answers, as far as the card says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readers: Vec<Reader>,
+    /// The entry that the card shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_entry: Option<SideConversationEventId>,
+    /// Whether earlier messages were left alone before it was linked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+    /// Posts that wait for the link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Effect>,
+    /// What has been said once.
+    #[serde(default)]
+    pub told: Told,
+    /// How often the card has been asked to change.
+    #[serde(default)]
+    pub card_version: u32,
+    /// What was parked and is being tried again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retrying: Vec<Retrying>,
+    /// That words are not in the ticket yet, while the thread is told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_in_ticket: Option<NotInTicket>,
+    /// That words are not in Slack yet, while the ticket is told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_in_slack: Option<NotInSlack>,
+}
+
+/// Words that are not in the ticket yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NotInTicket {
+    /// The place in the lane of the last of them.
+    pub last: i64,
+    /// The notice in the thread, as an effect.
+    pub tell: EffectId,
+    /// The notice in the thread, once it stands there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Ts>,
+}
+
+/// Words that are not in Slack yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NotInSlack {
+    /// The place in the lane of the last of them.
+    pub last: i64,
+    /// The note on the ticket, as an effect.
+    pub note: EffectId,
+    /// Whether it stands there.
+    #[serde(default)]
+    pub noted: bool,
+}
+
+/// Something parked that is being tried again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retrying {
+    /// Which effect.
+    pub effect: EffectId,
+    /// The notice in the thread that tells of it, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Ts>,
+    /// Who wanted it, if they pressed a button.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<SlackUserId>,
+}
+
+/// How far the link to Slack has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Nothing is decided.
+    New,
+    /// Made before the app was; never posted.
+    Older,
+    /// Not for Slack, so far.
+    LeftAlone,
+    /// The ticket and the channel are being looked up.
+    Preparing {
+        /// Whether the ticket has been read.
+        read: bool,
+        /// The channel, once it is known to be open.
+        channel: Option<ChannelId>,
+    },
+    /// The card is on its way.
+    Posting {
+        /// Where.
+        channel: ChannelId,
+    },
+    /// The thread stands.
+    Linked {
+        /// Where.
+        channel: ChannelId,
+        /// Its parent.
+        ts: Ts,
+    },
+}
+
+/// A change of state that a button asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskedState {
+    /// The state.
+    pub state: State,
+    /// Who pressed.
+    pub name: String,
+}
+
+/// What has been said once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// That replies stay in Slack.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withheld: bool,
+    /// That a reply left it done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_done: bool,
+    /// Who is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// Why the channel is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelProblem>,
+    /// How often the channel was tried.
+    #[serde(default)]
+    pub opens: u32,
+    /// How often the ticket was read again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reads: u32,
+    /// That it could not be posted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_posted: bool,
+}
+
+/// What the card shows that does not change with the thread; kept beside it, because it is long and seldom read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// Who asks.
+    pub asker: String,
+    /// The message, in mrkdwn, at most [`CARD_LIMIT`] characters.
+    pub text: String,
+    /// When it was written, in milliseconds since 1970.
+    pub written_at_ms: i64,
+}
+
+/// Why an event asked for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The side conversation is older than the app.
+    Older,
+    /// Its recipients name no channel.
+    NotRouted,
+    /// It is our own.
+    Echo,
+    /// It is already there.
+    Known,
+    /// It is older than what is known, or changes nothing.
+    Stale,
+    /// It has nothing to say.
+    Empty,
+    /// The thread is not linked.
+    NotLinked,
+    /// It is not parked, or is being tried again already.
+    NotParked,
+}
+
+impl Why {
+    /// All of them.
+    pub const ALL: [Why; 8] =
+        [Why::Older, Why::NotRouted, Why::Echo, Why::Known, Why::Stale, Why::Empty, Why::NotLinked, Why::NotParked];
+
+    /// The word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::Older => "older",
+            Why::NotRouted => "not_routed",
+            Why::Echo => "echo",
+            Why::Known => "known",
+            Why::Stale => "stale",
+            Why::Empty => "empty",
+            Why::NotLinked => "not_linked",
+            Why::NotParked => "not_parked",
+        }
+    }
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The thread as it is now.
+    pub thread: BridgedThread,
+    /// The card, if it changed.
+    pub card: Option<Card>,
+    /// What to do.
+    pub effects: Vec<Effect>,
+    /// What is parked no longer.
+    pub unparked: Vec<(EffectId, Wish)>,
+    /// Why nothing, if nothing.
+    pub ignored: Option<Why>,
+}
+
+impl BridgedThread {
+    /// A thread of which nothing is known but its names.
+    pub fn new(side_conversation_id: SideConversationId, ticket_id: TicketId) -> Self {
+        BridgedThread {
+            id: ThreadId::new(side_conversation_id.as_str()),
+            side_conversation_id,
+            ticket_id,
+            subject: String::new(),
+            place: Place::New,
+            target: None,
+            state: State::Open,
+            state_updated_at_ms: 0,
+            state_by: None,
+            asked_state: None,
+            starter: None,
+            readers: Vec::new(),
+            card_entry: None,
+            late: false,
+            held: Vec::new(),
+            told: Told::default(),
+            card_version: 0,
+            retrying: Vec::new(),
+            not_in_ticket: None,
+            not_in_slack: None,
+        }
+    }
+
+    /// Where the thread stands in Slack, once it does.
+    pub fn link(&self) -> Option<(&ChannelId, &Ts)> {
+        match &self.place {
+            Place::Linked { channel, ts } => Some((channel, ts)),
+            _ => None,
+        }
+    }
+
+    /// The marker of one of its effects: the id that is written into what is sent.
+    pub fn marker(&self, effect: &EffectId) -> String {
+        format!("{}/{effect}", self.id)
+    }
+}
+
+/// Decides what an event means for a thread.
+pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
+    let mut deciding = Deciding {
+        policy,
+        at_ms: event.at_ms,
+        thread,
+        card: None,
+        effects: Vec::new(),
+        unparked: Vec::new(),
+        ignored: None,
+    };
+    match &event.what {
+        What::SlackMessage(message) => deciding.slack_message(message),
+        What::Pressed(press) => deciding.pressed(press),
+        What::SideConversation(entry) => deciding.entry(entry),
+        What::Late(late) => deciding.late(late),
+        What::Unpark(unpark) => deciding.unpark(unpark),
+        What::Answered { effect, order, act, answer } => deciding.answered(effect, *order, act, answer),
+    }
+    let Deciding { thread, card, effects, unparked, ignored, .. } = deciding;
+    Step { thread, card, effects, unparked, ignored }
+}
+
+struct Deciding<'a> {
+    policy: &'a Policy,
+    at_ms: i64,
+    thread: BridgedThread,
+    card: Option<Card>,
+    effects: Vec<Effect>,
+    unparked: Vec<(EffectId, Wish)>,
+    ignored: Option<Why>,
+}
+
+impl Deciding<'_> {
+    fn slack_message(&mut self, message: &SlackMessage) {
+        let Some((channel, thread_ts)) = self.thread.link() else {
+            self.ignored = Some(Why::NotLinked);
+            return;
+        };
+        if message.doc.is_empty() && message.files.is_empty() {
+            self.ignored = Some(Why::Empty);
+            return;
+        }
+        let reference = format!("p{}", message.ts.as_str().replace('.', ""));
+        let permalink =
+            format!("{}archives/{channel}/{reference}?thread_ts={thread_ts}&cid={channel}", self.policy.slack_url);
+        let effect = EffectId::new(format!("reply:{}", message.ts));
+        self.ask(
+            effect,
+            message.ts.micros(),
+            Act::Reply(Reply {
+                ts: message.ts.clone(),
+                user: message.user.clone(),
+                permalink,
+                doc: message.doc.clone(),
+                files: message.files.clone(),
+            }),
+        );
+    }
+
+    fn pressed(&mut self, press: &Press) {
+        if self.thread.link().is_none() {
+            self.ignored = Some(Why::NotLinked);
+            return;
+        }
+        let id = EffectId::new(format!("who:{}:{}", press.action_ts, press.user));
+        self.ask(id, self.at_ms * 1000, Act::AskWho { press: press.clone() });
+    }
+
+    fn update_card(&mut self) {
+        self.thread.card_version += 1;
+        if self.thread.link().is_some() {
+            let id = EffectId::new(format!("card-shows:{}", self.thread.card_version));
+            self.ask(id, self.at_ms * 1000, Act::UpdateCard);
+        }
+    }
+
+    fn tell(&mut self, id: String, text: String, reopen: bool) {
+        self.ask(EffectId::new(id), self.at_ms * 1000, Act::Tell { text, reopen, retry: None });
+    }
+
+    fn whisper(&mut self, cause: &EffectId, user: &SlackUserId, text: String) {
+        self.ask(EffectId::new(format!("whisper:{cause}")), 0, Act::Whisper { user: user.clone(), text });
+    }
+
+    fn ask(&mut self, id: EffectId, order: i64, act: Act) {
+        self.effects.push(Effect { id, order, not_before_ms: 0, act });
+    }
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// A time as Slack's `<!date^…>` wants it: seconds, and a text for clients that cannot show it.
+pub fn time(at_ms: i64) -> (i64, String) {
+    let shown = jiff::Timestamp::from_millisecond(at_ms)
+        .map(|t| t.strftime("%Y-%m-%d %H:%M UTC").to_string())
+        .unwrap_or_else(|_| "an unknown time".to_owned());
+    (at_ms.div_euclid(1000), shown)
+}

@@ -1,0 +1,43 @@
+//! What people are told of what was not delivered.
+
+use super::super::effect::{Act, EffectId};
+use super::super::notice;
+use super::{Deciding, Retrying};
+
+impl Deciding<'_> {
+    pub(super) fn parked(&mut self, effect: &EffectId, act: &Act, reason: &str, again: Option<Retrying>) {
+        match act {
+            Act::Reply(reply) => {
+                let text = notice::reply_not_delivered(reason, &reply.permalink);
+                let retry = Some(effect.clone());
+                let at = self.at_ms;
+                match again {
+                    Some(Retrying { notice: Some(ts), .. }) => {
+                        self.change_tell(&format!("parked:{effect}"), ts, text, retry)
+                    }
+                    Some(_) => self.tell_with_retry(format!("parked:{effect}:{at}"), text, retry),
+                    None => self.tell_with_retry(format!("parked:{effect}"), text, retry),
+                }
+            }
+            Act::SetState { state, user, .. } => {
+                self.thread.asked_state = None;
+                self.whisper(effect, user, notice::state_not_set(*state, reason));
+            }
+            Act::Post { author, .. } => {
+                let text = notice::post_not_delivered(author, reason);
+                self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
+            }
+            Act::PostCard | Act::OpenChannel { .. } | Act::ReadTicket { .. } => self.start_over(effect, reason),
+            Act::Tell { text, .. } => {
+                let text = notice::not_told_in_slack(text);
+                self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
+            }
+            Act::AskWho { press } => self.whisper(effect, &press.user, notice::state_not_set(press.state, reason)),
+            Act::Note { text } if self.policy.operator => {
+                let text = notice::told_nowhere_else(self.thread.ticket_id, text);
+                self.ask(EffectId::new(format!("operator:{effect}")), 0, Act::TellOperator { text });
+            }
+            _ => {}
+        }
+    }
+}

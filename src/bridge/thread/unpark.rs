@@ -1,0 +1,82 @@
+//! What is parked is tried again or given up, when a person wants that.
+//!
+//! The effect goes back to its old place in its lane, before everything that waits, with a fresh schedule; where it may
+//! have been done it is looked for first. What was overtaken stays overtaken.
+
+use super::super::effect::{Act, EffectId};
+use super::super::event::{Answer, Unpark, Wish};
+use super::super::ids::Ts;
+use super::super::notice;
+use super::{AskedState, Deciding, Place, Retrying, Why};
+
+impl Deciding<'_> {
+    pub(super) fn unpark(&mut self, unpark: &Unpark) {
+        let Unpark { effect, by, .. } = unpark;
+        let trying = self.thread.retrying.iter().any(|other| other.effect == *effect);
+        let Some(parked) = unpark.parked.as_deref().filter(|_| !trying) else {
+            self.ignored = Some(Why::NotParked);
+            if let Some(user) = by {
+                let cause = EffectId::new(format!("{effect}:{}", self.at_ms));
+                self.whisper(&cause, user, notice::nothing_to_retry());
+            }
+            return;
+        };
+        let wish = match unpark.wish {
+            Wish::Retry if !self.is_superseded(&parked.act) => Wish::Retry,
+            _ => Wish::Drop,
+        };
+        self.unparked.push((effect.clone(), wish));
+        let text = match wish {
+            Wish::Drop => notice::given_up(),
+            Wish::Retry => {
+                let (notice, by) = (unpark.notice.clone(), by.clone());
+                self.thread.retrying.push(Retrying { effect: effect.clone(), notice, by });
+                if let Act::SetState { state, name, .. } = &parked.act {
+                    self.thread.asked_state = Some(AskedState { state: *state, name: name.clone() });
+                }
+                notice::tried_again(unpark.by.as_ref())
+            }
+        };
+        if let (Act::Reply(_), Some(ts)) = (&parked.act, &unpark.notice) {
+            let what = match wish {
+                Wish::Retry => "retry",
+                Wish::Drop => "drop",
+            };
+            self.change_tell(&format!("{what}:{effect}"), ts.clone(), text, None);
+        }
+    }
+
+    /// Whether what it was to do is done, or was asked for anew: doing it as well would be doing it twice.
+    fn is_superseded(&self, act: &Act) -> bool {
+        match act {
+            Act::PostCard | Act::OpenChannel { .. } | Act::ReadTicket { .. } => true,
+            Act::SetState { state, .. } => *state == self.thread.state || self.thread.asked_state.is_some(),
+            Act::Reply(_) | Act::Post { .. } => matches!(self.thread.place, Place::Older | Place::LeftAlone),
+            _ => false,
+        }
+    }
+
+    /// Notes that what was being tried again has ended, and shows on its notice that it arrived.
+    pub(super) fn tried_again(&mut self, effect: &EffectId, answer: &Answer) -> Option<Retrying> {
+        let index = self.thread.retrying.iter().position(|other| other.effect == *effect)?;
+        let again = self.thread.retrying.remove(index);
+        let text = match answer {
+            Answer::Parked { .. } => return Some(again),
+            Answer::Replied { .. } => notice::arrived_after_all(again.by.as_ref()),
+            _ => notice::stays_in_slack(),
+        };
+        if let Some(ts) = &again.notice {
+            self.change_tell(&format!("ended:{effect}"), ts.clone(), text, None);
+        }
+        Some(again)
+    }
+
+    pub(super) fn change_tell(&mut self, cause: &str, ts: Ts, text: String, retry: Option<EffectId>) {
+        let id = EffectId::new(format!("change:{cause}:{}", self.at_ms));
+        self.ask(id, self.at_ms * 1000, Act::ChangeTell { ts, text, retry });
+    }
+
+    pub(super) fn tell_with_retry(&mut self, id: String, text: String, retry: Option<EffectId>) {
+        self.ask(EffectId::new(id), self.at_ms * 1000, Act::Tell { text, reopen: false, retry });
+    }
+}

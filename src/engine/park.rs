@@ -1,0 +1,95 @@
+//! What is parked waits for a person, who has it tried again or gives it up.
+//!
+//! A wish is an event of the thread like any other, so the core stays the judge: whether the effect is parked is read
+//! while the thread is in this one pair of hands, so that a wish that comes twice finds nothing the second time.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::Engine;
+use super::queue::Work;
+use crate::bridge::event::{Event, Late, Unpark, What, Wish};
+use crate::bridge::ids::{EffectId, ThreadId};
+use crate::store::{Commit, StoreError};
+
+impl Engine {
+    /// Has the parked outbox row `outbox_id` tried again, as the "Retry" button does: it goes back to its place in its
+    /// lane with a fresh schedule, and is looked for first where it may have been done. Says whether the row is parked;
+    /// if so the wish is stored.
+    ///
+    /// # Errors
+    /// The wish is not stored.
+    pub async fn retry_parked(&self, outbox_id: i64) -> Result<bool, StoreError> {
+        self.unpark(outbox_id, Wish::Retry).await
+    }
+
+    /// Gives the parked outbox row `outbox_id` up: it is never sent, and its notice says so. Says whether the row is
+    /// parked; if so the wish is stored.
+    ///
+    /// # Errors
+    /// The wish is not stored.
+    pub async fn drop_parked(&self, outbox_id: i64) -> Result<bool, StoreError> {
+        self.unpark(outbox_id, Wish::Drop).await
+    }
+
+    async fn unpark(&self, outbox_id: i64, wish: Wish) -> Result<bool, StoreError> {
+        let Some(parked) = self.store.parked_call(outbox_id).await? else { return Ok(false) };
+        let now = self.clock.now_ms();
+        let unpark = Unpark {
+            effect: EffectId::new(parked.effect_id),
+            wish,
+            by: None,
+            notice: parked.notice.and_then(|ts| ts.parse().ok()),
+            parked: None,
+        };
+        let word = match wish {
+            Wish::Retry => "retry",
+            Wish::Drop => "drop",
+        };
+        let event = Arc::new(Event { at_ms: now, what: What::Unpark(unpark) });
+        let events = vec![(format!("{word}:{outbox_id}:{now}"), ThreadId::new(parked.thread_id), event)];
+        self.commit_events("engine", events, Commit::default()).await?;
+        Ok(true)
+    }
+
+    /// The work, with what is so of the calls that it speaks of: whether one is parked, whether one waits.
+    pub(super) async fn with_what_is_so<'a>(
+        &self,
+        thread_id: &ThreadId,
+        work: &'a [Work],
+    ) -> Result<Cow<'a, [Work]>, StoreError> {
+        let asks = |one: &Work| match one {
+            Work::Event { event, .. } | Work::Arrived { event, .. } => {
+                matches!(event.what, What::Unpark(_) | What::Late(_))
+            }
+            Work::Answer { .. } => false,
+        };
+        if !work.iter().any(asks) {
+            return Ok(Cow::Borrowed(work));
+        }
+        let mut known = work.to_vec();
+        let mut answered = Vec::new();
+        for one in &mut known {
+            let event = match one {
+                Work::Event { event, .. } | Work::Arrived { event, .. } => event,
+                Work::Answer { id, .. } => {
+                    answered.push(*id);
+                    continue;
+                }
+            };
+            let what = match &event.what {
+                What::Unpark(unpark) => {
+                    let parked = self.store.parked_effect(thread_id.as_str(), unpark.effect.as_str()).await?;
+                    What::Unpark(Unpark { parked: parked.map(Box::new), ..unpark.clone() })
+                }
+                What::Late(late) => {
+                    let waits = !answered.contains(&late.outbox_id) && self.lock().queue.item(late.outbox_id).is_some();
+                    What::Late(Late { waits, ..late.clone() })
+                }
+                _ => continue,
+            };
+            *event = Arc::new(Event { at_ms: event.at_ms, what });
+        }
+        Ok(Cow::Owned(known))
+    }
+}

@@ -1,0 +1,144 @@
+//! What could not be delivered is told where it was written, and goes when somebody has mended it.
+
+use std::time::Duration;
+
+use sidethread::sandbox::faults::{Faults, Rule};
+
+use crate::house::{House, texts};
+
+fn fault(faults: &Faults, rule: serde_json::Value) {
+    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
+}
+
+fn refuse_replies(app: &House) {
+    fault(app.zendesk.faults(), serde_json::json!({"call": "POST …/reply", "fault": "status", "status": 403}));
+}
+
+/// Side conversation, channel, parent, and the notice of a reply that was refused.
+async fn with_a_parked_reply(app: &House) -> (String, String, String, String) {
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    refuse_replies(app);
+    app.slack.say(&app.ana, &channel, Some(&ts), "on my way").unwrap();
+    app.settle().await;
+    let notice = app.slack.thread(&channel, &ts).pop().unwrap();
+    let shown = texts(&notice["blocks"]);
+    assert!(shown.contains("Not delivered") && shown.contains("may not do that") && shown.contains("Retry"), "{shown}");
+    (sc, channel, ts, notice["ts"].as_str().unwrap().to_owned())
+}
+
+async fn parked_row(app: &House) -> i64 {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(app.database()).read_only(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let id = sqlx::query_scalar("SELECT id FROM outbox WHERE state = 'parked'").fetch_one(&pool).await.unwrap();
+    pool.close().await;
+    id
+}
+
+#[tokio::test]
+async fn the_button_tries_it_again_and_the_notice_says_by_whom() {
+    let app = House::new().await;
+    let (sc, channel, ts, notice) = with_a_parked_reply(&app).await;
+    app.slack.press(&app.ben, &channel, &notice, "retry").unwrap();
+    app.settle().await;
+    let told = app.told(&sc);
+    assert_eq!(told.len(), 1, "still refused, still one notice: {told:?}");
+    assert!(told[0].contains("Not delivered"), "{told:?}");
+    app.zendesk.faults().clear();
+    app.slack.press(&app.ben, &channel, &notice, "retry").unwrap();
+    app.slack.press(&app.ana, &channel, &notice, "retry").unwrap();
+    app.settle().await;
+    assert_eq!(app.answers(&sc), ["on my way"]);
+    let told = app.told(&sc);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("is in it") && told[0].contains(&app.ben), "{told:?}");
+    let whispers = app.whispers(&app.ana);
+    assert!(whispers.len() == 1 && whispers[0].contains("already"), "{whispers:?}");
+    let shown = texts(&app.slack.thread(&channel, &ts).pop().unwrap()["blocks"]);
+    assert!(!shown.contains("Retry"), "{shown}");
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn it_shows_that_it_is_being_tried_again_while_it_waits() {
+    let mut app = House::new().await;
+    let (sc, channel, _, notice) = with_a_parked_reply(&app).await;
+    app.zendesk.faults().clear();
+    fault(
+        app.zendesk.faults(),
+        serde_json::json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 60}),
+    );
+    app.slack.press(&app.ben, &channel, &notice, "retry").unwrap();
+    app.pass(Duration::from_secs(5)).await;
+    let told = app.told(&sc);
+    assert!(told.len() == 1 && told[0].contains("being tried again") && told[0].contains(&app.ben), "{told:?}");
+    app.restart().await;
+    app.zendesk.faults().clear();
+    app.settle().await;
+    assert_eq!(app.answers(&sc), ["on my way"]);
+    assert!(app.told(&sc)[0].contains("is in it"), "{:?}", app.told(&sc));
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn the_operator_tries_it_again_or_gives_it_up() {
+    for drop in [false, true] {
+        let app = House::new().await;
+        let (sc, ..) = with_a_parked_reply(&app).await;
+        let row = parked_row(&app).await;
+        app.zendesk.faults().clear();
+        let engine = app.app.engine().unwrap();
+        for _ in 0..2 {
+            assert!(if drop { engine.drop_parked(row).await } else { engine.retry_parked(row).await }.unwrap());
+        }
+        app.settle().await;
+        assert!(!engine.retry_parked(row).await.unwrap(), "it is not parked any more");
+        assert!(!engine.drop_parked(row + 1000).await.unwrap());
+        app.settle().await;
+        let told = app.told(&sc);
+        assert_eq!(told.len(), 1, "{told:?}");
+        if drop {
+            assert_eq!(app.answers(&sc), Vec::<String>::new());
+            assert!(told[0].contains("will not be sent"), "{told:?}");
+        } else {
+            assert_eq!(app.answers(&sc), ["on my way"]);
+            assert!(told[0].contains("is in it"), "{told:?}");
+        }
+        app.ends_quietly().await;
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_looked_for_before_it_is_tried_again() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    // It is done, nobody learns of it, and then it cannot be looked for.
+    fault(app.zendesk.faults(), serde_json::json!({"call": "POST …/reply", "fault": "dropped_after", "times": 1}));
+    fault(app.zendesk.faults(), serde_json::json!({"call": "GET …/events", "fault": "status", "status": 403}));
+    app.slack.say(&app.ana, &channel, Some(&ts), "once").unwrap();
+    app.settle().await;
+    let notice = app.slack.thread(&channel, &ts).pop().unwrap();
+    assert!(notice["text"].as_str().unwrap().contains("Not delivered"), "{notice}");
+    app.zendesk.faults().clear();
+    app.slack.press(&app.ana, &channel, notice["ts"].as_str().unwrap(), "retry").unwrap();
+    app.settle().await;
+    assert_eq!(app.answers(&sc), ["once"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_message_that_did_not_reach_slack_is_told_on_the_ticket_and_goes_when_the_operator_says() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    fault(app.slack.faults(), serde_json::json!({"call": "chat.postMessage", "fault": "status", "status": 500}));
+    app.zendesk.reply(app.zoe, &sc, "<p>anybody?</p>");
+    app.settle_within(Duration::from_secs(30 * 3600)).await;
+    let notes = app.notes();
+    assert!(notes.iter().any(|note| note.contains("did not reach Slack")), "{notes:?}");
+    app.slack.faults().clear();
+    assert!(app.app.engine().unwrap().retry_parked(parked_row(&app).await).await.unwrap());
+    app.settle().await;
+    assert_eq!(app.said(&sc).iter().filter(|(author, _)| author == "Zoe").count(), 1);
+    app.ends_quietly().await;
+}
