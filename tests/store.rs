@@ -80,7 +80,15 @@ fn event(n: i64) -> Box<RawValue> {
 
 fn inbox(key: &str, n: i64) -> InboxWrite {
     let (key, thread_id) = (key.to_owned(), "t1".to_owned());
-    InboxWrite { source: "slack", key, thread_id, event: event(n), received_at: 100 + n, done: false, ignored: None }
+    InboxWrite {
+        source: "slack",
+        key,
+        thread_id,
+        event: Some(event(n)),
+        received_at: 100 + n,
+        done: false,
+        ignored: None,
+    }
 }
 
 fn thread(id: &str, ticket_id: i64, updated_at: i64) -> ThreadWrite {
@@ -156,6 +164,7 @@ async fn settings_are_remembered_and_overwritten() {
 async fn an_event_is_taken_once_and_handled_once() {
     let place = Place::new().await;
     let mut echo = inbox("e", 9);
+    echo.done = true;
     echo.ignored = Some("echo");
     let mut of_zendesk = inbox("a", 4);
     of_zendesk.source = "zendesk";
@@ -205,7 +214,7 @@ async fn what_people_write_comes_back_as_it_was() {
             "doc": {"b": [{"p": [{"t": {"t": text}}]}]}}}}))
         .unwrap();
         let key = format!("{n}{}", text.replace('\u{0}', ""));
-        let write = InboxWrite { event: to_raw_value(&event).unwrap(), ..inbox(&key, 0) };
+        let write = InboxWrite { event: Some(to_raw_value(&event).unwrap()), ..inbox(&key, 0) };
         let hold = HeldWrite { event: to_raw_value(&event).unwrap(), ..held(&format!("held{n}"), "9.9", 1) };
         place.commit(Commit { inbox: vec![write], held: vec![hold], ..Commit::default() }).await;
         let back = place.store.inbox_waiting().await.unwrap();

@@ -185,7 +185,7 @@ impl Engine {
                 source,
                 key,
                 thread_id: thread_id.to_string(),
-                event: raw(&event)?,
+                event: Some(raw(&event)?),
                 received_at: event.at_ms,
                 done: false,
                 ignored: None,

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 use super::intake::Taken;
 use super::queue::{Item, Job, Work};
@@ -227,7 +227,7 @@ impl Engine {
                             source: "zendesk",
                             key: entry.to_string(),
                             thread_id: thread.as_ref().map(|t| t.id.to_string()).unwrap_or_default(),
-                            event: RawValue::NULL.to_owned(),
+                            event: None,
                             received_at: now,
                             done: true,
                             ignored: Some("echo"),
@@ -275,7 +275,8 @@ impl Engine {
                     source,
                     key: key.clone(),
                     thread_id: step.thread.id.to_string(),
-                    event: to_raw_value(event.as_ref())?,
+                    // Its words stand in what was decided; what asked for nothing is kept as it came.
+                    event: step.effects.is_empty().then(|| to_raw_value(event.as_ref())).transpose()?,
                     received_at: event.at_ms,
                     done: true,
                     ignored: step.ignored.map(Why::as_str),

@@ -11,6 +11,8 @@
 
 mod commit;
 mod read;
+mod script;
+mod write;
 mod writer;
 
 pub use commit::{

@@ -4,7 +4,8 @@ use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
-use super::commit::{Commit, Committed, Counters, write};
+use super::commit::{Commit, Committed};
+use super::write::{Counters, write};
 
 /// How many commits share a transaction at most.
 const MOST: usize = 512;
@@ -125,22 +126,11 @@ async fn transaction(
     commits: &[Commit],
 ) -> Result<Vec<Committed>, sqlx::Error> {
     let before = *counters;
-    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    match write(&mut tx, counters, commits).await {
-        Ok(results) => match tx.commit().await {
-            Ok(()) => Ok(results),
-            Err(error) => {
-                *counters = before;
-                Err(error)
-            }
-        },
-        Err(error) => {
-            *counters = before;
-            // The connection is not used again, so it does not matter whether this succeeds.
-            let _ = tx.rollback().await;
-            Err(error)
-        }
+    let written = write(connection, counters, commits).await;
+    if written.is_err() {
+        *counters = before;
     }
+    written
 }
 
 fn clone_of(error: &sqlx::Error) -> sqlx::Error {

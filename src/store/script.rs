@@ -1,0 +1,116 @@
+//! Several statements in one hand-over to the driver.
+//!
+//! The driver runs SQLite on a thread of its own, and each hand-over wakes two threads, which costs more than most
+//! statements do. So what a commit needs goes over in as few pieces as its answers allow. What every message needs
+//! goes in rows of bound values ([`Rows`]): few sizes, filled up with empty rows, so that few texts are ever prepared.
+
+use futures_util::TryStreamExt;
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, Either, Executor, SqliteConnection};
+
+/// How many rows share a statement at most.
+pub(super) const MOST_ROWS: usize = 64;
+/// How many rows a statement has, filled up or not.
+const SIZES: [usize; 4] = [1, 4, 16, MOST_ROWS];
+
+/// Adds the values of a row, whose id is given where the app makes one.
+type Bind<T> = fn(&mut SqliteArguments, i64, &T) -> Result<(), BoxDynError>;
+
+/// A statement that takes many rows of bound values, and passes over rows whose first value is NULL.
+pub(super) struct Rows<T: 'static> {
+    before: &'static str,
+    columns: usize,
+    after: &'static str,
+    bind: Bind<T>,
+}
+
+impl<T> Rows<T> {
+    /// The rows stand between `before` and `after`; `bind` adds `columns` values.
+    pub(super) const fn new(before: &'static str, columns: usize, after: &'static str, bind: Bind<T>) -> Self {
+        Rows { before, columns, after, bind }
+    }
+}
+
+/// Statements that are handed over together.
+#[derive(Default)]
+pub(super) struct Script {
+    text: String,
+    values: SqliteArguments,
+    statements: usize,
+    /// The last statement with rows, counted from 1.
+    counted: Option<usize>,
+}
+
+impl Script {
+    /// Adds a statement without values.
+    pub(super) fn add(&mut self, sql: &'static str) {
+        self.text.push_str(sql);
+        self.text.push(';');
+        self.statements += 1;
+    }
+
+    /// Adds a statement for all `rows`, at most [`MOST_ROWS`], whose ids begin at `first`; none if there are none. It is
+    /// made for as many rows as `widest` asks for, so that statements that go together have one size.
+    ///
+    /// # Errors
+    /// A value cannot be encoded.
+    pub(super) fn rows<T>(
+        &mut self,
+        statement: &Rows<T>,
+        rows: &[&T],
+        first: i64,
+        widest: usize,
+    ) -> Result<(), sqlx::Error> {
+        if rows.is_empty() {
+            self.counted = None;
+            return Ok(());
+        }
+        let size = SIZES.into_iter().find(|size| *size >= widest).unwrap_or(MOST_ROWS);
+        self.text.push_str(statement.before);
+        // Without numbers: for a named parameter the driver asks SQLite for its name, which looks through all of them.
+        for row in 0..size {
+            self.text.push_str(if row == 0 { " (?" } else { ",(?" });
+            for _ in 1..statement.columns {
+                self.text.push_str(",?");
+            }
+            self.text.push(')');
+        }
+        self.text.push_str(statement.after);
+        self.text.push(';');
+        self.statements += 1;
+        self.counted = Some(self.statements);
+        self.values.reserve(size * statement.columns, 0);
+        for (id, row) in (first..).zip(rows) {
+            (statement.bind)(&mut self.values, id, row).map_err(sqlx::Error::Encode)?;
+        }
+        for _ in rows.len() * statement.columns..size * statement.columns {
+            self.values.add(None::<i64>).map_err(sqlx::Error::Encode)?;
+        }
+        Ok(())
+    }
+
+    /// Runs what was added so far; says how many rows its last statement with rows wrote.
+    ///
+    /// # Errors
+    /// A statement failed; those before it have been run.
+    pub(super) async fn run(&mut self, db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+        let Script { text, values, statements, counted } = std::mem::take(self);
+        if statements == 0 {
+            return Ok(0);
+        }
+        // The text is made of static pieces and question marks.
+        let query = sqlx::query_with(AssertSqlSafe(text), values);
+        let mut answers = db.fetch_many(query);
+        let (mut statement, mut written) = (0, 0);
+        while let Some(answer) = answers.try_next().await? {
+            if let Either::Left(done) = answer {
+                statement += 1;
+                if counted == Some(statement) {
+                    written = done.rows_affected();
+                }
+            }
+        }
+        Ok(written)
+    }
+}

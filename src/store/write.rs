@@ -1,0 +1,413 @@
+//! The statements that write commits.
+//!
+//! A transaction for many commits has hardly more statements than one for a single commit. What every message needs
+//! goes in rows of bound values, a few statements in one hand-over ([`Script`]); what is rare takes its rows as one
+//! JSON array, which is simpler and costs several times as much.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, Row, SqliteConnection};
+
+use super::commit::{
+    Attempt, Commit, Committed, Done, InboxWrite, OutboxWrite, Release, Settle, ThreadWrite, Unparked,
+};
+use super::read::{InboxRow, UnparkedRow};
+use super::script::{MOST_ROWS, Rows, Script};
+
+const SETTINGS: &str = "INSERT INTO setting (name, value)
+    SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+// column1 and so on are the names that SQLite and PostgreSQL give the columns of VALUES.
+static INBOX: Rows<InboxWrite> = Rows::new(
+    "INSERT INTO inbox (seq, source, key, thread_id, event_json, received_at, done_at, ignored)
+        SELECT column1, column2, column3, column4, column5, column6, column7, column8 FROM (VALUES",
+    8,
+    ") AS j WHERE column1 IS NOT NULL ON CONFLICT (source, key) DO NOTHING",
+    bind_inbox,
+);
+const INBOX_NEW: &str = "SELECT seq FROM inbox WHERE seq >= $1 AND seq < $2 ORDER BY seq";
+const UNREAD: &str = "INSERT INTO unread (key, source, thread_id, raw, reason, received_at)
+    SELECT value ->> 'key', value ->> 'source', value ->> 'thread_id', value ->> 'raw', value ->> 'reason', value ->> 'received_at'
+    FROM json_each($1) WHERE true ON CONFLICT (key) DO NOTHING";
+const HELD: &str = "INSERT INTO held (key, channel_id, thread_ts, event_json, received_at)
+    SELECT value ->> 'key', value ->> 'channel_id', value ->> 'thread_ts', value -> 'event', value ->> 'received_at'
+    FROM json_each($1) WHERE true ON CONFLICT (key) DO NOTHING";
+static THREADS: Rows<ThreadWrite> = Rows::new(
+    "INSERT INTO thread (id, side_conversation_id, ticket_id, place, state, thread_json, card_json, updated_at)
+        SELECT column1, column2, column3, column4, column5, column6, column7, column8 FROM (VALUES",
+    8,
+    ") AS j WHERE column1 IS NOT NULL
+        ON CONFLICT (id) DO UPDATE SET side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id,
+        place = excluded.place, state = excluded.state, thread_json = excluded.thread_json,
+        card_json = coalesce(excluded.card_json, thread.card_json), updated_at = excluded.updated_at",
+    bind_thread,
+);
+const LINKS: &str = "INSERT INTO link (channel_id, thread_ts, thread_id, side_conversation_id, ticket_id, linked_at)
+    SELECT value ->> 'channel_id', value ->> 'thread_ts', value ->> 'thread_id', value ->> 'side_conversation_id',
+           value ->> 'ticket_id', value ->> 'linked_at'
+    FROM json_each($1) WHERE true
+    ON CONFLICT (thread_id) DO UPDATE SET channel_id = excluded.channel_id, thread_ts = excluded.thread_ts,
+        side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id";
+// An upsert writes the indexes of every column that it names, changed or not: three pages for each thread instead of
+// one. So what changes with every message has a statement of its own.
+static THREADS_GO_ON: Rows<ThreadWrite> = Rows::new(
+    "UPDATE thread SET place = j.column4, state = j.column5, thread_json = j.column6,
+        card_json = coalesce(j.column7, thread.card_json), updated_at = j.column8 FROM (VALUES",
+    8,
+    ") AS j WHERE thread.id = j.column1 AND thread.side_conversation_id = j.column2 AND thread.ticket_id = j.column3",
+    bind_thread,
+);
+static DONE: Rows<Done> = Rows::new(
+    "UPDATE inbox SET done_at = j.column2, ignored = j.column3,
+        event_json = CASE WHEN j.column4 THEN NULL ELSE inbox.event_json END FROM (VALUES",
+    4,
+    ") AS j WHERE inbox.seq = j.column1",
+    bind_done,
+);
+static SETTLED: Rows<Settle> = Rows::new(
+    "UPDATE outbox SET state = j.column2, result = j.column3, problem = coalesce(j.column4, outbox.problem),
+        settled_at = j.column5, doubtful = j.column6 FROM (VALUES",
+    6,
+    ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
+    bind_settled,
+);
+// What is blanked cannot be tried again; that it is given up can always be written.
+const UNPARKED: &str = "UPDATE outbox SET state = $3, not_before = $4, attempts = 0
+    WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND (effect_json IS NOT NULL OR $3 <> 'waiting')
+    RETURNING id, effect_json, not_before, caused_at, decided_at, settled_at, doubtful";
+static ATTEMPTS: Rows<Attempt> = Rows::new(
+    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1 FROM (VALUES",
+    2,
+    ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
+    bind_attempt,
+);
+const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', attempts = j.value ->> 'attempts',
+        doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem'
+    FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
+static OUTBOX: Rows<OutboxWrite> = Rows::new(
+    "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
+        attempted_at, doubtful, state)
+        SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column9, 'waiting'
+        FROM (VALUES",
+    10,
+    ") AS j WHERE column1 IS NOT NULL ON CONFLICT (effect_id, thread_id) DO NOTHING",
+    bind_outbox,
+);
+const OUTBOX_NEW: &str = "SELECT id FROM outbox WHERE id >= $1 AND id < $2 ORDER BY id";
+const RELEASED: &str =
+    "SELECT key, event_json, received_at FROM held WHERE channel_id = $1 AND thread_ts = $2 ORDER BY received_at, key";
+const UNHOLD: &str = "DELETE FROM held WHERE channel_id = $1 AND thread_ts = $2";
+const SWEPT: &str = "UPDATE link SET swept_ts = j.value ->> 'swept_ts' FROM json_each($1) AS j
+    WHERE link.channel_id = (j.value ->> 'channel_id') AND link.thread_ts = (j.value ->> 'thread_ts')";
+const NUDGES: &str = "INSERT INTO nudge (ticket_id, asked, asked_at)
+    SELECT value ->> 0, 1, value ->> 1 FROM json_each($1) WHERE true
+    ON CONFLICT (ticket_id) DO UPDATE SET asked = nudge.asked + 1";
+const NUDGES_ANSWERED: &str = "DELETE FROM nudge WHERE EXISTS (
+    SELECT 1 FROM json_each($1) AS j WHERE nudge.ticket_id = (j.value ->> 0) AND nudge.asked <= (j.value ->> 1))";
+const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < $1 AND raw <> ''";
+const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < $1";
+const BLANK_INBOX: &str = "UPDATE inbox SET event_json = NULL WHERE seq IN (
+    SELECT seq FROM inbox WHERE seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
+        AND done_at < $1 AND event_json IS NOT NULL ORDER BY seq LIMIT 500)";
+const BLANK_OUTBOX: &str = "UPDATE outbox SET effect_json = NULL WHERE id IN (
+    SELECT id FROM outbox WHERE id >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_outbox'), 0)
+        AND settled_at < $1 AND effect_json IS NOT NULL ORDER BY id LIMIT 500)";
+const BLANKED_INBOX: &str = "INSERT INTO setting (name, value)
+    SELECT 'blanked_inbox', coalesce(min(seq), 0) FROM inbox WHERE event_json IS NOT NULL
+    AND seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+const BLANKED_OUTBOX: &str = "INSERT INTO setting (name, value)
+    SELECT 'blanked_outbox', coalesce(min(id), 0) FROM outbox WHERE effect_json IS NOT NULL
+    AND id >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_outbox'), 0)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+/// The next free ids; they come from the one writer, in the order of its commits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counters {
+    pub seq: i64,
+    pub id: i64,
+}
+
+/// Writes several commits in one transaction; the results come in the order of `commits`.
+///
+/// # Errors
+/// Nothing is written if the connection is not used again: the transaction may be open still.
+pub(super) async fn write(
+    db: &mut SqliteConnection,
+    counters: &mut Counters,
+    commits: &[Commit],
+) -> Result<Vec<Committed>, sqlx::Error> {
+    let mut results: Vec<Committed> = commits.iter().map(|_| Committed::default()).collect();
+    let mut script = Script::default();
+    script.add("BEGIN IMMEDIATE");
+    let inbox: Vec<&InboxWrite> = commits.iter().flat_map(|c| &c.inbox).collect();
+    if !inbox.is_empty() {
+        let mut at = counters.seq;
+        let new = insert_inbox(db, &mut script, counters, &inbox).await?;
+        for (commit, result) in commits.iter().zip(&mut results) {
+            result.inbox = given(&mut at, commit.inbox.len(), &new);
+        }
+    }
+    let nothing = Commit::default();
+    let commits: Vec<&Commit> = commits
+        .iter()
+        .zip(&results)
+        .map(|(commit, result)| if commit.unless_known && result.is_known() { &nothing } else { commit })
+        .collect();
+    if commits.iter().any(|commit| commit.is_rare()) {
+        script.run(db).await?;
+        write_rare(db, counters, &commits, &mut results).await?;
+    }
+    let new = write_common(db, &mut script, counters, &commits).await?;
+    let mut at = counters.id - commits.iter().map(|commit| commit.outbox.len() as i64).sum::<i64>();
+    for (commit, result) in commits.iter().zip(&mut results) {
+        result.outbox = given(&mut at, commit.outbox.len(), &new);
+    }
+    Ok(results)
+}
+
+/// What every message needs, and the end of the transaction. Says which calls were new.
+async fn write_common(
+    db: &mut SqliteConnection,
+    script: &mut Script,
+    counters: &mut Counters,
+    commits: &[&Commit],
+) -> Result<Vec<i64>, sqlx::Error> {
+    let done: Vec<&Done> = commits.iter().flat_map(|c| &c.done).collect();
+    let settled: Vec<&Settle> = commits.iter().flat_map(|c| &c.settled).collect();
+    let attempts: Vec<&Attempt> = commits.iter().flat_map(|c| &c.attempts).collect();
+    let outbox: Vec<&OutboxWrite> = commits.iter().flat_map(|c| &c.outbox).collect();
+    let first = counters.id;
+    counters.id += outbox.len() as i64;
+    let most = done.len().max(settled.len()).max(attempts.len()).max(outbox.len());
+    let mut inserts = 0;
+    for round in 0..most.div_ceil(MOST_ROWS) {
+        if round > 0 {
+            inserts += script.run(db).await?;
+        }
+        let (done, settled) = (part(&done, round), part(&settled, round));
+        let (attempts, outbox) = (part(&attempts, round), part(&outbox, round));
+        let widest = done.len().max(settled.len()).max(attempts.len()).max(outbox.len());
+        script.rows(&DONE, done, 0, widest)?;
+        script.rows(&SETTLED, settled, 0, widest)?;
+        script.rows(&ATTEMPTS, attempts, 0, widest)?;
+        script.rows(&OUTBOX, outbox, first + (round * MOST_ROWS) as i64, widest)?;
+    }
+    script.add("COMMIT");
+    inserts += script.run(db).await?;
+    new_ids(db, OUTBOX_NEW, first, outbox.len(), inserts).await
+}
+
+/// What few commits need, a statement at a time.
+async fn write_rare(
+    db: &mut SqliteConnection,
+    counters: &mut Counters,
+    commits: &[&Commit],
+    results: &mut [Committed],
+) -> Result<(), sqlx::Error> {
+    each(db, SETTINGS, commits.iter().flat_map(|c| &c.settings)).await?;
+    each(db, UNREAD, commits.iter().flat_map(|c| &c.unread)).await?;
+    each(db, HELD, commits.iter().flat_map(|c| &c.held)).await?;
+    let threads: Vec<&ThreadWrite> = commits.iter().flat_map(|c| &c.threads).collect();
+    for threads in threads.chunks(MOST_ROWS) {
+        let mut script = Script::default();
+        script.rows(&THREADS_GO_ON, threads, 0, threads.len())?;
+        if script.run(db).await? < threads.len() as u64 {
+            script.rows(&THREADS, threads, 0, threads.len())?;
+            script.run(db).await?;
+        }
+    }
+    each(db, LINKS, commits.iter().flat_map(|c| &c.links)).await?;
+    each(db, DELAYS, commits.iter().flat_map(|c| &c.delays)).await?;
+    each(db, SWEPT, commits.iter().flat_map(|c| &c.swept)).await?;
+    each(db, NUDGES, commits.iter().flat_map(|c| &c.nudges)).await?;
+    each(db, NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered)).await?;
+    for (commit, result) in commits.iter().zip(results) {
+        for row in &commit.unparked {
+            result.unparked.extend(unpark(db, row).await?);
+        }
+        for release in &commit.releases {
+            result.released.extend(unhold(db, counters, release).await?);
+        }
+        if let Some(before) = commit.forget_held_before {
+            sqlx::query(FORGET_HELD).bind(before).execute(&mut *db).await?;
+        }
+        if let Some(before) = commit.blank_before {
+            sqlx::query(BLANK_INBOX).bind(before).execute(&mut *db).await?;
+            sqlx::query(BLANK_OUTBOX).bind(before).execute(&mut *db).await?;
+            sqlx::query(BLANK_UNREAD).bind(before).execute(&mut *db).await?;
+            sqlx::query(BLANKED_INBOX).execute(&mut *db).await?;
+            sqlx::query(BLANKED_OUTBOX).execute(&mut *db).await?;
+        }
+    }
+    Ok(())
+}
+
+fn part<'a, T>(rows: &'a [&'a T], round: usize) -> &'a [&'a T] {
+    rows.chunks(MOST_ROWS).nth(round).unwrap_or_default()
+}
+
+async fn each<'a, T: Serialize + 'a>(
+    db: &mut SqliteConnection,
+    sql: &'static str,
+    rows: impl Iterator<Item = &'a T>,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<&T> = rows.collect();
+    if !rows.is_empty() {
+        sqlx::query(sql).bind(json(&rows)?).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Says which rows were new.
+async fn insert_inbox(
+    db: &mut SqliteConnection,
+    script: &mut Script,
+    counters: &mut Counters,
+    rows: &[&InboxWrite],
+) -> Result<Vec<i64>, sqlx::Error> {
+    let first = counters.seq;
+    counters.seq += rows.len() as i64;
+    let mut inserts = 0;
+    for (round, rows) in rows.chunks(MOST_ROWS).enumerate() {
+        script.rows(&INBOX, rows, first + (round * MOST_ROWS) as i64, rows.len())?;
+        inserts += script.run(db).await?;
+    }
+    new_ids(db, INBOX_NEW, first, rows.len(), inserts).await
+}
+
+fn bind_inbox(values: &mut SqliteArguments, seq: i64, row: &InboxWrite) -> Result<(), BoxDynError> {
+    values.add(seq)?;
+    values.add(row.source)?;
+    values.add(&row.key)?;
+    values.add(&row.thread_id)?;
+    values.add(row.event.as_deref().map(RawValue::get))?;
+    values.add(row.received_at)?;
+    values.add(row.done.then_some(row.received_at))?;
+    values.add(row.ignored)
+}
+
+fn bind_outbox(values: &mut SqliteArguments, id: i64, row: &OutboxWrite) -> Result<(), BoxDynError> {
+    values.add(id)?;
+    values.add(&row.thread_id)?;
+    values.add(&row.effect_id)?;
+    values.add(row.vendor)?;
+    values.add(row.effect.get())?;
+    values.add(row.decided_at)?;
+    values.add(row.caused_at)?;
+    values.add(row.not_before)?;
+    values.add(row.attempts)?;
+    values.add((row.attempts > 0).then_some(row.decided_at))
+}
+
+fn bind_thread(values: &mut SqliteArguments, _: i64, row: &ThreadWrite) -> Result<(), BoxDynError> {
+    values.add(&row.id)?;
+    values.add(&row.side_conversation_id)?;
+    values.add(row.ticket_id)?;
+    values.add(row.place)?;
+    values.add(row.state)?;
+    values.add(row.thread.get())?;
+    values.add(row.card.as_deref().map(RawValue::get))?;
+    values.add(row.updated_at)
+}
+
+fn bind_done(values: &mut SqliteArguments, _: i64, row: &Done) -> Result<(), BoxDynError> {
+    values.add(row.seq)?;
+    values.add(row.done_at)?;
+    values.add(row.ignored)?;
+    values.add(row.forget)
+}
+
+fn bind_settled(values: &mut SqliteArguments, _: i64, row: &Settle) -> Result<(), BoxDynError> {
+    values.add(row.id)?;
+    values.add(row.state)?;
+    values.add(row.result.as_deref())?;
+    values.add(row.problem.as_deref())?;
+    values.add(row.settled_at)?;
+    values.add(row.doubtful)
+}
+
+fn bind_attempt(values: &mut SqliteArguments, _: i64, row: &Attempt) -> Result<(), BoxDynError> {
+    values.add(row.id)?;
+    values.add(row.attempted_at)
+}
+
+/// Which of `rows` ids from `first` on were inserted. All, most often; then nothing is asked.
+async fn new_ids(
+    db: &mut SqliteConnection,
+    sql: &'static str,
+    first: i64,
+    rows: usize,
+    written: u64,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let end = first + rows as i64;
+    if written == rows as u64 {
+        return Ok((first..end).collect());
+    }
+    let found = sqlx::query(sql).bind(first).bind(end).fetch_all(&mut *db).await?;
+    found.iter().map(|row| row.try_get(0)).collect()
+}
+
+fn given(at: &mut i64, rows: usize, new: &[i64]) -> Vec<Option<i64>> {
+    let ids = *at..*at + rows as i64;
+    *at += rows as i64;
+    ids.map(|id| new.binary_search(&id).is_ok().then_some(id)).collect()
+}
+
+fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, sqlx::Error> {
+    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}
+
+async fn unpark(db: &mut SqliteConnection, row: &Unparked) -> Result<Option<UnparkedRow>, sqlx::Error> {
+    let query = sqlx::query(UNPARKED).bind(&row.thread_id).bind(&row.effect_id).bind(row.state).bind(row.at);
+    let Some(found) = query.fetch_optional(&mut *db).await?.filter(|_| row.state == "waiting") else {
+        return Ok(None);
+    };
+    let effect: String = found.try_get(1)?;
+    Ok(Some(UnparkedRow {
+        id: found.try_get(0)?,
+        effect: serde_json::from_str(&effect).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        not_before: found.try_get(2)?,
+        caused_at: found.try_get(3)?,
+        decided_at: found.try_get(4)?,
+        settled_at: found.try_get::<Option<i64>, _>(5)?.unwrap_or(row.at),
+        doubtful: found.try_get::<i64, _>(6)? != 0,
+    }))
+}
+
+async fn unhold(
+    db: &mut SqliteConnection,
+    counters: &mut Counters,
+    release: &Release,
+) -> Result<Vec<InboxRow>, sqlx::Error> {
+    let rows = sqlx::query(RELEASED).bind(&release.channel_id).bind(&release.thread_ts).fetch_all(&mut *db).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut writes = Vec::with_capacity(rows.len());
+    for row in rows {
+        let event: String = row.try_get(1)?;
+        writes.push(InboxWrite {
+            source: "slack",
+            key: row.try_get(0)?,
+            thread_id: release.thread_id.clone(),
+            event: Some(RawValue::from_string(event).map_err(|error| sqlx::Error::Decode(Box::new(error)))?),
+            received_at: row.try_get(2)?,
+            done: false,
+            ignored: None,
+        });
+    }
+    let mut at = counters.seq;
+    let new = insert_inbox(db, &mut Script::default(), counters, &writes.iter().collect::<Vec<_>>()).await?;
+    sqlx::query(UNHOLD).bind(&release.channel_id).bind(&release.thread_ts).execute(&mut *db).await?;
+    let seqs = given(&mut at, writes.len(), &new);
+    Ok(writes
+        .into_iter()
+        .zip(seqs)
+        .filter_map(|(write, seq)| {
+            Some(InboxRow { seq: seq?, thread_id: write.thread_id, event_json: write.event?.get().to_owned() })
+        })
+        .collect())
+}
