@@ -19,7 +19,7 @@ pub use commit::{
     Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Swept,
     ThreadWrite, Unparked, UnreadWrite,
 };
-pub use read::{InboxRow, LinkedThread, OutboxRow, ParkedCall, Sweep, UnparkedRow};
+pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedCall, Sweep, UnparkedRow};
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};

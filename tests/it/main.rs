@@ -4,6 +4,7 @@ mod catch_up;
 mod house;
 mod late;
 mod mended;
+mod notes;
 mod nothing_twice;
 mod parked;
 mod refusals;
