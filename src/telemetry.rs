@@ -87,6 +87,8 @@ pub struct Metrics {
     ignored: Family<ByReason, Counter>,
     not_mirrored: Family<ByKind, Counter>,
     seconds: Family<ByDirection, Histogram>,
+    caught_up: Family<ByDirection, Counter>,
+    unchecked: Gauge<i64, AtomicI64>,
     waiting_events: Gauge<i64, AtomicI64>,
     waiting_calls: Family<ByDirection, Gauge<i64, AtomicI64>>,
 }
@@ -110,6 +112,8 @@ impl Metrics {
         let seconds = Family::<ByDirection, Histogram>::new_with_constructor(|| {
             Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 600.0, 3600.0, 86400.0])
         });
+        let caught_up = Family::<ByDirection, Counter>::default();
+        let unchecked = Gauge::<i64, AtomicI64>::default();
         let waiting_events = Gauge::<i64, AtomicI64>::default();
         let waiting_calls = Family::<ByDirection, Gauge<i64, AtomicI64>>::default();
         registry.register("accepted", "Events stored, by direction", accepted.clone());
@@ -124,11 +128,18 @@ impl Metrics {
             Unit::Seconds,
             seconds.clone(),
         );
+        registry.register("caught_up", "Events that no delivery told of and that were read back", caught_up.clone());
+        registry.register_with_unit(
+            "slack_unchecked",
+            "For how long at most a bridged thread has not been compared with Slack",
+            Unit::Seconds,
+            unchecked.clone(),
+        );
         registry.register("waiting_events", "Events stored and not yet handled", waiting_events.clone());
         registry.register("waiting_calls", "Calls decided and not yet settled", waiting_calls.clone());
         for direction in Direction::ALL {
             let labels = ByDirection { direction };
-            for counters in [&accepted, &delivered, &retried, &parked] {
+            for counters in [&accepted, &delivered, &retried, &parked, &caught_up] {
                 drop(counters.get_or_create(&labels));
             }
             drop(seconds.get_or_create(&labels));
@@ -149,6 +160,8 @@ impl Metrics {
             ignored,
             not_mirrored,
             seconds,
+            caught_up,
+            unchecked,
             waiting_events,
             waiting_calls,
         }
@@ -183,6 +196,16 @@ impl Metrics {
     /// Counts a delivery that is not mirrored.
     pub fn not_mirrored(&self, kind: &'static str) {
         self.not_mirrored.get_or_create(&ByKind { kind }).inc();
+    }
+
+    /// Counts an event that was read back.
+    pub fn caught_up(&self, direction: Direction) {
+        self.caught_up.get_or_create(&ByDirection { direction }).inc();
+    }
+
+    /// Sets for how many seconds a bridged thread has not been compared with Slack, at most.
+    pub fn unchecked(&self, seconds: i64) {
+        self.unchecked.set(seconds);
     }
 
     /// Sets how much waits.

@@ -9,8 +9,8 @@ use sidethread::bridge::event::Event;
 use sidethread::bridge::ids::{SideConversationId, TicketId};
 use sidethread::bridge::{Act, BridgedThread, Card, Effect, EffectId};
 use sidethread::store::{
-    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Store,
-    StoreError, Swept, ThreadWrite, UnreadWrite,
+    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, Look, OutboxWrite, Release, Scope,
+    Settle, Store, StoreError, Swept, ThreadWrite, UnreadWrite,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteRow};
 use sqlx::{Column, Row, TypeInfo, ValueRef};
@@ -131,6 +131,7 @@ fn outbox(thread_id: &str, id: &str) -> OutboxWrite {
         caused_at: 900,
         not_before: 0,
         attempts: 0,
+        doubtful: false,
     }
 }
 
@@ -404,7 +405,8 @@ async fn an_effect_is_decided_once_and_settled_once() {
 
     let attempts = vec![Attempt { id: 1, attempted_at: 1100 }, Attempt { id: 2, attempted_at: 1101 }];
     place.commit(Commit { attempts, ..Commit::default() }).await;
-    let delay = |id, doubtful| Delay { id, not_before: 5000, attempts: 1, doubtful, problem: "HTTP 500".to_owned() };
+    let delay =
+        |id, doubtful| Delay { id, not_before: 5000, attempts: 1, doubtful, problem: "HTTP 500".to_owned(), at: 4000 };
     place.commit(Commit { delays: vec![delay(1, true), delay(4, false)], ..Commit::default() }).await;
     let expected = [
         "1|t1|a|zendesk|1000|900|5000|1|1100|1|HTTP 500|waiting|-|-",
@@ -412,6 +414,12 @@ async fn an_effect_is_decided_once_and_settled_once() {
         "4|t2|a|zendesk|1000|900|5000|1|-|0|HTTP 500|waiting|-|-",
     ];
     assert_eq!(place.rows(all).await[..3], expected);
+    // What came of it is kept beside it, and what repeats is counted.
+    place.commit(Commit { delays: vec![delay(1, true), delay(77, true)], ..Commit::default() }).await;
+    let retried =
+        "SELECT outbox_id, number, problem, begun_at, first_at, last_at, times, doubtful, not_before FROM attempt";
+    let expected = ["1|1|HTTP 500|1100|4000|4000|2|1|5000", "4|1|HTTP 500|4000|4000|4000|1|0|5000"];
+    assert_eq!(place.rows(retried).await, expected);
     let waiting = place.store.outbox_waiting().await.unwrap();
     let waiting: Vec<_> = waiting
         .iter()
@@ -443,6 +451,11 @@ async fn an_effect_is_decided_once_and_settled_once() {
         "4|t2|a|zendesk|1000|900|5000|1|-|0|HTTP 500|parked|r|2000",
     ];
     assert_eq!(place.rows(all).await[..3], expected);
+    assert_eq!(place.rows("SELECT sum(times) FROM attempt").await, ["3"]);
+    place.commit(Commit { blank_before: Some(4000), ..Commit::default() }).await;
+    assert_eq!(place.rows("SELECT count(*) FROM attempt").await, ["2"]);
+    place.commit(Commit { blank_before: Some(4001), ..Commit::default() }).await;
+    assert_eq!(place.rows("SELECT count(*) FROM attempt").await, ["0"]);
     let mut parked = place.store.parked().await.unwrap();
     parked.sort();
     assert_eq!(parked, [("slack".to_owned(), 1), ("zendesk".to_owned(), 1)]);
@@ -665,4 +678,20 @@ async fn only_its_owner_reads_the_database() {
     assert_eq!(files, ["a.db", "a.db-shm", "a.db-wal", "a.db.lock"]);
     let missing = Store::open(&folder.path().join("nowhere/a.db")).await;
     assert!(matches!(missing, Err(StoreError::File { .. })));
+}
+
+#[tokio::test]
+async fn a_database_is_looked_at_only_by_the_version_that_fits() {
+    let place = Place::new().await;
+    place.commit(Commit { threads: vec![thread("t1", 7, 1)], ..Commit::default() }).await;
+    let look = Look::open(&place.path()).await.unwrap();
+    assert_eq!(look.threads(&Scope::Ticket(7)).await.unwrap().len(), 1);
+    place.commit(Commit { threads: vec![thread("t2", 7, 2)], ..Commit::default() }).await;
+    assert_eq!(look.threads(&Scope::Ticket(7)).await.unwrap().len(), 2, "it sees what is written meanwhile");
+    look.close().await;
+    let said = async || Look::open(&place.path()).await.map(|_| ()).unwrap_err().to_string();
+    place.meddle("UPDATE _sqlx_migrations SET version = 99 WHERE version = 1").await;
+    assert!(said().await.contains("newer version"), "{}", said().await);
+    place.meddle("DELETE FROM _sqlx_migrations WHERE version = 99").await;
+    assert!(said().await.contains("older version"), "{}", said().await);
 }

@@ -49,6 +49,18 @@ pub enum What {
     },
 }
 
+impl What {
+    /// When it happened at the vendor, in milliseconds since 1970, if it says so.
+    pub fn happened_at_ms(&self) -> Option<i64> {
+        match self {
+            What::SlackMessage(message) => Some(message.ts.millis()),
+            What::Pressed(press) => press.action_ts.parse::<Ts>().ok().map(|ts| ts.millis()),
+            What::SideConversation(entry) => Some(entry.created_at_ms),
+            What::Unpark(_) | What::Late(_) | What::Answered { .. } => None,
+        }
+    }
+}
+
 /// A person's message in a Slack thread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlackMessage {

@@ -4,9 +4,13 @@ pub mod app;
 pub mod check;
 pub mod demo;
 pub mod manifest;
+pub mod parked;
 pub mod serve;
+pub mod trace;
 pub mod vendors;
+mod words;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +19,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
-use crate::engine::clock::SystemClock;
+use crate::engine::clock::{Clock, SystemClock};
 use crate::wire::HttpWire;
 
 /// Makes a Zendesk side conversation and a Slack thread one conversation.
@@ -46,11 +50,48 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Look at what could not be delivered, and decide what becomes of it
+    Parked {
+        #[command(subcommand)]
+        command: Parked,
+    },
+    /// Show every step of each message of a thread, with times; the bridge may run meanwhile
+    Trace {
+        /// The link of a Slack message, the id of a side conversation, or the number of a ticket
+        what: String,
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Show what people wrote, too
+        #[arg(long)]
+        text: bool,
+    },
     /// Print the Slack app manifest with the public URL filled in
     Manifest {
         /// The settings file; sidethread.toml in this folder if there is one
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Parked {
+    /// Everything that waits for a person, oldest first
+    List {
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// One of them, with all that is known of it
+    Show {
+        /// Its number in the list
+        id: String,
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Show what people wrote, too
+        #[arg(long)]
+        text: bool,
     },
 }
 
@@ -64,6 +105,14 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         },
         Command::Check { config } => match settings(config.as_deref()) {
             Ok(config) => check(&config).await,
+            Err(code) => return code,
+        },
+        Command::Parked { command } => match command.settings() {
+            Ok(config) => command.run(&config).await,
+            Err(code) => return code,
+        },
+        Command::Trace { what, config, text } => match settings(config.as_deref()) {
+            Ok(config) => trace(&config, &what, text).await,
             Err(code) => return code,
         },
         Command::Manifest { config } => match settings(config.as_deref()) {
@@ -88,6 +137,33 @@ async fn check(config: &Config) -> anyhow::Result<bool> {
     let report = check::run(config, Arc::new(HttpWire::new()?), Arc::new(SystemClock)).await;
     println!("{report}");
     Ok(report.ok())
+}
+
+impl Parked {
+    fn settings(&self) -> Result<Config, ExitCode> {
+        let (Parked::List { config } | Parked::Show { config, .. }) = self;
+        settings(config.as_deref())
+    }
+
+    async fn run(&self, config: &Config) -> anyhow::Result<bool> {
+        let (path, now_ms) = (&config.database.path, SystemClock.now_ms());
+        match self {
+            Parked::List { .. } => say(&parked::list(path, now_ms).await?),
+            Parked::Show { id, text, .. } => say(&parked::show(path, id, *text, now_ms).await?),
+        }
+        Ok(true)
+    }
+}
+
+async fn trace(config: &Config, what: &str, text: bool) -> anyhow::Result<bool> {
+    let asked = trace::Asked::parse(what)?;
+    say(&trace::run(&config.database.path, &asked, text, SystemClock.now_ms()).await?);
+    Ok(true)
+}
+
+/// Prints, also where nobody reads to the end.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 fn settings(path: Option<&Path>) -> Result<Config, ExitCode> {

@@ -1,20 +1,31 @@
-//! Asks Slack for what its events may have missed: at start, and every `reconcile_interval_secs`.
+//! Asks Slack for what its events may have missed: at start, after a gap, and every `reconcile_interval_secs`.
 //!
 //! Slack delivers an event for minutes and then forgets it, so what was written while the app was away is read back.
 //! A round asks each bridged channel for its newest messages, which tell of each thread when it was last answered; only
-//! threads that were answered since they were last read through are read. Roots older than thirty days are asked one by
-//! one. What is found takes the same path, under the same keys, as a delivery: what was known asks for nothing.
+//! threads that were answered since they were last read through are read. Threads whose root is older than thirty days
+//! are asked one by one, between the rounds. What is found takes the same path, under the same keys, as a delivery: what
+//! was known asks for nothing. Only threads whose link is committed are read, so what is written while one is read comes
+//! live, and what came before it is in what is read.
 //!
 //! One call at a time, at half the pace that Slack allows for a method, so that a round never starves the deliveries; a
-//! round may outlast the interval, and then the next one follows it.
+//! round may outlast the interval, and then the next one follows it. Threads for which a delivery waits come first
+//! ([`super::gap`]).
+//!
+//! A gap is: the start; a clock that jumped, as it does when the machine sleeps; Slack held and going on; Slack's word
+//! that it had to send an event three times, or that it sends no more for a while.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
+use super::gap::{Gap, Key};
 use super::outside::CallError;
-use crate::bridge::ids::{ChannelId, Ts};
-use crate::store::{Commit, Sweep, Swept};
+use super::queue::Work;
+use crate::bridge::Vendor;
+use crate::bridge::ids::{ChannelId, ThreadId, Ts};
+use crate::store::{Commit, Store, StoreError, Sweep, Swept};
+use crate::telemetry::Direction;
 
 /// Half of Slack's tier 3, which is 50 calls a minute.
 const SPACING: Duration = Duration::from_millis(2400);
@@ -22,13 +33,18 @@ const SPACING: Duration = Duration::from_millis(2400);
 const RECENT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// How long a round waits when Slack does not answer.
 const LATER: Duration = Duration::from_secs(30);
+/// How far the clock may move between two looks at it; the sweep of old rows alone looks every minute. In milliseconds.
+const JUMP_MS: i64 = 150 * 1000;
+/// How soon after a gap another hint of one changes nothing, in milliseconds.
+const SAME_GAP_MS: i64 = 60 * 1000;
+const CHECKED: &str = "slack_checked_ms";
 
 /// One call of a round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     /// Ask a channel for a page of its threads since its oldest bridged root.
     Channel { channel: ChannelId, oldest: String, page: String },
-    /// Read a page of a thread from where it was last read through.
+    /// Read a page of a thread, from where it was last read through if `from` is empty.
     Thread { channel: ChannelId, thread_ts: Ts, from: String, page: String },
 }
 
@@ -36,28 +52,49 @@ enum Step {
 #[derive(Debug, Default)]
 pub(super) struct CatchUp {
     steps: VecDeque<Step>,
+    /// Threads with old roots; they go on from round to round.
+    older: VecDeque<Step>,
     next_at: i64,
     next_round_at: i64,
     round_started_at: i64,
-    last_round_ended_at: Option<i64>,
+    older_started_at: i64,
+    /// When the last whole round began, and the last whole turn through the older threads.
+    round_done: i64,
+    older_done: i64,
+    in_round: bool,
     asking: bool,
+    gap: Gap,
+    seen_at: i64,
+    slack_was_held: bool,
 }
 
 impl CatchUp {
+    /// At the start everything may have been missed.
+    pub(super) async fn load(store: &Store, now: i64) -> Result<CatchUp, StoreError> {
+        let checked = store.setting(CHECKED).await?.and_then(|text| text.parse().ok()).unwrap_or(now);
+        let mut catch_up = CatchUp { round_done: checked, older_done: checked, seen_at: now, ..CatchUp::default() };
+        catch_up.begin_gap(now);
+        Ok(catch_up)
+    }
+
     /// Says whether a call is due, and notes that it is being made.
     pub(super) fn begin(&mut self, now: i64) -> bool {
-        let due = self.due() <= now;
+        let due = self.next_call() <= now;
         self.asking |= due;
         due
     }
 
-    /// When the next call falls due, in milliseconds since 1970.
-    pub(super) fn due(&self) -> i64 {
-        match (self.asking, self.steps.is_empty()) {
+    fn next_call(&self) -> i64 {
+        match (self.asking, self.steps.is_empty() && self.older.is_empty()) {
             (true, _) => i64::MAX,
             (_, true) => self.next_round_at.max(self.next_at),
             (_, false) => self.next_at,
         }
+    }
+
+    /// When the next call falls due, or something has waited long enough, in milliseconds since 1970.
+    pub(super) fn due(&self) -> i64 {
+        self.gap.due().map_or(self.next_call(), |due| due.min(self.next_call()))
     }
 
     /// The call has ended, however.
@@ -65,57 +102,196 @@ impl CatchUp {
         self.asking = false;
     }
 
-    /// Since when every bridged thread is known to have been looked at, in milliseconds since 1970.
-    pub(super) fn checked_since(&self) -> Option<i64> {
-        self.last_round_ended_at
+    /// A time at which every bridged thread had been looked at, in milliseconds since 1970.
+    pub(super) fn checked_at(&self) -> i64 {
+        self.round_done.min(self.older_done)
+    }
+
+    /// How many deliveries wait for their threads to be read through.
+    pub(super) fn waiting(&self) -> usize {
+        self.gap.waiting()
+    }
+
+    /// What has waited long enough, or need not wait any more.
+    pub(super) fn go_on(&mut self, now: i64) -> Vec<(ThreadId, Vec<Work>)> {
+        if self.gap.waiting() == 0 { Vec::new() } else { self.gap.go_on(now, |key| is_old(&key.1, now)) }
+    }
+
+    /// Whether a live delivery in this thread has to wait.
+    pub(super) fn is_open(&self, key: &Key, now: i64) -> bool {
+        self.gap.is_open(key, is_old(&key.1, now))
+    }
+
+    /// Lets a live delivery wait until its thread is read through, which comes next.
+    pub(super) fn wait(&mut self, key: Key, thread_id: ThreadId, work: Work, now: i64) {
+        if self.gap.wait(key.clone(), thread_id, work, now) {
+            self.read_next(key);
+        }
+    }
+
+    /// A thread was linked. If its card may have stood for a while, what was answered to it is read at once; if not,
+    /// nothing of it was missed.
+    pub(super) fn linked(&mut self, key: Key, in_doubt: bool) {
+        if in_doubt {
+            self.gap.linked_in_doubt(key.clone());
+            self.read_next(key);
+        } else {
+            self.gap.read_through(&key);
+        }
+    }
+
+    fn read_next(&mut self, (channel, thread_ts): Key) {
+        let queued = self.steps.iter().position(
+            |step| matches!(step, Step::Thread { channel: c, thread_ts: ts, .. } if *c == channel && *ts == thread_ts),
+        );
+        let step = queued.and_then(|at| self.steps.remove(at));
+        let fresh = Step::Thread { channel, thread_ts, from: String::new(), page: String::new() };
+        self.steps.push_front(step.unwrap_or(fresh));
+    }
+
+    /// Notes the time and whether Slack is held; says why something may have been missed since the last look, if so.
+    pub(super) fn notice(&mut self, now: i64, slack_held: bool) -> Option<&'static str> {
+        let jumped = now - self.seen_at > JUMP_MS;
+        self.seen_at = now;
+        let goes_on = std::mem::replace(&mut self.slack_was_held, slack_held) && !slack_held;
+        match (jumped, goes_on) {
+            (true, _) => Some("the clock jumped"),
+            (_, true) => Some("Slack was held and goes on"),
+            _ => None,
+        }
+    }
+
+    fn begin_gap(&mut self, now: i64) {
+        self.gap.begin(now);
+        self.steps.clear();
+        self.older.clear();
+        // Only what begins from here on has seen all of it; what is left of the turn was not looked at.
+        self.round_done = self.round_done.min(now - 1);
+        self.older_done = self.older_done.min(now - 1);
+        self.older_started_at = self.older_done;
+        self.in_round = false;
+        self.next_round_at = now;
     }
 }
 
+fn is_old(root: &Ts, now: i64) -> bool {
+    root.millis() < now - RECENT_MS
+}
+
 impl Engine {
+    /// Something may have been missed on both sides: they are asked for it.
+    pub fn missed(&self, why: &'static str) {
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        if state.catch_up.gap.ended_at().is_some_and(|at| now - at < SAME_GAP_MS) {
+            return;
+        }
+        state.catch_up.begin_gap(now);
+        state.next_poll = now;
+        state.feed.from_the_start();
+        drop(state);
+        tracing::info!(why, "something may have been missed; both sides are asked for it");
+        self.wake.notify_one();
+    }
+
+    /// Slack had to send something again: it is asked for what else it could not bring.
+    pub fn sent_again(&self, times: u32) {
+        // The third time comes minutes after the first; other events may have been given up by then.
+        if times >= 2 {
+            return self.missed("Slack could not deliver for a while");
+        }
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        let catch_up = &mut state.catch_up;
+        if !catch_up.in_round && now - catch_up.round_started_at > SAME_GAP_MS {
+            catch_up.next_round_at = catch_up.next_round_at.min(now);
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
     pub(super) async fn catch_up(&self) {
         let now = self.clock.now_ms();
-        let step = self.lock().catch_up.steps.pop_front();
-        let wait = match step {
-            None => {
-                self.begin_round(now).await;
-                Duration::ZERO
+        let (step, old) = {
+            let mut state = self.lock();
+            let catch_up = &mut state.catch_up;
+            let begins = catch_up.steps.is_empty() && catch_up.next_round_at <= now;
+            match catch_up.steps.pop_front() {
+                Some(step) => (Some(step), false),
+                None if begins => (None, false),
+                None => (catch_up.older.pop_front(), true),
             }
+        };
+        let wait = match step {
+            None => self.begin_round(now).await,
             Some(step) => match self.catch_up_step(&step).await {
                 Ok(()) => SPACING,
                 Err(error) => {
                     tracing::warn!(problem = %error, "Slack could not be asked for what was missed; it is tried again");
-                    self.lock().catch_up.steps.push_front(step);
+                    let mut state = self.lock();
+                    let catch_up = &mut state.catch_up;
+                    if old {
+                        catch_up.older.push_front(step)
+                    } else {
+                        catch_up.steps.push_front(step)
+                    }
                     LATER
                 }
             },
         };
-        let now = self.clock.now_ms();
-        let mut state = self.lock();
-        let catch_up = &mut state.catch_up;
-        catch_up.next_at = now + wait.as_millis() as i64;
-        if catch_up.steps.is_empty() {
-            catch_up.last_round_ended_at = Some(catch_up.round_started_at);
-            catch_up.next_round_at = catch_up.round_started_at + self.settings.reconcile_interval.as_millis() as i64;
-        }
-        catch_up.end();
+        self.end_of_call(wait).await;
     }
 
-    async fn begin_round(&self, now: i64) {
+    async fn end_of_call(&self, wait: Duration) {
+        let now = self.clock.now_ms();
+        let checked = {
+            let mut state = self.lock();
+            let catch_up = &mut state.catch_up;
+            let before = catch_up.checked_at();
+            catch_up.next_at = now + wait.as_millis() as i64;
+            if catch_up.in_round && catch_up.steps.is_empty() {
+                catch_up.in_round = false;
+                catch_up.round_done = catch_up.round_started_at;
+                catch_up.next_round_at =
+                    catch_up.round_started_at + self.settings.reconcile_interval.as_millis() as i64;
+                // A gap that ended while the round was being begun asks for another.
+                if catch_up.gap.ended_at().is_some_and(|at| at > catch_up.round_started_at) {
+                    catch_up.next_round_at = now;
+                }
+            }
+            if catch_up.older.is_empty() {
+                catch_up.older_done = catch_up.older_done.max(catch_up.older_started_at);
+            }
+            if catch_up.gap.ended_at().is_some_and(|at| at <= catch_up.checked_at()) {
+                catch_up.gap.close();
+            }
+            catch_up.end();
+            Some(catch_up.checked_at()).filter(|at| *at > before)
+        };
+        if let Some(checked) = checked {
+            let settings = vec![(CHECKED, checked.to_string())];
+            if let Err(error) = self.store.commit(Commit { settings, ..Commit::default() }).await {
+                tracing::debug!(error = %error, "how far catch-up has come could not be written");
+            }
+        }
+    }
+
+    async fn begin_round(&self, now: i64) -> Duration {
         let sweeps = match self.store.sweeps(now - RECENT_MS).await {
             Ok(sweeps) => sweeps,
             Err(error) => {
                 tracing::warn!(error = %error, "the bridged threads could not be listed; it is tried again");
-                Vec::new()
+                return LATER;
             }
         };
-        let mut steps = VecDeque::new();
+        let (mut steps, mut older) = (VecDeque::new(), VecDeque::new());
         let mut asked: Option<ChannelId> = None;
         let recent = format!("{}.000000", (now - RECENT_MS).div_euclid(1000));
         for Sweep { channel_id, thread_ts, swept_ts } in sweeps {
             let (Ok(root), channel) = (thread_ts.parse::<Ts>(), ChannelId::new(channel_id)) else { continue };
-            if root.millis() < now - RECENT_MS {
+            if is_old(&root, now) {
                 let from = swept_ts.unwrap_or(thread_ts);
-                steps.push_back(Step::Thread { channel, thread_ts: root, from, page: String::new() });
+                older.push_back(Step::Thread { channel, thread_ts: root, from, page: String::new() });
             } else if asked.as_ref() != Some(&channel) {
                 // Sweeps come with the oldest root of a channel first.
                 let oldest = if recent < thread_ts { thread_ts } else { recent.clone() };
@@ -124,47 +300,83 @@ impl Engine {
             }
         }
         let mut state = self.lock();
-        state.catch_up.steps = steps;
-        state.catch_up.round_started_at = now;
+        let catch_up = &mut state.catch_up;
+        // Threads that were asked for meanwhile stay in front.
+        catch_up.steps.extend(steps);
+        if catch_up.older.is_empty() {
+            catch_up.older = older;
+            catch_up.older_started_at = now;
+        }
+        catch_up.round_started_at = now;
+        catch_up.in_round = true;
+        Duration::ZERO
     }
 
     async fn catch_up_step(&self, step: &Step) -> Result<(), CallError> {
-        let failed = |error: crate::store::StoreError| CallError::Later { after: None, problem: error.to_string() };
+        let failed = |error: StoreError| CallError::Later { after: None, problem: error.to_string() };
         match step {
             Step::Channel { channel, oldest, page } => {
                 let read = match self.outside.read_channel(channel, oldest, page).await {
-                    Err(CallError::Refused { reason }) => return gone(channel, &reason),
+                    Err(CallError::Refused { reason }) => {
+                        self.lock().catch_up.gap.compared(channel);
+                        return gone(channel, &reason);
+                    }
                     other => other?,
                 };
-                let mut threads = Vec::new();
+                let mut differing = Vec::new();
                 for (thread_ts, latest) in read.threads {
                     let swept = self.store.swept(channel.as_str(), thread_ts.as_str()).await.map_err(failed)?;
                     let Some(swept) = swept else { continue };
                     let from = swept.unwrap_or_else(|| thread_ts.to_string());
                     if from.parse::<Ts>().is_ok_and(|from| from < latest) {
-                        threads.push(Step::Thread { channel: channel.clone(), thread_ts, from, page: String::new() });
+                        differing.push((thread_ts, from));
                     }
                 }
                 let mut state = self.lock();
-                if let Some(page) = read.next {
-                    let (channel, oldest) = (channel.clone(), oldest.clone());
-                    state.catch_up.steps.push_front(Step::Channel { channel, oldest, page });
+                let catch_up = &mut state.catch_up;
+                for (thread_ts, from) in differing {
+                    let channel = channel.clone();
+                    catch_up.gap.differs((channel.clone(), thread_ts.clone()));
+                    catch_up.steps.push_back(Step::Thread { channel, thread_ts, from, page: String::new() });
                 }
-                state.catch_up.steps.extend(threads);
+                match read.next {
+                    Some(page) => {
+                        let (channel, oldest) = (channel.clone(), oldest.clone());
+                        catch_up.steps.push_front(Step::Channel { channel, oldest, page });
+                    }
+                    None => catch_up.gap.compared(channel),
+                }
                 Ok(())
             }
             Step::Thread { channel, thread_ts, from, page } => {
-                let read = match self.outside.read_replies(channel, thread_ts, from, page).await {
-                    Err(CallError::Refused { reason }) => return gone(channel, &reason),
+                let key = (channel.clone(), thread_ts.clone());
+                let from = match from.is_empty() {
+                    false => from.clone(),
+                    true => {
+                        let swept = self.store.swept(channel.as_str(), thread_ts.as_str()).await.map_err(failed)?;
+                        swept.flatten().unwrap_or_else(|| thread_ts.to_string())
+                    }
+                };
+                let read = match self.outside.read_replies(channel, thread_ts, &from, page).await {
+                    Err(CallError::Refused { reason }) => {
+                        self.read_through(&key);
+                        return gone(channel, &reason);
+                    }
                     other => other?,
                 };
-                for (key, what) in read.messages {
-                    self.take_from_slack(key, channel, thread_ts, what).await.map_err(failed)?;
+                for (message, what) in read.messages {
+                    let taken = self.take_read_back(message, channel, thread_ts, what).await.map_err(failed)?;
+                    if taken == super::intake::Taken::Stored {
+                        self.metrics.caught_up(Direction::from(Vendor::Slack));
+                    }
                 }
                 if let Some(page) = read.next {
-                    let (channel, thread_ts, from) = (channel.clone(), thread_ts.clone(), from.clone());
+                    let (channel, thread_ts) = key;
                     self.lock().catch_up.steps.push_front(Step::Thread { channel, thread_ts, from, page });
-                } else if let Some(through) = read.through {
+                    return Ok(());
+                }
+                self.read_through(&key);
+                if let Some(through) = read.through {
                     let swept = vec![Swept {
                         channel_id: channel.to_string(),
                         thread_ts: thread_ts.to_string(),
@@ -175,6 +387,45 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+
+    /// What waited for a thread goes on.
+    fn read_through(&self, key: &Key) {
+        let mut state = self.lock();
+        if let Some((thread_id, work)) = state.catch_up.gap.read_through(key) {
+            work.into_iter().for_each(|one| state.queue.add_work(&thread_id, one));
+        }
+    }
+
+    /// Stores a live delivery in a thread that may lack something, to be handled after what was missed. `None`: it need
+    /// not wait.
+    pub(super) async fn wait_for_what_was_missed(
+        &self,
+        thread_id: &ThreadId,
+        key: Key,
+        delivery: &str,
+        event: &Arc<crate::bridge::Event>,
+    ) -> Result<Option<super::intake::Taken>, StoreError> {
+        let now = self.clock.now_ms();
+        let words = matches!(event.what, crate::bridge::What::SlackMessage(_));
+        if !words || !self.lock().catch_up.is_open(&key, now) {
+            return Ok(None);
+        }
+        let Some(seq) = self.store_one("slack", thread_id, delivery, event).await? else {
+            return Ok(Some(super::intake::Taken::Known));
+        };
+        self.metrics.accepted(Direction::slack_to_zendesk, 1);
+        let work = Work::Event { seq, event: event.clone() };
+        let mut state = self.lock();
+        // It may have been read through while this was stored.
+        if state.catch_up.is_open(&key, now) {
+            state.catch_up.wait(key, thread_id.clone(), work, now);
+        } else {
+            state.queue.add_work(thread_id, work);
+        }
+        drop(state);
+        self.wake.notify_one();
+        Ok(Some(super::intake::Taken::Stored))
     }
 }
 

@@ -90,6 +90,7 @@ impl Engine {
             _ => effect,
         };
         if item.doubtful && effect.act.class() == Class::Marked {
+            self.lock().queue.looked(id, now);
             let looked = self.look(item, &effect, &thread, card.as_ref(), now).await;
             if let Some(ended) = looked {
                 return Ok((effect, ended));
@@ -116,7 +117,7 @@ impl Engine {
         card: Option<&Card>,
         now: i64,
     ) -> Option<Ended> {
-        let first_attempt_ms = item.first_attempt_ms.unwrap_or(now);
+        let first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
         let call = Call { thread, card, effect, first_attempt_ms };
         let lag = self.lag(item.vendor);
         match self.within_deadline(self.outside.find(&call)).await {
@@ -236,12 +237,13 @@ impl Engine {
 
     async fn delay(&self, id: i64, item: &Item, wait: Duration, attempts: i64, doubtful: bool, problem: String) {
         self.metrics.retried(Direction::to(item.vendor));
-        let not_before = self.clock.now_ms() + wait.as_millis() as i64;
+        let at = self.clock.now_ms();
+        let not_before = at + wait.as_millis() as i64;
         tracing::warn!(
             outbox.id = id, thread.id = %item.thread_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem,
             "a call has to be made again"
         );
-        let delays = vec![Delay { id, not_before, attempts, doubtful, problem }];
+        let delays = vec![Delay { id, not_before, attempts, doubtful, problem, at }];
         if let Err(error) = self.store.commit(Commit { delays, ..Commit::default() }).await {
             tracing::warn!(error = %error, "a delay could not be written; it holds in memory");
         }

@@ -45,12 +45,41 @@ impl Engine {
         thread_ts: &Ts,
         what: What,
     ) -> Result<Taken, StoreError> {
+        self.take_in(key, channel, thread_ts, what, true).await
+    }
+
+    /// Takes something that was read back from a Slack thread, as a delivery of it would have been taken.
+    ///
+    /// # Errors
+    /// It is not stored: it has to be read again.
+    pub(super) async fn take_read_back(
+        &self,
+        key: String,
+        channel: &ChannelId,
+        thread_ts: &Ts,
+        what: What,
+    ) -> Result<Taken, StoreError> {
+        self.take_in(key, channel, thread_ts, what, false).await
+    }
+
+    async fn take_in(
+        &self,
+        key: String,
+        channel: &ChannelId,
+        thread_ts: &Ts,
+        what: What,
+        live: bool,
+    ) -> Result<Taken, StoreError> {
         // The order matters: a card's link is committed before it stops being on its way.
         let on_its_way = self.lock().queue.card_on_its_way(channel);
         let now = self.clock.now_ms();
         let event = Event { at_ms: now, what };
         if let Some(thread_id) = self.thread_at(channel, thread_ts).await? {
             let event = Arc::new(event);
+            let place = (channel.clone(), thread_ts.clone());
+            if live && let Some(taken) = self.wait_for_what_was_missed(&thread_id, place, &key, &event).await? {
+                return Ok(taken);
+            }
             if let Some(taken) = self.handle_at_once(&thread_id, "slack", &key, &event).await {
                 if taken == Taken::Stored {
                     self.metrics.accepted(Direction::slack_to_zendesk, 1);
@@ -170,6 +199,27 @@ impl Engine {
             )
             .await?;
         Ok(if taken > 0 { Taken::Stored } else { Taken::Known })
+    }
+
+    /// Stores an event and hands it to nobody; gives its place, or `None` if it was known.
+    pub(super) async fn store_one(
+        &self,
+        source: &'static str,
+        thread_id: &ThreadId,
+        key: &str,
+        event: &Event,
+    ) -> Result<Option<i64>, StoreError> {
+        let inbox = vec![InboxWrite {
+            source,
+            key: key.to_owned(),
+            thread_id: thread_id.to_string(),
+            event: Some(raw(event)?),
+            received_at: event.at_ms,
+            done: false,
+            ignored: None,
+        }];
+        let committed = self.store.commit(Commit { inbox, ..Commit::default() }).await?;
+        Ok(committed.inbox.into_iter().next().flatten())
     }
 
     /// Stores events together with what else `commit` holds, and hands the new ones on. Says how many were new.

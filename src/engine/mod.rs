@@ -18,8 +18,10 @@
 mod catch_up;
 pub mod clock;
 pub mod deliver;
+mod gap;
 pub mod intake;
 mod late;
+mod life;
 mod notes;
 pub mod outside;
 mod park;
@@ -96,6 +98,7 @@ pub struct Engine {
     policy: Arc<Policy>,
     settings: Settings,
     metrics: Arc<Metrics>,
+    life: life::Life,
     state: Mutex<State>,
     wake: Notify,
 }
@@ -133,6 +136,7 @@ impl Engine {
         seed: u64,
     ) -> Result<Arc<Engine>, StoreError> {
         let now = clock.now_ms();
+        let life = life::Life::begin(&store, now).await?;
         let mut queue = Queue::default();
         for row in store.inbox_waiting().await? {
             let thread_id = ThreadId::new(row.thread_id);
@@ -172,8 +176,12 @@ impl Engine {
                     not_before: row.not_before,
                     attempts: row.attempts,
                     first_attempt_ms: row.attempted_at,
+                    maybe_since_ms: row.doubtful.then_some(row.caused_at),
                     // Nobody knows when the last process made the call that it had written down, only that it ended.
-                    last_attempt_ms: row.attempted_at.map(|_| now),
+                    last_attempt_ms: match row.attempted_at {
+                        Some(_) => Some(now),
+                        None => row.doubtful.then_some(life.other_until()),
+                    },
                     doubtful: row.doubtful,
                     written: false,
                     caused_at: row.caused_at,
@@ -197,7 +205,7 @@ impl Engine {
             late: late::Told::default(),
             noting: HashMap::new(),
             feed,
-            catch_up: catch_up::CatchUp::default(),
+            catch_up: catch_up::CatchUp::load(&store, now).await?,
         };
         Ok(Arc::new(Engine {
             store,
@@ -206,6 +214,7 @@ impl Engine {
             policy: Arc::new(policy),
             settings,
             metrics,
+            life,
             state: Mutex::new(state),
             wake: Notify::new(),
         }))
@@ -214,7 +223,15 @@ impl Engine {
     /// Takes the jobs that can be done now. Each must be given to [`Engine::run`].
     pub fn take(&self) -> Vec<Job> {
         let now = self.clock.now_ms();
+        let slack_held = self.lock().queue.paused().iter().any(|(vendor, _)| *vendor == Vendor::Slack);
+        let missed = self.lock().catch_up.notice(now, slack_held);
+        if let Some(why) = missed {
+            self.missed(why);
+        }
         let mut state = self.lock();
+        for (thread_id, work) in state.catch_up.go_on(now) {
+            work.into_iter().for_each(|one| state.queue.add_work(&thread_id, one));
+        }
         let mut jobs = state.queue.take(now, TAKE);
         if state.next_poll <= now {
             state.next_poll = now + self.settings.poll_interval.as_millis() as i64;
@@ -264,12 +281,17 @@ impl Engine {
 
     /// When the next job falls due, in milliseconds since 1970; the feed and the sweep not counted.
     pub fn next_due(&self) -> Option<i64> {
-        self.lock().queue.next_due(self.clock.now_ms())
+        let state = self.lock();
+        let queue = state.queue.next_due(self.clock.now_ms());
+        // Catch-up counts while somebody waits for it.
+        let catch_up = (state.catch_up.waiting() > 0).then(|| state.catch_up.due());
+        queue.into_iter().chain(catch_up).min()
     }
 
     /// Whether nothing waits and nothing is under way.
     pub fn is_idle(&self) -> bool {
-        self.lock().queue.is_idle()
+        let state = self.lock();
+        state.queue.is_idle() && state.catch_up.waiting() == 0
     }
 
     /// Works until `stop`; then finishes what is under way and returns.
@@ -300,6 +322,10 @@ impl Engine {
         self.lock().stopping = true;
         if self.finish(&tasks).await {
             self.not_made().await;
+        }
+        let now = self.clock.now_ms();
+        if let Err(error) = self.life.mark(&self.store, now, Commit::default()).await {
+            tracing::warn!(error = %error, "the end could not be marked; the next start looks before it repeats");
         }
     }
 
@@ -332,12 +358,14 @@ impl Engine {
     /// Writes down which calls were not made after all: the next process would have to look for them, and wait for the
     /// vendor's reads to catch up, before it makes them.
     async fn not_made(&self) {
+        let at = self.clock.now_ms();
         let not_begun = |(id, item): (i64, &Item)| Delay {
             id,
             not_before: item.not_before,
             attempts: item.attempts - 1,
             doubtful: item.doubtful,
             problem: "the app ended before the call".to_owned(),
+            at,
         };
         let delays: Vec<Delay> = self.lock().queue.not_begun().map(not_begun).collect();
         if !delays.is_empty()
@@ -353,16 +381,20 @@ impl Engine {
         let state = self.lock();
         let (events, to_slack, to_zendesk) = state.queue.waiting();
         self.metrics.waiting(events, to_slack, to_zendesk);
+        let unchecked = (now - state.catch_up.checked_at()).max(0) / 1000;
+        self.metrics.unchecked(unchecked);
         let age = |vendor| state.queue.oldest(vendor).map(|at| (now - at).max(0) / 1000);
         Report {
-            events,
+            events: events + state.catch_up.waiting(),
             to_slack,
             to_zendesk,
             oldest_to_slack_secs: age(Vendor::Slack),
             oldest_to_zendesk_secs: age(Vendor::Zendesk),
             paused: state.queue.paused(),
             feed: state.feed.words(),
-            slack_checked_secs_ago: state.catch_up.checked_since().map(|at| (now - at).max(0) / 1000),
+            slack_checked_secs_ago: unchecked,
+            waiting_for_catch_up: state.catch_up.waiting(),
+            feed_read_secs_ago: state.feed.read_at().map(|at| (now - at).max(0) / 1000),
         }
     }
 
@@ -432,7 +464,7 @@ impl Engine {
             blank_before: Some(now - self.settings.keep.as_millis() as i64),
             ..Default::default()
         };
-        if let Err(error) = self.store.commit(commit).await {
+        if let Err(error) = self.life.mark(&self.store, now, commit).await {
             tracing::warn!(error = %error, "old rows could not be swept; it is tried again in a minute");
         }
     }
@@ -460,6 +492,10 @@ pub struct Report {
     pub paused: Vec<(Vendor, String)>,
     /// Whether the account-wide feed is read.
     pub feed: &'static str,
-    /// How long ago the last whole round of catch-up with Slack began, in seconds.
-    pub slack_checked_secs_ago: Option<i64>,
+    /// For how long at most a bridged thread has not been compared with Slack, in seconds.
+    pub slack_checked_secs_ago: i64,
+    /// Deliveries that wait until what was missed before them is read.
+    pub waiting_for_catch_up: usize,
+    /// How long ago the account-wide feed was last read to its end, in seconds.
+    pub feed_read_secs_ago: Option<i64>,
 }

@@ -4,7 +4,7 @@
 //! are known go straight to their threads; an unknown one makes its ticket be read, which tells when it was
 //! made. The cursor is the newest entry that is settled, less ten minutes, because records may appear in the feed
 //! late; it is stored in the transaction of the rows it stands for. `end_time` is never used for it: it may lie
-//! past the last entry.
+//! past the last entry. Once an hour, and after a gap, the last 24 hours are read again, a few pages at a time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,6 +18,12 @@ use crate::store::{Commit, Store, StoreError};
 
 /// How far back each poll reads again, in milliseconds.
 const OVERLAP_MS: i64 = 10 * 60 * 1000;
+/// Once in this time the feed is read again from further back, for rows that appeared in it late, in milliseconds.
+const DEEP_EVERY_MS: i64 = 60 * 60 * 1000;
+/// How far back that is, in milliseconds.
+const DEEP_MS: i64 = 24 * 60 * 60 * 1000;
+/// How many pages of that are read at a time: a quarter of what Zendesk allows in ten minutes, at the default interval.
+const DEEP_PAGES: usize = 5;
 /// How young a start may be where Zendesk refuses younger ones, in milliseconds.
 const YOUNGEST_MS: i64 = 61 * 1000;
 /// How many pages one poll reads.
@@ -36,6 +42,18 @@ pub(super) struct Feed {
     young_refused: bool,
     pub(super) asking: bool,
     round: i64,
+    next_deep_at: i64,
+    /// Where reading from further back goes on, in seconds since 1970.
+    deep: Option<i64>,
+    read_at: Option<i64>,
+}
+
+/// How far a read of the feed has come.
+enum Read {
+    /// To its end.
+    Through,
+    /// It goes on from this second.
+    On(i64),
 }
 
 impl Feed {
@@ -45,6 +63,17 @@ impl Feed {
             None => policy.bridging_since_ms,
         };
         Ok(Feed { cursor_ms, ..Feed::default() })
+    }
+
+    /// After a gap: from further back at once, and the bridged tickets from the newest on.
+    pub(super) fn from_the_start(&mut self) {
+        self.next_deep_at = 0;
+        self.round = 0;
+    }
+
+    /// When the feed was last read to its end, in milliseconds since 1970.
+    pub(super) fn read_at(&self) -> Option<i64> {
+        self.read_at
     }
 
     pub(super) fn words(&self) -> &'static str {
@@ -123,20 +152,47 @@ impl Engine {
     }
 
     async fn ask_feed(&self) {
-        let (not_admin, young_refused, cursor_ms) = {
-            let state = self.lock();
-            (state.feed.not_admin, state.feed.young_refused, state.feed.cursor_ms)
+        let now = self.clock.now_ms();
+        let (not_admin, young_refused, cursor_ms, deep) = {
+            let mut state = self.lock();
+            let feed = &mut state.feed;
+            if !feed.not_admin && feed.deep.is_none() && feed.next_deep_at <= now {
+                feed.next_deep_at = now + DEEP_EVERY_MS;
+                let oldest_ms = (now - DEEP_MS).max(self.policy.bridging_since_ms - OVERLAP_MS);
+                // What the cursor covers anyway is not read twice.
+                feed.deep =
+                    Some(oldest_ms).filter(|at| *at < feed.cursor_ms - OVERLAP_MS).map(|at| at.div_euclid(1000));
+            }
+            (feed.not_admin, feed.young_refused, feed.cursor_ms, feed.deep)
         };
         if not_admin {
             return self.ask_bridged_tickets().await;
         }
-        let now = self.clock.now_ms();
+        if let Some(start) = deep {
+            match self.read_feed_from(start, DEEP_PAGES).await {
+                Some(Read::On(next)) => self.lock().feed.deep = Some(next),
+                Some(Read::Through) => {
+                    let mut state = self.lock();
+                    state.feed.deep = None;
+                    state.feed.read_at = Some(now);
+                    return;
+                }
+                None => return,
+            }
+        }
         let mut start_ms = cursor_ms - OVERLAP_MS;
         if young_refused {
             start_ms = start_ms.min(now - YOUNGEST_MS);
         }
-        let mut start = start_ms.div_euclid(1000);
-        for _ in 0..PAGES {
+        if let Some(Read::Through) = self.read_feed_from(start_ms.div_euclid(1000), PAGES).await {
+            self.lock().feed.read_at = Some(now);
+        }
+    }
+
+    /// Reads the feed from a time (seconds since 1970) on; `None` if it could not be read now.
+    async fn read_feed_from(&self, mut start: i64, pages: usize) -> Option<Read> {
+        let now = self.clock.now_ms();
+        for _ in 0..pages {
             let page = match self.outside.read_feed(start).await {
                 Ok(page) => page,
                 Err(FeedError::NotAdmin) => {
@@ -146,7 +202,8 @@ impl Engine {
                          are asked one by one instead, and a side conversation on another ticket is noticed by the \
                          webhook only. Make the credential's owner an admin to end this."
                     );
-                    return self.ask_bridged_tickets().await;
+                    self.ask_bridged_tickets().await;
+                    return None;
                 }
                 Err(FeedError::TooYoung) if start > (now - YOUNGEST_MS).div_euclid(1000) => {
                     self.lock().feed.young_refused = true;
@@ -155,12 +212,15 @@ impl Engine {
                 }
                 Err(FeedError::TooYoung) => {
                     tracing::warn!("Zendesk refuses the feed's start; it is asked again");
-                    return;
+                    return None;
                 }
-                Err(FeedError::Call(CallError::Paused { why })) => return self.hold_zendesk(None, why),
+                Err(FeedError::Call(CallError::Paused { why })) => {
+                    self.hold_zendesk(None, why);
+                    return None;
+                }
                 Err(FeedError::Call(error)) => {
                     tracing::warn!(error = %error, "the feed could not be read; it is asked again");
-                    return;
+                    return None;
                 }
             };
             let full = page.entries.len() >= FULL_PAGE;
@@ -168,16 +228,17 @@ impl Engine {
             let one_second = full && page.entries.iter().all(|e| e.created_at_ms.div_euclid(1000) == start);
             if let Err(error) = self.take_feed(page.entries, one_second).await {
                 tracing::warn!(error = %error, "what the feed said could not be stored; it is asked again");
-                return;
+                return None;
             }
             start = match (page.next_start, last_second) {
-                (None, _) | (_, None) => return,
+                (None, _) | (_, None) => return Some(Read::Through),
                 (Some(_), _) if one_second => start + 1,
                 (Some(_), Some(last)) if full && last > start => last,
                 (Some(next), _) if next > start => next,
-                _ => return,
+                _ => return Some(Read::Through),
             };
         }
+        Some(Read::On(start))
     }
 
     /// Takes a page of the feed. A page that is full within one second may hide more of that second, so its tickets

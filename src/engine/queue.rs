@@ -76,8 +76,10 @@ pub struct Item {
     pub not_before: i64,
     /// How many attempts were begun and count.
     pub attempts: i64,
-    /// When the first of them was begun, in milliseconds since 1970.
+    /// When the first of them was begun, or looked for, in milliseconds since 1970.
     pub first_attempt_ms: Option<i64>,
+    /// Since when it may have been done by nobody knows whom, in milliseconds since 1970.
+    pub maybe_since_ms: Option<i64>,
     /// The latest time at which one of them may have been done, in milliseconds since 1970.
     pub last_attempt_ms: Option<i64>,
     /// Whether one of them may have been done.
@@ -415,6 +417,13 @@ impl Queue {
             item.written = false;
             item.first_attempt_ms.get_or_insert(now);
             item.last_attempt_ms = Some(now);
+        }
+    }
+
+    /// Notes that it is looked for.
+    pub fn looked(&mut self, id: i64, now: i64) {
+        if let Some(item) = self.items.get_mut(&id) {
+            item.first_attempt_ms.get_or_insert(now);
         }
     }
 

@@ -12,7 +12,7 @@ use super::queue::{Item, Job, Work};
 use super::{AT_HAND, Engine, REMEMBERED};
 use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
-use crate::bridge::{Answer, BridgedThread, Card, Effect, Place, Why, handle};
+use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Why, handle};
 use crate::store::{
     Attempt, Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite, Unparked,
 };
@@ -100,7 +100,7 @@ impl Engine {
             return Ok(true);
         };
         let Decided { thread, effects, commit, settled, begun } = decided;
-        let outbox_meta: Vec<(i64, i64)> = commit.outbox.iter().map(|row| (row.attempts, row.caused_at)).collect();
+        let outbox_meta: Vec<_> = commit.outbox.iter().map(|row| (row.attempts, row.caused_at, row.doubtful)).collect();
         let now = self.clock.now_ms();
         let unless_known = commit.unless_known;
         let committed = self.store.commit(commit).await?;
@@ -113,8 +113,10 @@ impl Engine {
         for id in begun {
             state.queue.begun(id);
         }
+        let mut in_doubt = false;
         for (id, parked) in settled {
             if let Some(item) = state.queue.settle(id) {
+                in_doubt |= item.doubtful || item.attempts > 1;
                 let direction = Direction::to(item.vendor);
                 if parked {
                     self.metrics.parked(direction);
@@ -137,10 +139,15 @@ impl Engine {
             if state.links.get(&key).is_none_or(|known| known.as_ref() != Some(thread_id)) {
                 state.linked += 1;
                 make_room(&mut state.links);
-                state.links.insert(key, Some(thread_id.clone()));
+                state.links.insert(key.clone(), Some(thread_id.clone()));
+                if card_before.is_some() {
+                    state.catch_up.linked(key, in_doubt);
+                }
             }
         }
-        for ((effect, id), (attempts, caused_at)) in effects.into_iter().zip(committed.outbox).zip(outbox_meta) {
+        for ((effect, id), (attempts, caused_at, doubtful)) in
+            effects.into_iter().zip(committed.outbox).zip(outbox_meta)
+        {
             let Some(id) = id else { continue };
             let at_hand = attempts > 0 || state.queue.calls() < AT_HAND;
             let item = Item {
@@ -151,8 +158,9 @@ impl Engine {
                 not_before: effect.not_before_ms,
                 attempts,
                 first_attempt_ms: None,
-                last_attempt_ms: None,
-                doubtful: false,
+                maybe_since_ms: doubtful.then_some(caused_at),
+                last_attempt_ms: doubtful.then_some(self.life.other_until()),
+                doubtful,
                 written: attempts > 0,
                 caused_at,
                 words: effect.act.carries_words(),
@@ -171,6 +179,7 @@ impl Engine {
                 attempts: 0,
                 // A search begins where the first attempt may have been.
                 first_attempt_ms: Some(row.decided_at),
+                maybe_since_ms: None,
                 last_attempt_ms: Some(row.settled_at),
                 doubtful: row.doubtful,
                 written: false,
@@ -212,6 +221,8 @@ impl Engine {
         let mut commit = Commit::default();
         let mut settled = Vec::new();
         let mut effects: Vec<Arc<Effect>> = Vec::new();
+        // Since when each effect may have been done already, if it may.
+        let mut doubts: Vec<Option<i64>> = Vec::new();
         let mut card: Option<Card> = None;
         let was_linked = before.and_then(BridgedThread::link);
         let mut thread = before.cloned();
@@ -284,6 +295,8 @@ impl Engine {
             }
             commit.done.extend(done(one, now, step.ignored.map(Why::as_str), forget));
             effects.extend(step.effects.into_iter().map(Arc::new));
+            let happened_at = self.happened_at(one, &event);
+            doubts.resize(effects.len(), Some(happened_at).filter(|at| self.life.may_be_done(*at)));
             card = step.card.or(card);
             thread = Some(step.thread);
         }
@@ -321,8 +334,17 @@ impl Engine {
             });
         }
         let begun = self.begin_next(&settled, &mut commit, now);
-        self.begin_at_once(&thread.id, &effects, &settled, &mut commit, now)?;
+        self.begin_at_once(&thread.id, &effects, &doubts, &settled, &mut commit, now)?;
         Ok(Some(Decided { thread, effects, commit, settled, begun }))
+    }
+
+    /// When at the vendor happened what is handled; for an answer, what led to its call.
+    fn happened_at(&self, work: &Work, event: &Event) -> i64 {
+        let called = match work {
+            Work::Answer { id, .. } => self.lock().queue.item(*id).map(|item| item.caused_at),
+            Work::Event { .. } | Work::Arrived { .. } => None,
+        };
+        called.or(event.what.happened_at_ms()).unwrap_or(event.at_ms)
     }
 
     /// What follows a settled call in its lane is written down as begun in the same transaction, which saves a commit
@@ -340,6 +362,7 @@ impl Engine {
         &self,
         thread_id: &ThreadId,
         effects: &[Arc<Effect>],
+        doubts: &[Option<i64>],
         settled: &[(i64, bool)],
         commit: &mut Commit,
         now: i64,
@@ -355,10 +378,16 @@ impl Engine {
             let state = self.lock();
             firsts.retain(|vendor, _| !state.stopping && state.queue.is_free(thread_id, *vendor, settled));
         }
-        for effect in effects {
-            let at_once = effect.not_before_ms <= now
+        for (effect, since) in effects.iter().zip(doubts) {
+            let doubtful = since.is_some() && effect.act.class() == Class::Marked;
+            let at_once = !doubtful
+                && effect.not_before_ms <= now
                 && firsts.get(&effect.act.vendor()).is_some_and(|first| first.id == effect.id);
-            let caused_at = if effect.act.carries_words() && effect.order > 0 { effect.order / 1000 } else { now };
+            let caused_at = match since {
+                _ if effect.act.carries_words() && effect.order > 0 => effect.order / 1000,
+                Some(since) => *since,
+                None => now,
+            };
             commit.outbox.push(OutboxWrite {
                 thread_id: thread_id.to_string(),
                 effect_id: effect.id.to_string(),
@@ -368,6 +397,7 @@ impl Engine {
                 caused_at,
                 not_before: effect.not_before_ms,
                 attempts: i64::from(at_once),
+                doubtful,
             });
         }
         Ok(())

@@ -47,7 +47,9 @@ pub(super) async fn readyz(State(front): State<Front>) -> Response {
         "paused": paused,
         "parked": parked.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "feed": report.feed,
+        "feed_read_secs_ago": report.feed_read_secs_ago,
         "slack_checked_secs_ago": report.slack_checked_secs_ago,
+        "waiting_for_catch_up": report.waiting_for_catch_up,
     }))
     .into_response()
 }

@@ -31,6 +31,7 @@ pub(super) async fn events(State(front): State<Front>, headers: HeaderMap, body:
     if let Some(retry) = headers.get("x-slack-retry-num").and_then(|n| n.to_str().ok()) {
         let reason = headers.get("x-slack-retry-reason").and_then(|r| r.to_str().ok()).unwrap_or_default();
         tracing::info!(slack.retry = retry, slack.retry_reason = reason, "Slack sends an event again");
+        ready.engine.sent_again(retry.parse().unwrap_or(1));
     }
     take(&front, ready, decode::event(&body, &ready.identity)).await
 }
@@ -114,6 +115,9 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
         Inbound::Challenge(challenge) => return challenge.into_response(),
         Inbound::NotMirrored(kind) => {
             front.metrics.not_mirrored(kind);
+            if kind == "rate_limited" {
+                ready.engine.missed("Slack sends too many events and leaves some out");
+            }
             return StatusCode::OK.into_response();
         }
         Inbound::InThread { key, channel, thread_ts, what } => {

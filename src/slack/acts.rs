@@ -105,6 +105,12 @@ impl SlackClient {
             _ => return Ok(None),
         };
         let marker = call.marker();
+        // A thread has one card, whichever try it was.
+        let card = matches!(call.effect.act, Act::PostCard).then(|| format!("{}/card", call.thread.id));
+        let is_it = |key: &str| match &card {
+            Some(card) => key.strip_prefix(card).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')),
+            None => key == marker,
+        };
         let oldest = format!("{}.000000", call.first_attempt_ms.div_euclid(1000) - SEARCH_BEFORE_SECS);
         let mut cursor = String::new();
         loop {
@@ -123,7 +129,7 @@ impl SlackClient {
             let page: Value = self.get(method, &parameters).await.map_err(SlackError::of_a_read)?;
             let messages = page["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
             for message in messages {
-                if message["metadata"]["event_payload"]["k"].as_str() == Some(&marker)
+                if message["metadata"]["event_payload"]["k"].as_str().is_some_and(is_it)
                     && let Some(Ok(ts)) = message["ts"].as_str().map(str::parse)
                 {
                     return Ok(Some(Answer::Posted { channel, ts }));

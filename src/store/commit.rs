@@ -42,6 +42,8 @@ pub struct Commit {
     pub nudges: Vec<(i64, i64)>,
     /// Tickets that were read, with the count of nudges that the read answers.
     pub nudges_answered: Vec<(i64, i64)>,
+    /// Whether everything that waits may have been done already.
+    pub doubt_waiting: bool,
     /// Held messages received before this time are forgotten.
     pub forget_held_before: Option<i64>,
     /// Settled rows older than this lose their payload.
@@ -66,6 +68,7 @@ impl Commit {
             && self.swept.is_empty()
             && self.nudges.is_empty()
             && self.nudges_answered.is_empty()
+            && !self.doubt_waiting
             && self.forget_held_before.is_none()
             && self.blank_before.is_none())
     }
@@ -192,6 +195,8 @@ pub struct OutboxWrite {
     pub not_before: i64,
     /// 1 if its first call follows at once.
     pub attempts: i64,
+    /// Whether it may have been done already.
+    pub doubtful: bool,
 }
 
 /// A call that is settled.
@@ -246,6 +251,8 @@ pub struct Delay {
     pub doubtful: bool,
     /// What the answer said.
     pub problem: String,
+    /// When it said so, in milliseconds since 1970.
+    pub at: i64,
 }
 
 /// Held messages whose thread is linked.

@@ -10,6 +10,7 @@
 //! when the next one starts.
 
 mod commit;
+mod look;
 mod read;
 mod script;
 mod write;
@@ -19,9 +20,11 @@ pub use commit::{
     Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Swept,
     ThreadWrite, Unparked, UnreadWrite,
 };
-pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedCall, Sweep, UnparkedRow};
+pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
+pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};
 
 use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +33,9 @@ use sqlx::SqlSafeStr;
 use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+/// How long a mark beside the database may be, in bytes.
+const MARK_LIMIT: u64 = 256;
 
 /// Why the database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +48,14 @@ pub enum StoreError {
         "{0} was written by a newer version of sidethread (its schema has step {1}); install that version again, or restore the backup made before the upgrade"
     )]
     Newer(String, i64),
+    /// An older version of the app has written this database, and nothing has brought it up to date.
+    #[error(
+        "{0} was last used by an older version of sidethread; start this version once with `sidethread serve`, which brings it up to date"
+    )]
+    Older(String),
+    /// There is no such database.
+    #[error("there is no database at {0}; it is made when `sidethread serve` first runs with these settings")]
+    Absent(String),
     /// The file cannot be opened or created.
     #[error("{path} cannot be opened or created")]
     File {
@@ -77,7 +91,8 @@ pub struct Store {
     reader: SqlitePool,
     writer: writer::Writer,
     path: PathBuf,
-    _lock: Arc<File>,
+    lock: Arc<File>,
+    mark: String,
 }
 
 impl Store {
@@ -96,6 +111,9 @@ impl Store {
         if lock.try_lock().is_err() {
             return Err(StoreError::InUse(shown));
         }
+        let mut mark = String::new();
+        // What does not read there is no mark that anybody left.
+        let _ = (&lock).take(MARK_LIMIT).read_to_string(&mut mark);
         private_file(path).map_err(file_error)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -130,7 +148,7 @@ impl Store {
             .connect_with(options.read_only(true).pragma("cache_size", "-2048"))
             .await?;
         let writer = writer::Writer::start(writing).await?;
-        Ok(Store { reader, writer, path: path.to_owned(), _lock: Arc::new(lock) })
+        Ok(Store { reader, writer, path: path.to_owned(), lock: Arc::new(lock), mark })
     }
 
     /// Writes all of `commit` or nothing, together with what others want to write at the same time.
@@ -154,6 +172,22 @@ impl Store {
         &self.path
     }
 
+    /// The mark that was found beside the database when it was opened.
+    pub fn left_mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Leaves a short mark beside the database, which a copy put in its place does not bring along.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn leave_mark(&self, mark: &str) -> std::io::Result<()> {
+        let mut file = &*self.lock;
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(mark.as_bytes())
+    }
+
     /// Stops writing once all that waits is written.
     pub async fn close(&self) {
         self.writer.close().await;
@@ -166,7 +200,10 @@ fn migrator() -> Migrator {
     let step = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![step(1, "spine", include_str!("../../migrations/0001_spine.sql"))])
+    Migrator::with_migrations(vec![
+        step(1, "spine", include_str!("../../migrations/0001_spine.sql")),
+        step(3, "trace", include_str!("../../migrations/0003_trace.sql")),
+    ])
 }
 
 /// Opens or creates a file that only its owner may read; what is in it are people's words.

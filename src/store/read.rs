@@ -61,7 +61,7 @@ pub struct UnparkedRow {
 
 /// A parked call, by its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParkedCall {
+pub struct ParkedNames {
     /// The thread.
     pub thread_id: String,
     /// The effect's name.
@@ -340,10 +340,10 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn parked_call(&self, id: i64) -> Result<Option<ParkedCall>, StoreError> {
+    pub async fn parked_call(&self, id: i64) -> Result<Option<ParkedNames>, StoreError> {
         let row = sqlx::query(PARKED_CALL).bind(id).fetch_optional(&self.reader).await?;
         let read = |row: SqliteRow| {
-            Ok(ParkedCall { thread_id: row.try_get(0)?, effect_id: row.try_get(1)?, notice: row.try_get(2)? })
+            Ok(ParkedNames { thread_id: row.try_get(0)?, effect_id: row.try_get(1)?, notice: row.try_get(2)? })
         };
         row.map(read).transpose()
     }

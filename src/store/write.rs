@@ -90,12 +90,19 @@ const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', a
 static OUTBOX: Rows<OutboxWrite> = Rows::new(
     "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
         attempted_at, doubtful, state)
-        SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column9, 'waiting'
+        SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column11, 'waiting'
         FROM (VALUES",
-    10,
+    11,
     ") AS j WHERE column1 IS NOT NULL ON CONFLICT (effect_id, thread_id) DO NOTHING",
     bind_outbox,
 );
+const RETRIED: &str = "INSERT INTO attempt
+        (outbox_id, number, problem, begun_at, first_at, last_at, times, doubtful, not_before)
+    SELECT o.id, j.value ->> 'attempts', j.value ->> 'problem', coalesce(o.attempted_at, j.value ->> 'at'),
+           j.value ->> 'at', j.value ->> 'at', 1, j.value ->> 'doubtful', j.value ->> 'not_before'
+    FROM json_each($1) AS j JOIN outbox AS o ON o.id = (j.value ->> 'id') WHERE o.state = 'waiting'
+    ON CONFLICT (outbox_id, number, problem) DO UPDATE SET last_at = excluded.last_at, times = attempt.times + 1,
+        doubtful = excluded.doubtful, not_before = excluded.not_before";
 const OUTBOX_NEW: &str = "SELECT id FROM outbox WHERE id >= $1 AND id < $2 ORDER BY id";
 const RELEASED: &str =
     "SELECT key, event_json, received_at FROM held WHERE channel_id = $1 AND thread_ts = $2 ORDER BY received_at, key";
@@ -109,6 +116,8 @@ const NUDGES_ANSWERED: &str = "DELETE FROM nudge WHERE EXISTS (
     SELECT 1 FROM json_each($1) AS j WHERE nudge.ticket_id = (j.value ->> 0) AND nudge.asked <= (j.value ->> 1))";
 const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < $1 AND raw <> ''";
 const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < $1";
+const DOUBT_WAITING: &str = "UPDATE outbox SET doubtful = 1 WHERE state = 'waiting'";
+const FORGET_ATTEMPTS: &str = "DELETE FROM attempt WHERE last_at < $1";
 const BLANK_INBOX: &str = "UPDATE inbox SET event_json = NULL WHERE seq IN (
     SELECT seq FROM inbox WHERE seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
         AND done_at < $1 AND event_json IS NOT NULL ORDER BY seq LIMIT 500)";
@@ -161,7 +170,7 @@ pub(super) async fn write(
         script.run(db).await?;
         write_rare(db, counters, &commits, &mut results).await?;
     }
-    let new = write_common(db, &mut script, counters, &commits).await?;
+    let new = write_common(db, &mut script, counters, &commits, &mut results).await?;
     let mut at = counters.id - commits.iter().map(|commit| commit.outbox.len() as i64).sum::<i64>();
     for (commit, result) in commits.iter().zip(&mut results) {
         result.outbox = given(&mut at, commit.outbox.len(), &new);
@@ -175,6 +184,7 @@ async fn write_common(
     script: &mut Script,
     counters: &mut Counters,
     commits: &[&Commit],
+    results: &mut [Committed],
 ) -> Result<Vec<i64>, sqlx::Error> {
     let done: Vec<&Done> = commits.iter().flat_map(|c| &c.done).collect();
     let settled: Vec<&Settle> = commits.iter().flat_map(|c| &c.settled).collect();
@@ -195,6 +205,13 @@ async fn write_common(
         script.rows(&SETTLED, settled, 0, widest)?;
         script.rows(&ATTEMPTS, attempts, 0, widest)?;
         script.rows(&OUTBOX, outbox, first + (round * MOST_ROWS) as i64, widest)?;
+    }
+    // After what is settled: it may have been parked in this very transaction.
+    for (commit, result) in commits.iter().zip(results).filter(|(commit, _)| !commit.unparked.is_empty()) {
+        inserts += script.run(db).await?;
+        for row in &commit.unparked {
+            result.unparked.extend(unpark(db, row).await?);
+        }
     }
     script.add("COMMIT");
     inserts += script.run(db).await?;
@@ -222,6 +239,7 @@ async fn write_rare(
     }
     each(db, LINKS, commits.iter().flat_map(|c| &c.links)).await?;
     each(db, DELAYS, commits.iter().flat_map(|c| &c.delays)).await?;
+    each(db, RETRIED, commits.iter().flat_map(|c| &c.delays)).await?;
     each(db, SWEPT, commits.iter().flat_map(|c| &c.swept)).await?;
     each(db, NUDGES, commits.iter().flat_map(|c| &c.nudges)).await?;
     each(db, NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered)).await?;
@@ -235,12 +253,16 @@ async fn write_rare(
         for release in &commit.releases {
             result.released.extend(unhold(db, counters, release).await?);
         }
+        if commit.doubt_waiting {
+            sqlx::query(DOUBT_WAITING).execute(&mut *db).await?;
+        }
         if let Some(before) = commit.forget_held_before {
             sqlx::query(FORGET_HELD).bind(before).execute(&mut *db).await?;
         }
         if let Some(before) = commit.blank_before {
             sqlx::query(BLANK_INBOX).bind(before).execute(&mut *db).await?;
             sqlx::query(BLANK_OUTBOX).bind(before).execute(&mut *db).await?;
+            sqlx::query(FORGET_ATTEMPTS).bind(before).execute(&mut *db).await?;
             sqlx::query(BLANK_UNREAD).bind(before).execute(&mut *db).await?;
             sqlx::query(BLANKED_INBOX).execute(&mut *db).await?;
             sqlx::query(BLANKED_OUTBOX).execute(&mut *db).await?;
@@ -303,7 +325,8 @@ fn bind_outbox(values: &mut SqliteArguments, id: i64, row: &OutboxWrite) -> Resu
     values.add(row.caused_at)?;
     values.add(row.not_before)?;
     values.add(row.attempts)?;
-    values.add((row.attempts > 0).then_some(row.decided_at))
+    values.add((row.attempts > 0).then_some(row.decided_at))?;
+    values.add(row.doubtful || row.attempts > 0)
 }
 
 fn bind_thread(values: &mut SqliteArguments, _: i64, row: &ThreadWrite) -> Result<(), BoxDynError> {

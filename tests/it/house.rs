@@ -236,6 +236,26 @@ impl House {
         self.router = router;
     }
 
+    /// A copy of the database as it is now, as an operator backs it up.
+    pub async fn back_up(&self) -> std::path::PathBuf {
+        let copy = self.folder.path().join(format!("backup-{}.db", self.clock.now_ms()));
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        sqlx::query("VACUUM INTO $1").bind(copy.to_str().unwrap()).execute(&pool).await.unwrap();
+        pool.close().await;
+        copy
+    }
+
+    /// Puts a copy in the database's place and starts on it.
+    pub async fn restore(&mut self, copy: &std::path::Path) {
+        self.app.store().close().await;
+        std::fs::copy(copy, self.database()).unwrap();
+        for beside in ["sidethread.db-wal", "sidethread.db-shm"] {
+            let _ = std::fs::remove_file(self.folder.path().join(beside));
+        }
+        self.restart().await;
+    }
+
     pub fn database(&self) -> std::path::PathBuf {
         self.folder.path().join("sidethread.db")
     }
@@ -385,6 +405,13 @@ impl House {
     pub fn answers(&self, side_conversation: &str) -> Vec<String> {
         let after = |text: String| text.split_once("\n").map_or(text.clone(), |(_, rest)| rest.trim().to_owned());
         self.replies(side_conversation).into_iter().map(after).collect()
+    }
+
+    /// Those that came from Slack.
+    pub fn carried(&self, side_conversation: &str) -> Vec<String> {
+        let (replies, answers) = (self.replies(side_conversation), self.answers(side_conversation));
+        let ours = |reply: &str| reply.lines().next().is_some_and(|line| line.contains("in Slack ("));
+        replies.iter().zip(answers).filter(|(reply, _)| ours(reply)).map(|(_, answer)| answer).collect()
     }
 
     pub fn state(&self, side_conversation: &str) -> String {

@@ -3,11 +3,14 @@
 mod catch_up;
 mod house;
 mod late;
+mod listed;
 mod mended;
 mod notes;
 mod nothing_twice;
 mod parked;
 mod refusals;
+mod restored;
 mod slack_to_zendesk;
 mod state;
+mod trace;
 mod zendesk_to_slack;

@@ -1,0 +1,173 @@
+//! `sidethread parked`: what waits for a person to look at, and what they want done with it.
+//!
+//! Looking reads the database beside whoever uses it. Deciding goes through the running bridge, or, when none runs,
+//! takes the database for a moment.
+
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::words::{act, ago, clean, indented, time, words_of};
+use crate::bridge::Effect;
+use crate::store::{Look, ParkedCall, SetAside};
+
+/// How long an event may wait before it is listed: what is in hand is no concern of a person's.
+const IN_HAND_MS: i64 = 60 * 1000;
+
+/// Everything that waits for a person, oldest first, at `now_ms` (milliseconds since 1970).
+///
+/// # Errors
+/// The database cannot be read; the text says what to do.
+pub async fn list(path: &Path, now_ms: i64) -> anyhow::Result<String> {
+    let look = Look::open(path).await?;
+    let listed = listed(&look, now_ms).await;
+    look.close().await;
+    listed
+}
+
+/// One call with all that is known of it, its words only if `text`.
+///
+/// # Errors
+/// There is no such call, or the database cannot be read; the text says what to do.
+pub async fn show(path: &Path, id: &str, text: bool, now_ms: i64) -> anyhow::Result<String> {
+    let look = Look::open(path).await?;
+    let shown = shown(&look, id, text, now_ms).await;
+    look.close().await;
+    shown
+}
+
+/// The number of a parked call, as a person wrote it.
+///
+/// # Errors
+/// It is none; the text says what is.
+pub fn number(id: &str) -> anyhow::Result<i64> {
+    match id.trim().parse::<i64>() {
+        Ok(id) if id > 0 => Ok(id),
+        _ if id.starts_with("unread:") || id.starts_with("event:") => bail!(
+            "{} was never decided, so it can be neither retried nor dropped: what does not read goes by itself after database.keep_days, \
+             and an event that waits is handled at the next start",
+            clean(id)
+        ),
+        _ => bail!("{} is no number of a parked call; `sidethread parked list` shows them", clean(id)),
+    }
+}
+
+async fn listed(look: &Look, now_ms: i64) -> anyhow::Result<String> {
+    let (parked, unread) = (look.parked(None).await?, look.unread().await?);
+    let waiting = look.not_handled(now_ms - IN_HAND_MS).await?;
+    if parked.is_empty() && unread.is_empty() && waiting.is_empty() {
+        return Ok("Nothing is parked.\n".to_owned());
+    }
+    let mut out = String::new();
+    if !parked.is_empty() {
+        out.push_str(
+            "Given up, and told where it was written (sidethread parked show|retry|drop ID; times are UTC):\n",
+        );
+        parked.iter().for_each(|call| out.push_str(&line(call, now_ms)));
+    }
+    if !unread.is_empty() {
+        out.push_str("Deliveries that could not be read (kept as they came; please report them):\n");
+        unread.iter().for_each(|row| out.push_str(&set_aside("unread:", row, now_ms)));
+    }
+    if !waiting.is_empty() {
+        out.push_str(
+            "Stored and not handled for more than a minute (their thread is set aside, or the bridge does not run; the next start takes them up):\n",
+        );
+        waiting.iter().for_each(|row| out.push_str(&set_aside("event:", row, now_ms)));
+    }
+    Ok(out)
+}
+
+fn line(parked: &ParkedCall, now_ms: i64) -> String {
+    let call = &parked.call;
+    let what = act(effect(parked).as_ref(), &call.effect_id);
+    let vendor = if call.vendor == "slack" { "Slack" } else { "Zendesk" };
+    let since = call.settled_at.unwrap_or(call.decided_at);
+    format!(
+        "  {}  {what} to {vendor} · ticket {} · {} · since {} ({})\n      {}\n",
+        call.id,
+        parked.ticket_id,
+        place(parked),
+        time(since),
+        ago(now_ms, since),
+        why(parked)
+    )
+}
+
+fn set_aside(prefix: &str, row: &SetAside, now_ms: i64) -> String {
+    let ticket = row.ticket_id.map_or("a ticket that is not known".to_owned(), |id| format!("ticket {id}"));
+    let mut line = format!(
+        "  {prefix}{}  from {} · {ticket} · side conversation {} · since {} ({})\n",
+        clean(&row.key),
+        row.source,
+        clean(&row.thread_id),
+        time(row.received_at),
+        ago(now_ms, row.received_at)
+    );
+    if !row.reason.is_empty() {
+        line.push_str(&indented(&row.reason, "      "));
+    }
+    line
+}
+
+async fn shown(look: &Look, id: &str, text: bool, now_ms: i64) -> anyhow::Result<String> {
+    let of = |rows: Vec<SetAside>, key: &str| rows.into_iter().find(|row| row.key == key);
+    let named = match id.split_once(':') {
+        Some(("unread", key)) => of(look.unread().await?, key).map(|row| ("unread:", row)),
+        Some(("event", key)) => of(look.not_handled(i64::MAX).await?, key).map(|row| ("event:", row)),
+        _ => None,
+    };
+    if let Some((prefix, row)) = named {
+        let mut out = set_aside(prefix, &row, now_ms);
+        if text {
+            out.push_str(&indented(row.raw.as_deref().unwrap_or_default(), "    | "));
+        }
+        return Ok(out);
+    }
+    if id.contains(':') {
+        bail!("nothing of the name {} waits; `sidethread parked list` shows what does", clean(id));
+    }
+    let number = number(id)?;
+    let Some(parked) = look.parked(Some(number)).await?.pop() else { bail!(not_parked(number)) };
+    let call = &parked.call;
+    let mut out = line(&parked, now_ms);
+    out.push_str(&format!("      written {}, decided {}", time(call.caused_at), time(call.decided_at)));
+    match call.attempted_at {
+        Some(at) => out.push_str(&format!(", tried {} times, last at {}\n", call.attempts, time(at))),
+        None => out.push_str(", never tried\n"),
+    }
+    for attempt in look.attempts(&[number]).await? {
+        let times = if attempt.times > 1 { format!(" ({} times)", attempt.times) } else { String::new() };
+        out.push_str(&format!("      {}  {}{times}\n", time(attempt.first_at), clean(&attempt.problem)));
+    }
+    if text {
+        match effect(&parked).as_ref().map(words_of) {
+            Some(Some(words)) => out.push_str(&indented(&words, "    | ")),
+            Some(None) => out.push_str("      It carries no words.\n"),
+            None => out.push_str("      Its words are no longer stored (database.keep_days).\n"),
+        }
+    }
+    Ok(out)
+}
+
+/// What is said of a number that no parked call has.
+pub fn not_parked(id: i64) -> String {
+    format!(
+        "no parked call has the number {id}: it may have been retried or dropped; `sidethread parked list` shows those that are parked"
+    )
+}
+
+fn effect(parked: &ParkedCall) -> Option<Effect> {
+    parked.call.effect_json.as_deref().and_then(|json| serde_json::from_str(json).ok())
+}
+
+fn place(parked: &ParkedCall) -> String {
+    match &parked.link {
+        Some((channel, ts)) => format!("thread {ts} in {channel}"),
+        None => "not in Slack".to_owned(),
+    }
+}
+
+fn why(parked: &ParkedCall) -> String {
+    clean(parked.call.problem.as_deref().unwrap_or("no reason was stored")).replace('\n', " ")
+}

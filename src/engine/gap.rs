@@ -1,0 +1,186 @@
+//! Which Slack threads may lack something that was missed, and the deliveries that wait for it.
+//!
+//! A gap is a time in which Slack's deliveries may have gone nowhere. From its end on a thread is *open* until it has
+//! been compared with Slack. What is delivered live in an open thread is stored at once and handled when the thread
+//! has been read through, or after a minute: so it does not overtake what was missed before it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::queue::Work;
+use crate::bridge::ids::{ChannelId, ThreadId, Ts};
+
+/// How long a delivery waits for what was missed before it, in milliseconds.
+pub const PATIENCE_MS: i64 = 60 * 1000;
+
+/// A place in Slack: channel and parent.
+pub type Key = (ChannelId, Ts);
+
+/// What waits for a thread to be read through.
+#[derive(Debug)]
+struct Waiting {
+    thread_id: ThreadId,
+    until: i64,
+    work: Vec<Work>,
+}
+
+/// Which threads are open.
+#[derive(Debug, Default)]
+pub struct Gap {
+    /// When the last gap ended, until all threads have been compared since.
+    ended_at: Option<i64>,
+    /// Channels whose threads have been compared since.
+    channels: HashSet<ChannelId>,
+    /// Threads that were read through since.
+    read: HashSet<Key>,
+    /// Threads that are known to differ and are not read through yet.
+    differing: HashSet<Key>,
+    /// Threads that were linked in doubt: their card may have stood for a while.
+    fresh: HashSet<Key>,
+    waiting: HashMap<Key, Waiting>,
+}
+
+impl Gap {
+    /// A gap has ended: every thread is open.
+    pub fn begin(&mut self, now: i64) {
+        self.ended_at = Some(now);
+        self.channels.clear();
+        self.read.clear();
+        self.differing.clear();
+    }
+
+    /// When the gap ended that is not made good yet, in milliseconds since 1970.
+    pub fn ended_at(&self) -> Option<i64> {
+        self.ended_at
+    }
+
+    /// Whether something may be missing in a thread. `old` if its channel's newest messages do not tell of it.
+    pub fn is_open(&self, key: &Key, old: bool) -> bool {
+        self.fresh.contains(key)
+            || self.ended_at.is_some()
+                && !self.read.contains(key)
+                && (old || !self.channels.contains(&key.0) || self.differing.contains(key))
+    }
+
+    /// A thread was linked whose card may have stood for a while.
+    pub fn linked_in_doubt(&mut self, key: Key) {
+        self.fresh.insert(key);
+    }
+
+    /// A channel's newest messages say that this thread holds more than was read of it.
+    pub fn differs(&mut self, key: Key) {
+        if self.ended_at.is_some() {
+            self.differing.insert(key);
+        }
+    }
+
+    /// A channel's newest messages were compared to the end.
+    pub fn compared(&mut self, channel: &ChannelId) {
+        if self.ended_at.is_some() {
+            self.channels.insert(channel.clone());
+        }
+    }
+
+    /// A thread was read through, or cannot be read: what waited for it goes on.
+    pub fn read_through(&mut self, key: &Key) -> Option<(ThreadId, Vec<Work>)> {
+        self.fresh.remove(key);
+        self.differing.remove(key);
+        if self.ended_at.is_some() {
+            self.read.insert(key.clone());
+        }
+        self.waiting.remove(key).map(|waiting| (waiting.thread_id, waiting.work))
+    }
+
+    /// Lets something wait for its thread; says whether nothing waited for it before.
+    pub fn wait(&mut self, key: Key, thread_id: ThreadId, work: Work, now: i64) -> bool {
+        let first = !self.waiting.contains_key(&key);
+        let waiting =
+            self.waiting.entry(key).or_insert(Waiting { thread_id, until: now + PATIENCE_MS, work: Vec::new() });
+        waiting.work.push(work);
+        first
+    }
+
+    /// All threads have been compared since the gap.
+    pub fn close(&mut self) {
+        self.ended_at = None;
+        self.channels = HashSet::new();
+        self.read = HashSet::new();
+        self.differing = HashSet::new();
+    }
+
+    /// What goes on now: it has waited long enough, or its thread is no longer open. `old` as in [`Gap::is_open`].
+    pub fn go_on(&mut self, now: i64, old: impl Fn(&Key) -> bool) -> Vec<(ThreadId, Vec<Work>)> {
+        let done = |(key, waiting): &(&Key, &Waiting)| waiting.until <= now || !self.is_open(key, old(key));
+        let keys: Vec<Key> = self.waiting.iter().filter(done).map(|(key, _)| key.clone()).collect();
+        keys.iter().filter_map(|key| self.waiting.remove(key)).map(|w| (w.thread_id, w.work)).collect()
+    }
+
+    /// When the first of what waits has waited long enough, in milliseconds since 1970.
+    pub fn due(&self) -> Option<i64> {
+        self.waiting.values().map(|waiting| waiting.until).min()
+    }
+
+    /// How many deliveries wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.values().map(|waiting| waiting.work.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::{Answer, Effect};
+    use std::sync::Arc;
+
+    fn key(channel: &str, ts: &str) -> Key {
+        (ChannelId::new(channel), ts.parse().unwrap())
+    }
+
+    fn work(id: i64) -> Work {
+        let effect: Effect = serde_json::from_str(r#"{"id":"a","order":1,"act":{"note":{"text":"x"}}}"#).unwrap();
+        Work::Answer { id, effect: Arc::new(effect), answer: Answer::Done }
+    }
+
+    #[test]
+    fn a_thread_is_open_until_it_is_compared() {
+        let mut gap = Gap::default();
+        let (one, two, old) = (key("C1", "9.000001"), key("C1", "9.000002"), key("C1", "1.000001"));
+        assert!(!gap.is_open(&one, false));
+        gap.begin(100);
+        assert!(gap.is_open(&one, false) && gap.is_open(&old, true));
+        gap.differs(two.clone());
+        gap.compared(&ChannelId::new("C1"));
+        assert!(!gap.is_open(&one, false), "its channel tells of nothing new in it");
+        assert!(gap.is_open(&two, false) && gap.is_open(&old, true));
+        assert!(gap.read_through(&two).is_none() && !gap.is_open(&two, false));
+        gap.begin(200);
+        assert!(gap.is_open(&one, false) && gap.is_open(&two, false));
+        gap.close();
+        assert!(!gap.is_open(&one, false) && !gap.is_open(&old, true));
+        gap.linked_in_doubt(one.clone());
+        assert!(gap.is_open(&one, false));
+        gap.read_through(&one);
+        assert!(!gap.is_open(&one, false));
+    }
+
+    #[test]
+    fn what_waits_goes_on_in_order_and_in_time() {
+        let mut gap = Gap::default();
+        gap.begin(0);
+        let (one, two) = (key("C1", "9.000001"), key("C2", "9.000002"));
+        assert!(gap.wait(one.clone(), ThreadId::new("t1"), work(1), 10));
+        assert!(!gap.wait(one.clone(), ThreadId::new("t1"), work(2), 50));
+        assert!(gap.wait(two.clone(), ThreadId::new("t2"), work(3), 70));
+        assert_eq!((gap.due(), gap.waiting()), (Some(10 + PATIENCE_MS), 3));
+        let ids = |work: Vec<Work>| -> Vec<i64> {
+            work.iter().map(|w| if let Work::Answer { id, .. } = w { *id } else { 0 }).collect()
+        };
+        let (thread_id, work) = gap.read_through(&one).unwrap();
+        assert_eq!((thread_id.as_str(), ids(work)), ("t1", vec![1, 2]));
+        assert!(gap.go_on(69 + PATIENCE_MS, |_| false).is_empty());
+        assert_eq!(gap.go_on(70 + PATIENCE_MS, |_| false).len(), 1);
+        assert_eq!((gap.due(), gap.waiting()), (None, 0));
+        gap.wait(two, ThreadId::new("t2"), super::tests::work(4), 100);
+        gap.close();
+        assert_eq!(gap.go_on(101, |_| false).len(), 1, "nothing is open any more");
+    }
+}
