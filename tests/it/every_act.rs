@@ -71,6 +71,37 @@ rows! {
         said: Some(|app| app.notes().len()),
         ..of_a_bridged_one(Vendor::Slack, "chat.postMessage")
     },
+    ChangeTell {} => Row {
+        before: |app| Box::pin(async {
+            one_is_bridged(app).await;
+            fault(app, Vendor::Zendesk, json!({"call": "POST …/reply", "fault": "refused", "times": 1}));
+            say(app);
+            app.settle().await;
+        }),
+        cause: |app| {
+            let (channel, ts) = app.thread(&only(app));
+            let notice = app.slack.thread(&channel, &ts).pop().unwrap();
+            app.slack.press(&app.ben, &channel, notice["ts"].as_str().unwrap(), "retry").unwrap();
+        },
+        stands: |app| app.told(&only(app)).iter().filter(|text| text.contains("tried again")).count(),
+        made_again: true,
+        ..of_a_bridged_one(Vendor::Slack, "chat.update")
+    },
+    TakeBack {} => Row {
+        before: |app| Box::pin(async {
+            one_is_bridged(app).await;
+            let busy = json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 180, "times": 1});
+            fault(app, Vendor::Zendesk, busy);
+            say(app);
+            app.pass(Duration::from_secs(178)).await;
+            assert_eq!(app.told(&only(app)).len(), 1);
+        }),
+        cause: |app| app.clock.advance(Duration::from_secs(5)),
+        stands: |app| usize::from(app.told(&only(app)).is_empty()),
+        made_again: true,
+        said: Some(|app| app.told(&only(app)).iter().filter(|text| text.contains("is in the ticket")).count()),
+        ..of_a_bridged_one(Vendor::Slack, "chat.delete")
+    },
     Whisper {} => Row {
         cause: |app| press(app, &app.guest),
         stands: |app| app.whispers(&app.guest).len(),
@@ -91,10 +122,7 @@ rows! {
         ..of_a_bridged_one(Vendor::Slack, "users.info")
     },
     Reply () => Row {
-        cause: |app| {
-            let (channel, ts) = app.thread(&only(app));
-            app.slack.say(&app.ana, &channel, Some(&ts), "word").unwrap();
-        },
+        cause: say,
         stands: |app| app.answers(&only(app)).iter().filter(|answer| *answer == "word").count(),
         said: Some(|app| app.told(&only(app)).len()),
         ..of_a_bridged_one(Vendor::Zendesk, "POST …/reply")
@@ -152,6 +180,11 @@ fn only(app: &House) -> String {
     let messages = app.slack.messages(&app.engineering);
     let key = messages.iter().find_map(|message| message["metadata"]["event_payload"]["k"].as_str());
     key.expect("a card stands").split_once('/').unwrap().0.to_owned()
+}
+
+fn say(app: &House) {
+    let (channel, ts) = app.thread(&only(app));
+    app.slack.say(&app.ana, &channel, Some(&ts), "word").unwrap();
 }
 
 fn press(app: &House, person: &str) {
