@@ -77,6 +77,8 @@ rows! {
             fault(app, Vendor::Zendesk, json!({"call": "POST …/reply", "fault": "refused", "times": 1}));
             say(app);
             app.settle().await;
+            // What is tried again waits, so that its end changes the notice no second time.
+            fault(app, Vendor::Zendesk, json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 7200}));
         }),
         cause: |app| {
             let (channel, ts) = app.thread(&only(app));
