@@ -71,6 +71,21 @@ rows! {
         said: Some(|app| app.notes().len()),
         ..of_a_bridged_one(Vendor::Slack, "chat.postMessage")
     },
+    ChangeTell {} => Row {
+        before: |app| Box::pin(one_is_given_up(app)),
+        cause: |_| {},
+        stands: |app| app.told(&only(app)).iter().filter(|told| told.contains("will not be sent")).count(),
+        made_again: true,
+        ..of_a_bridged_one(Vendor::Slack, "chat.update")
+    },
+    TakeBack {} => Row {
+        before: |app| Box::pin(one_is_late(app)),
+        cause: |_| {},
+        stands: |app| usize::from(app.told(&only(app)).is_empty()),
+        made_again: true,
+        said: Some(|app| app.told(&only(app)).iter().filter(|told| told.contains("is in the ticket")).count()),
+        ..of_a_bridged_one(Vendor::Slack, "chat.delete")
+    },
     Whisper {} => Row {
         cause: |app| press(app, &app.guest),
         stands: |app| app.whispers(&app.guest).len(),
@@ -91,10 +106,7 @@ rows! {
         ..of_a_bridged_one(Vendor::Slack, "users.info")
     },
     Reply () => Row {
-        cause: |app| {
-            let (channel, ts) = app.thread(&only(app));
-            app.slack.say(&app.ana, &channel, Some(&ts), "word").unwrap();
-        },
+        cause: say,
         stands: |app| app.answers(&only(app)).iter().filter(|answer| *answer == "word").count(),
         said: Some(|app| app.told(&only(app)).len()),
         ..of_a_bridged_one(Vendor::Zendesk, "POST …/reply")
@@ -140,6 +152,35 @@ async fn one_is_bridged(app: &House) {
     app.settle().await;
     // A change of state is newer than the thread.
     app.pass(Duration::from_secs(2)).await;
+}
+
+/// A reply that was refused, and that the operator has given up.
+async fn one_is_given_up(app: &House) {
+    one_is_bridged(app).await;
+    fault(app, Vendor::Zendesk, json!({"call": "POST …/reply", "fault": "refused", "times": 1}));
+    say(app);
+    app.settle().await;
+    let row = crate::parked::parked_row(app).await;
+    assert!(app.app.engine().unwrap().drop_parked(row).await.unwrap());
+}
+
+/// A reply that the thread was told is late, and that now goes.
+async fn one_is_late(app: &House) {
+    one_is_bridged(app).await;
+    fault(
+        app,
+        Vendor::Zendesk,
+        json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 180, "times": 1}),
+    );
+    say(app);
+    app.pass(Duration::from_secs(150)).await;
+    assert!(app.told(&only(app))[0].contains("Not in the ticket yet"));
+    app.clock.advance(Duration::from_secs(60));
+}
+
+fn say(app: &House) {
+    let (channel, ts) = app.thread(&only(app));
+    app.slack.say(&app.ana, &channel, Some(&ts), "word").unwrap();
 }
 
 fn start(app: &House, to: &[&str]) {
