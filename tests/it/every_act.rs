@@ -72,34 +72,18 @@ rows! {
         ..of_a_bridged_one(Vendor::Slack, "chat.postMessage")
     },
     ChangeTell {} => Row {
-        before: |app| Box::pin(async {
-            one_is_bridged(app).await;
-            fault(app, Vendor::Zendesk, json!({"call": "POST …/reply", "fault": "refused", "times": 1}));
-            say(app);
-            app.settle().await;
-        }),
-        cause: |app| {
-            let (channel, ts) = app.thread(&only(app));
-            let notice = app.slack.thread(&channel, &ts).pop().unwrap();
-            app.slack.press(&app.ben, &channel, notice["ts"].as_str().unwrap(), "retry").unwrap();
-        },
-        stands: |app| app.told(&only(app)).iter().filter(|text| text.contains("tried again")).count(),
+        before: |app| Box::pin(one_is_given_up(app)),
+        cause: |_| {},
+        stands: |app| app.told(&only(app)).iter().filter(|told| told.contains("will not be sent")).count(),
         made_again: true,
         ..of_a_bridged_one(Vendor::Slack, "chat.update")
     },
     TakeBack {} => Row {
-        before: |app| Box::pin(async {
-            one_is_bridged(app).await;
-            let busy = json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 180, "times": 1});
-            fault(app, Vendor::Zendesk, busy);
-            say(app);
-            app.pass(Duration::from_secs(178)).await;
-            assert_eq!(app.told(&only(app)).len(), 1);
-        }),
-        cause: |app| app.clock.advance(Duration::from_secs(5)),
+        before: |app| Box::pin(one_is_late(app)),
+        cause: |_| {},
         stands: |app| usize::from(app.told(&only(app)).is_empty()),
         made_again: true,
-        said: Some(|app| app.told(&only(app)).iter().filter(|text| text.contains("is in the ticket")).count()),
+        said: Some(|app| app.told(&only(app)).iter().filter(|told| told.contains("is in the ticket")).count()),
         ..of_a_bridged_one(Vendor::Slack, "chat.delete")
     },
     Whisper {} => Row {
@@ -170,6 +154,35 @@ async fn one_is_bridged(app: &House) {
     app.pass(Duration::from_secs(2)).await;
 }
 
+/// A reply that was refused, and that the operator has given up.
+async fn one_is_given_up(app: &House) {
+    one_is_bridged(app).await;
+    fault(app, Vendor::Zendesk, json!({"call": "POST …/reply", "fault": "refused", "times": 1}));
+    say(app);
+    app.settle().await;
+    let row = crate::parked::parked_row(app).await;
+    assert!(app.app.engine().unwrap().drop_parked(row).await.unwrap());
+}
+
+/// A reply that the thread was told is late, and that now goes.
+async fn one_is_late(app: &House) {
+    one_is_bridged(app).await;
+    fault(
+        app,
+        Vendor::Zendesk,
+        json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 180, "times": 1}),
+    );
+    say(app);
+    app.pass(Duration::from_secs(150)).await;
+    assert!(app.told(&only(app))[0].contains("Not in the ticket yet"));
+    app.clock.advance(Duration::from_secs(60));
+}
+
+fn say(app: &House) {
+    let (channel, ts) = app.thread(&only(app));
+    app.slack.say(&app.ana, &channel, Some(&ts), "word").unwrap();
+}
+
 fn start(app: &House, to: &[&str]) {
     let id = app.zendesk.start_side_conversation(app.zoe, app.ticket, to, "Scanner", "<p>Down?</p>");
     assert!(!id.is_empty(), "Zendesk refused the side conversation");
@@ -180,11 +193,6 @@ fn only(app: &House) -> String {
     let messages = app.slack.messages(&app.engineering);
     let key = messages.iter().find_map(|message| message["metadata"]["event_payload"]["k"].as_str());
     key.expect("a card stands").split_once('/').unwrap().0.to_owned()
-}
-
-fn say(app: &House) {
-    let (channel, ts) = app.thread(&only(app));
-    app.slack.say(&app.ana, &channel, Some(&ts), "word").unwrap();
 }
 
 fn press(app: &House, person: &str) {
