@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::notes::Noted;
 use super::outside::{Call, CallError};
 use super::pace::Budget;
 use super::queue::{Item, Job, Work};
@@ -30,6 +31,10 @@ enum Ended {
         attempts: i64,
         doubtful: bool,
         problem: String,
+    },
+    /// Nothing was done, and nothing went wrong: its time has not come.
+    Rests {
+        until: i64,
     },
     /// Refused as a whole: each is tried alone.
     Split {
@@ -57,12 +62,13 @@ impl Engine {
         let (_, item) = travellers.first().cloned()?;
         let mut load = Load { ids: Vec::new(), effects: Vec::new(), item };
         let ended = match self.load(&mut load, travellers, frozen).await {
-            Ok(()) => self.attempt(&load).await,
+            Ok(()) => self.attempt(&mut load).await,
             Err(error) => Err(error),
         };
         if load.ids.is_empty() {
             load.ids.push(id);
         }
+        self.end_note(id);
         self.lock().queue.end_calling(load.item.vendor);
         let item = &load.item;
         match ended {
@@ -81,6 +87,11 @@ impl Engine {
             }
             Ok(Ended::Delayed { wait, attempts, doubtful, problem }) => {
                 self.delay(&load, wait, attempts, doubtful, problem, false).await;
+            }
+            Ok(Ended::Rests { until }) => {
+                let mut state = self.lock();
+                state.queue.pace().not_called(&item.budget);
+                state.queue.delay(&load.ids, until, item.attempts, item.doubtful, false);
             }
             Err(error) => {
                 tracing::warn!(thread.id = %item.thread_id, error = %error, "a call could not be prepared; it is tried again");
@@ -110,25 +121,33 @@ impl Engine {
         Ok(())
     }
 
-    async fn attempt(&self, load: &Load) -> Result<Ended, StoreError> {
-        let Load { ids, effects, item } = load;
-        let [effect, with @ ..] = effects.as_slice() else {
-            return Ok(Ended::Exhausted { problem: "there is nothing to do".to_owned(), doubtful: false });
-        };
+    async fn attempt(&self, load: &mut Load) -> Result<Ended, StoreError> {
+        let nothing = || Ended::Exhausted { problem: "there is nothing to do".to_owned(), doubtful: false };
+        let (item, Some(first)) = (&load.item, load.effects.first().cloned()) else { return Ok(nothing()) };
         let Some(thread) = self.thread(&item.thread_id).await? else {
             return Ok(Ended::Exhausted { problem: "its thread is not known".to_owned(), doubtful: item.doubtful });
         };
-        let card = match effect.act {
+        let card = match first.act {
             Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
             _ => None,
         };
-        if item.doubtful && effect.act.class() == Class::AtMostOnce {
+        if item.doubtful && first.act.class() == Class::AtMostOnce {
             return Ok(Ended::Answered(Answer::Done));
         }
         let now = self.clock.now_ms();
-        if !item.doubtful && !thread.wants(effect) {
+        if !item.doubtful && !thread.wants(&first) {
             return Ok(Ended::Answered(Answer::Done));
         }
+        if let Act::Note { .. } = first.act
+            && !load.item.doubtful
+        {
+            match self.gather(load.ids[0], &first, thread.ticket_id).await? {
+                Noted::Write(gathered) => load.effects[0] = gathered,
+                Noted::Rest(until) => return Ok(Ended::Rests { until }),
+            }
+        }
+        let Load { ids, effects, item } = &*load;
+        let [effect, with @ ..] = effects.as_slice() else { return Ok(nothing()) };
         let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now };
         if item.doubtful && effect.act.class() == Class::Marked {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));

@@ -23,6 +23,7 @@ mod gap;
 pub mod intake;
 mod late;
 mod life;
+mod notes;
 pub mod outside;
 pub mod pace;
 mod park;
@@ -120,6 +121,8 @@ struct State {
     next_clean: i64,
     next_late: i64,
     late: late::Told,
+    /// Tickets on which a note is being written, and which.
+    noting: HashMap<TicketId, i64>,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
 }
@@ -182,6 +185,7 @@ impl Engine {
             next_clean: now,
             next_late: now,
             late: late::Told::default(),
+            noting: HashMap::new(),
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,
         };
@@ -410,6 +414,7 @@ impl Engine {
         let thread_id = match job {
             Job::Handle(thread_id) => Some(thread_id.clone()),
             Job::Deliver(id) => {
+                state.noting.retain(|_, noting| noting != id);
                 let item = state.queue.item(*id).cloned();
                 if let Some(item) = &item {
                     state.queue.end_calling(item.vendor);

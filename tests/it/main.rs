@@ -1,10 +1,12 @@
 //! Stories: the real app on fake vendors and a clock that stands still until it is moved.
 
 mod catch_up;
+mod every_act;
 mod house;
 mod late;
 mod listed;
 mod mended;
+mod notes;
 mod nothing_twice;
 mod pace;
 mod parked;

@@ -1,6 +1,7 @@
 //! The calls that wait: in lanes, so that each keeps its order, and by turns where a budget is short.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::turns::{Turn, Turns};
 use super::{Item, Job, Queue};
@@ -185,6 +186,13 @@ impl Queue {
     /// A call that waits or is under way.
     pub fn item(&self, id: i64) -> Option<&Item> {
         self.calls.items.get(&id)
+    }
+
+    /// A call is to do something else from now on.
+    pub fn rewrite(&mut self, id: i64, effect: Arc<Effect>) {
+        if let Some(item) = self.calls.items.get_mut(&id) {
+            item.effect = Some(effect);
+        }
     }
 
     /// The vendor has answered, or the call was given back: others may be made to it.
