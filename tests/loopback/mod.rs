@@ -125,6 +125,8 @@ impl Firm {
             bot_token = "{BOT_TOKEN}"
             signing_secret = "{SLACK_SECRET}"
             api_url = "http://{}/slack/api"
+            posts_per_second_per_channel = 10
+            tier_3_calls_per_min = 0
             [zendesk]
             url = "http://{}/zendesk"
             client_id = "client"
