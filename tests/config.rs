@@ -69,6 +69,43 @@ fn the_example_shows_the_defaults() {
     assert_eq!(format!("{:?}", shown.server), format!("{:?}", left_out.server));
     assert_eq!(shown.zendesk.poll_interval, left_out.zendesk.poll_interval);
     assert_eq!(shown.slack.api_url, left_out.slack.api_url);
+    assert_eq!(shown.slack.limits, left_out.slack.limits);
+    assert_eq!(shown.zendesk.limits, left_out.zendesk.limits);
+}
+
+#[test]
+fn budgets_are_what_the_vendors_document_unless_they_are_set() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!(config.slack.limits.posts_per_second_per_channel, 1.0);
+    assert_eq!(config.zendesk.limits.side_conversation_writes_per_10_min, 300);
+    for (rate, read) in [("0.5", 0.5), ("2", 2.0), ("0", 0.0), ("1e1", 10.0)] {
+        let line = "signing_secret = \"sign-SECRET\"";
+        let text = with(line, &format!("{line}\nposts_per_second_per_channel = {rate}"));
+        assert_eq!(parse(&text).unwrap().slack.limits.posts_per_second_per_channel, read);
+    }
+    let env = [
+        ("SIDETHREAD__SLACK__POSTS_PER_SECOND_PER_CHANNEL", "0.25"),
+        ("SIDETHREAD__ZENDESK__TICKET_UPDATES_PER_MIN", "20"),
+    ];
+    let config = parse_with(GOOD, &env).unwrap();
+    assert_eq!(config.slack.limits.posts_per_second_per_channel, 0.25);
+    assert_eq!(config.zendesk.limits.ticket_updates_per_min, 20);
+    let env = [
+        ("SIDETHREAD__SLACK__POSTS_PER_SECOND_PER_CHANNEL", "-1"),
+        ("SIDETHREAD__ZENDESK__TICKET_UPDATES_PER_MIN", "1.5"),
+    ];
+    let found = errors_with(GOOD, &env);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].contains("must be a number from 0 to 1000, as in 1.0; 0 means no limit but the vendor's own"),
+        "{found:?}"
+    );
+    assert!(found[1].contains("must be a whole number from 0 to 1000000"), "{found:?}");
+    for wrong in ["nan", "inf", "\"1\"", "2000.0"] {
+        let line = "signing_secret = \"sign-SECRET\"";
+        let found = errors(&with(line, &format!("{line}\nposts_per_second_per_channel = {wrong}")));
+        assert!(found[0].contains("slack.posts_per_second_per_channel: must be a number from 0 to 1000"), "{found:?}");
+    }
 }
 
 #[test]
@@ -520,6 +557,8 @@ fn no_key_prints_its_value_when_that_is_refused() {
             "webhook_secret",
             "channel_domain",
             "poll_interval_secs",
+            "posts_per_second_per_channel",
+            "side_conversation_writes_per_10_min",
             "operator_channel",
             "retry_schedule",
         ] {
