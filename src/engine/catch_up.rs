@@ -188,7 +188,7 @@ impl Engine {
         }
         state.catch_up.begin_gap(now);
         state.next_poll = now;
-        state.feed.from_the_start();
+        state.feed.start_over();
         drop(state);
         tracing::info!(why, "something may have been missed; both sides are asked for it");
         self.wake.notify_one();
