@@ -11,6 +11,9 @@
 //! but what has to be tried again, the feed ([`poll`]), catch-up with Slack ([`catch_up`]), and the sweep
 //! of old rows.
 //!
+//! What one life on a database did, a later one knows from the tables, unless the database was put back to an earlier
+//! state; then what is not known to be done is looked for first ([`life`]).
+//!
 //! Races it allows for: a delivery that comes twice at once (unique keys); a message in a thread whose card is on
 //! its way (held ten minutes); a nudge during a read of the same ticket (counted); the answer of a call and the
 //! entry that it made, in either order.

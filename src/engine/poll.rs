@@ -67,7 +67,7 @@ impl Feed {
     }
 
     /// After a gap: from further back at once, and the bridged tickets from the newest on.
-    pub(super) fn from_the_start(&mut self) {
+    pub(super) fn start_over(&mut self) {
         self.next_deep_at = 0;
         self.round = 0;
     }
