@@ -121,7 +121,11 @@ impl Vendors {
 fn slack_is_late(error: CallError) -> CallError {
     match error {
         CallError::Paused { why } => CallError::Later { after: Some(SLACK_AGAIN), problem: why },
-        CallError::Refused { reason } => CallError::Later { after: None, problem: reason },
+        // Nor may it pass for a failure of Zendesk.
+        CallError::Later { after: None, problem } | CallError::Unknown { problem } => {
+            CallError::Later { after: Some(SLACK_AGAIN), problem }
+        }
+        CallError::Refused { reason } => CallError::Later { after: Some(SLACK_AGAIN), problem: reason },
         other => other,
     }
 }

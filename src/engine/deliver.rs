@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
+use super::health::Failure;
 use super::notes::Noted;
 use super::outside::{Call, CallError};
 use super::queue::{Item, Job, Work};
-use crate::bridge::{Act, Answer, BridgedThread, Card, Class, Effect, Vendor};
+use crate::bridge::{Act, Answer, BridgedThread, Card, Class, Effect, Vendor, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
 
 /// How long a call may take; the wire's own limit is shorter.
 const DEADLINE: Duration = Duration::from_secs(45);
 /// How long an account is held before it is tried again.
-const PAUSE: Duration = Duration::from_secs(30);
+pub(super) const PAUSE: Duration = Duration::from_secs(30);
 /// How long until a row that could not be written or read is tried again, in milliseconds.
 const AGAIN_MS: i64 = 1000;
 
@@ -27,7 +28,7 @@ enum Ended {
     Answered(Answer),
     Delayed { wait: Duration, attempts: i64, doubtful: bool, problem: String },
     Rests { until: i64 },
-    Exhausted { problem: String, doubtful: bool },
+    Exhausted { problem: String, doubtful: bool, reason: String },
 }
 
 impl Engine {
@@ -39,12 +40,11 @@ impl Engine {
         self.lock().queue.end_calling(item.vendor);
         match ended {
             Ok((effect, Ended::Answered(answer))) => self.answered(id, &item, effect, answer),
-            Ok((effect, Ended::Exhausted { problem, doubtful })) => {
+            Ok((effect, Ended::Exhausted { problem, doubtful, reason })) => {
                 tracing::error!(
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = item.attempts, problem,
                     "a call was given up; it is parked"
                 );
-                let reason = "it was tried for a day without success.".to_owned();
                 self.answered(id, &item, effect, Answer::Parked { reason, doubtful });
             }
             Ok((_, Ended::Delayed { wait, attempts, doubtful, problem })) => {
@@ -69,7 +69,8 @@ impl Engine {
         };
         let Some(thread) = self.thread(&item.thread_id).await? else {
             let problem = "its thread is not known".to_owned();
-            return Ok((effect, Ended::Exhausted { problem, doubtful: item.doubtful }));
+            let reason = notice::tried_in_vain();
+            return Ok((effect, Ended::Exhausted { problem, doubtful: item.doubtful, reason }));
         };
         let card = match effect.act {
             Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
@@ -91,7 +92,7 @@ impl Engine {
         };
         if item.doubtful && effect.act.class() == Class::Marked {
             self.lock().queue.looked(id, now);
-            let looked = self.look(item, &effect, &thread, card.as_ref(), now).await;
+            let looked = self.look(id, item, &effect, &thread, card.as_ref(), now).await;
             if let Some(ended) = looked {
                 return Ok((effect, ended));
             }
@@ -105,12 +106,13 @@ impl Engine {
         let call = Call { thread: &thread, card: card.as_ref(), effect: &effect, first_attempt_ms: now };
         let result = self.within_deadline(self.outside.perform(&call)).await;
         self.lock().queue.attempted(id, self.clock.now_ms());
-        Ok((effect.clone(), self.judge(item, &effect, attempts, result)))
+        Ok((effect.clone(), self.judge(id, item, &effect, attempts, result)))
     }
 
     /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.
     async fn look(
         &self,
+        id: i64,
         item: &Item,
         effect: &Effect,
         thread: &BridgedThread,
@@ -120,7 +122,11 @@ impl Engine {
         let first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
         let call = Call { thread, card, effect, first_attempt_ms };
         let lag = self.lag(item.vendor);
-        match self.within_deadline(self.outside.find(&call)).await {
+        let found = self.within_deadline(self.outside.find(&call)).await;
+        if found.is_ok() {
+            self.answers(item.vendor, false);
+        }
+        match found {
             Ok(Some(answer)) => Some(Ended::Answered(answer)),
             Ok(None) => {
                 let settled_at = item.last_attempt_ms.unwrap_or(now) + lag.as_millis() as i64;
@@ -135,8 +141,10 @@ impl Engine {
             }
             Err(CallError::Paused { why }) => Some(self.pause(item, why, true)),
             // A look that fails counts as an attempt, so that it too ends some day.
-            Err(CallError::Later { after, problem }) => Some(self.later(item, item.attempts + 1, after, problem, true)),
-            Err(CallError::Unknown { problem }) => Some(self.later(item, item.attempts + 1, None, problem, true)),
+            Err(CallError::Later { after, problem }) => {
+                Some(self.later(id, item, item.attempts + 1, after, problem, true))
+            }
+            Err(CallError::Unknown { problem }) => Some(self.later(id, item, item.attempts + 1, None, problem, true)),
             Err(CallError::Missing { reason }) if self.may_still_show(item) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
@@ -176,9 +184,10 @@ impl Engine {
         }
     }
 
-    fn judge(&self, item: &Item, effect: &Effect, attempts: i64, result: Result<Answer, CallError>) -> Ended {
+    fn judge(&self, id: i64, item: &Item, effect: &Effect, attempts: i64, result: Result<Answer, CallError>) -> Ended {
         match result {
             Ok(answer) => {
+                self.answers(item.vendor, effect.act.class() == Class::Marked);
                 if self.lock().queue.resume(item.vendor) {
                     tracing::info!(vendor = item.vendor.as_str(), "calls go on");
                 }
@@ -195,38 +204,50 @@ impl Engine {
                 );
                 Ended::Answered(Answer::Parked { reason, doubtful: false })
             }
-            Err(CallError::Later { after, problem }) => self.later(item, attempts, after, problem, item.doubtful),
+            Err(CallError::Later { after, problem }) => self.later(id, item, attempts, after, problem, item.doubtful),
             Err(CallError::Unknown { problem }) => match effect.act.class() {
-                Class::Marked => self.later(item, attempts, None, problem, true),
-                Class::Idempotent => self.later(item, attempts, None, problem, false),
+                Class::Marked => self.later(id, item, attempts, None, problem, true),
+                Class::Idempotent => self.later(id, item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },
             Err(CallError::Paused { why }) => self.pause(item, why, item.doubtful),
         }
     }
 
-    fn later(&self, item: &Item, attempts: i64, after: Option<Duration>, problem: String, doubtful: bool) -> Ended {
+    fn later(
+        &self,
+        id: i64,
+        item: &Item,
+        attempts: i64,
+        after: Option<Duration>,
+        problem: String,
+        doubtful: bool,
+    ) -> Ended {
         // A vendor that says when to come back is obeyed, and has not failed: no attempt is spent.
         if let Some(wait) = after {
             return Ended::Delayed { wait, attempts: item.attempts, doubtful, problem };
         }
+        let failure = self.lock().health.failed(item.vendor, id);
+        match failure {
+            Failure::OfAll => {
+                let why = notice::vendor_is_down(item.vendor, &problem);
+                return self.pause(item, why, doubtful);
+            }
+            // Only what others wait behind has to make way for them.
+            Failure::Alone if item.in_lane => {
+                return Ended::Exhausted { problem, doubtful, reason: notice::fails_alone(item.vendor) };
+            }
+            Failure::Alone | Failure::Plain => {}
+        }
         let jitter = self.lock().random.f64();
         match self.settings.schedule.wait(attempts, jitter) {
             Some(wait) => Ended::Delayed { wait, attempts, doubtful, problem },
-            None => Ended::Exhausted { problem, doubtful },
+            None => Ended::Exhausted { problem, doubtful, reason: notice::tried_in_vain() },
         }
     }
 
     fn pause(&self, item: &Item, why: String, doubtful: bool) -> Ended {
-        let vendor = item.vendor;
-        let until = self.clock.now_ms() + PAUSE.as_millis() as i64;
-        if self.lock().queue.pause(vendor, until, why.clone()) {
-            tracing::error!(
-                vendor = vendor.as_str(),
-                why,
-                "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
-            );
-        }
+        self.hold(item.vendor, why.clone());
         Ended::Delayed { wait: PAUSE, attempts: item.attempts, doubtful, problem: why }
     }
 

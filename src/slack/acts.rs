@@ -18,7 +18,8 @@ use super::client::SlackClient;
 use super::errors::SlackError;
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, Ts};
-use crate::bridge::{Act, Answer, EffectId, Place};
+use crate::bridge::thread::{says_its_time, time};
+use crate::bridge::{Act, Answer, EffectId, Place, notice};
 use crate::engine::outside::{Call, CallError};
 
 const EVENT_TYPE: &str = "sidethread";
@@ -55,11 +56,18 @@ impl SlackClient {
             },
             Act::PostCard => self.post_card(call).await,
             Act::UpdateCard => self.update_card(call).await,
-            Act::Post { author, text } => {
+            Act::Post { author, text, written_at_ms } => {
                 let (channel, ts) = link(call)?;
                 self.refuse_if_shared(call, &channel).await?;
                 let author = Some(shown_name(author));
-                let post = Post { channel, thread_ts: Some(ts), author, text: text.clone(), blocks: None };
+                let text = match written_at_ms {
+                    Some(at) if says_its_time(*at, self.clock.now_ms()) => {
+                        let (seconds, fallback) = time(*at);
+                        format!("{}\n{text}", notice::written_at(seconds, &fallback))
+                    }
+                    _ => text.clone(),
+                };
+                let post = Post { channel, thread_ts: Some(ts), author, text, blocks: None };
                 self.say(call, post).await.map_err(SlackError::into_call_error)
             }
             Act::Tell { text, reopen, retry } => {

@@ -15,6 +15,7 @@ use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId};
 use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
 use crate::bridge::route::OutsidePolicy;
+use crate::bridge::thread::{says_its_time, time_with_offset};
 use crate::engine::outside::{Call, CallError};
 
 /// The key under which a reply names its author's own Zendesk user.
@@ -67,7 +68,7 @@ impl ZendeskClient {
             starter: thread.starter.as_ref(),
             outside: outside(call),
         };
-        let mut message = message(call, reply, author, names);
+        let mut message = message(call, reply, author, names, self.http.now_ms());
         let Readers { candidates, audience } = self.readers(scene).await?;
         let (to, readers, left_out) = match decided(audience)? {
             Decided::Send { to, readers, left_out } => (to, readers, left_out),
@@ -201,8 +202,12 @@ fn outside(call: &Call<'_>) -> OutsidePolicy {
     call.thread.target.as_ref().map_or(OutsidePolicy::Never, |target| target.outside)
 }
 
-fn message(call: &Call<'_>, reply: &Reply, author: &Author, names: &(dyn Names + Sync)) -> Value {
-    let who = notice::in_slack(&author.name);
+fn message(call: &Call<'_>, reply: &Reply, author: &Author, names: &(dyn Names + Sync), now_ms: i64) -> Value {
+    let written_at_ms = reply.ts.millis();
+    let who = match says_its_time(written_at_ms, now_ms) {
+        true => notice::in_slack_at(&author.name, &time_with_offset(written_at_ms)),
+        false => notice::in_slack(&author.name),
+    };
     let (link, shown_who) = (escape_html(&reply.permalink), escape_html(&who));
     let mut html = format!("<p><a href=\"{link}\"><strong>{shown_who}</strong></a></p>{}", reply.doc.to_html(names));
     let mut lines = vec![format!("{who} ({}):", reply.permalink)];
