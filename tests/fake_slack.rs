@@ -292,6 +292,16 @@ async fn faults_strike_calls_before_or_after_the_work() {
     let (status, headers, body) = house.send(call()).await;
     assert_eq!((status, headers[header::RETRY_AFTER].to_str().unwrap()), (StatusCode::TOO_MANY_REQUESTS, "9"));
     assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), json!({"ok": false, "error": "ratelimited"}));
+    house.fault("*", Fault::RateLimitedPlain { retry_after: 8 });
+    let (status, headers, body) = house.send(call()).await;
+    assert_eq!((status, headers[header::RETRY_AFTER].to_str().unwrap()), (StatusCode::TOO_MANY_REQUESTS, "8"));
+    assert_eq!(
+        (headers[header::CONTENT_TYPE].to_str().unwrap(), &body[..]),
+        ("text/plain; charset=utf-8", &b"Too many requests"[..])
+    );
+    house.fault("*", Fault::Refused);
+    let refused: Value = serde_json::from_slice(&house.send(call()).await.2).unwrap();
+    assert_eq!(refused, json!({"ok": false, "error": "invalid_arguments"}));
     house.fault("*", Fault::TokenRevoked);
     assert!(String::from_utf8(house.send(call()).await.2).unwrap().contains("token_revoked"));
     house.fault("*", Fault::DroppedBefore);
@@ -306,7 +316,7 @@ async fn faults_strike_calls_before_or_after_the_work() {
     house.fault("*", Fault::ErrorAfter);
     assert_eq!(house.send(call()).await.0, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(posted(), 3);
-    assert_eq!(house.slack.calls().len(), 7);
+    assert_eq!(house.slack.calls().len(), 9);
     assert_eq!(house.slack.calls()[0], ("chat.postMessage".to_owned(), START));
 }
 

@@ -1054,6 +1054,42 @@ async fn reads_lag_behind_writes() {
 }
 
 #[tokio::test]
+async fn rows_of_the_feed_show_late_and_out_of_order() {
+    let account = Account::new();
+    let id = account.started();
+    account.fault("GET side_conversations/events", Fault::FeedLate { secs: 30 }, Some(1));
+    let late = account.zendesk.reply(account.agent, &id, "Late");
+    account.pass(1_000);
+    let punctual = account.zendesk.reply(account.agent, &id, "Punctual");
+    let feed = async || {
+        let answer = account.get(&format!("tickets/side_conversations/events?start_time={}", START / 1000)).await;
+        let rows = answer.json["events"].as_array().cloned().unwrap_or_default();
+        rows.iter().map(|row| row["id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(feed().await, [id.clone(), punctual.clone()]);
+    assert_eq!(account.get(&account.at(&id, "/events")).await.json["count"], 3, "only the feed is late");
+    account.pass(28_999);
+    assert_eq!(feed().await, [id.clone(), punctual.clone()]);
+    account.pass(1);
+    assert_eq!(feed().await, [id, late, punctual], "by time, not by when it showed");
+    assert!(account.zendesk.faults().list().is_empty());
+}
+
+#[tokio::test]
+async fn a_limit_in_plain_text_and_a_slow_failure() {
+    let account = Account::new();
+    account.fault("*", Fault::RateLimitedPlain { retry_after: 4 }, Some(1));
+    let refused = account.get("tickets/35436").await;
+    assert_eq!((refused.status, refused.header("retry-after"), &refused.json), (429, "4", &Value::Null));
+    account.fault("*", Fault::Latency { ms: 30 }, Some(1));
+    account.fault("*", Fault::Status { status: 503 }, Some(1));
+    let begun = std::time::Instant::now();
+    assert_eq!(account.get("tickets/35436").await.status, 503);
+    assert!(begun.elapsed().as_millis() >= 30);
+    assert!(account.zendesk.faults().list().is_empty(), "both struck");
+}
+
+#[tokio::test]
 async fn limits_refuse_in_two_shapes() {
     let account = Account::of(Options::default());
     let note = json!({"ticket": {"comment": {"body": "x", "public": false}}});

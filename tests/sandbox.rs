@@ -401,21 +401,41 @@ async fn faults_are_switched_on_shown_and_taken_away() {
         assert_eq!(switch(&router, &json!([example]).to_string()).await.0, 200, "{example}");
     }
     let (_, now) = switch(&router, "[]").await;
-    assert_eq!(now["rules"].as_array().map(Vec::len), Some(3));
+    assert_eq!(now["rules"].as_array().map(Vec::len), Some(4));
     assert_eq!(now["rules"][0]["vendor"], "slack");
-    assert!(get(&router, "/").await.text.contains("3 are on"));
+    assert!(get(&router, "/").await.text.contains("4 are on"));
     let request = Request::post("/slack/api/chat.postMessage").body(Body::empty()).expect("a request");
     assert_eq!(send(&router, request).await.status, StatusCode::TOO_MANY_REQUESTS);
     let request = Request::delete("/sandbox/faults").body(Body::empty()).expect("a request");
     assert_eq!(send(&router, request).await.json()["rules"], json!([]));
     assert!(sandbox.slack.faults().list().is_empty() && sandbox.zendesk.faults().list().is_empty());
     for kind in shown["help"]["faults"].as_array().expect("kinds") {
-        let mut entry = json!({"vendor": "zendesk", "call": "*", "fault": kind["fault"]});
+        let call = if kind["fault"] == "feed_late" { "GET side_conversations/events" } else { "*" };
+        let mut entry = json!({"vendor": "zendesk", "call": call, "fault": kind["fault"]});
         if let Some(parameter) = kind["parameter"]["name"].as_str() {
             entry[parameter] = kind["parameter"]["from"].clone();
         }
         assert_eq!(switch(&router, &json!([entry]).to_string()).await.0, 200, "{entry}");
     }
+}
+
+#[tokio::test]
+async fn a_fault_strikes_by_chance_as_often_as_it_says_and_a_seed_decides() {
+    let struck = async || {
+        let router = sandbox().router();
+        let rule = json!([{"vendor": "zendesk", "call": "*", "fault": "status", "status": 500, "percent": 5}]);
+        assert_eq!(switch(&router, &rule.to_string()).await.0, 200);
+        let mut struck = Vec::new();
+        for at in 0..2_000 {
+            if get(&router, "/zendesk/api/v2/users/me.json").await.status == StatusCode::INTERNAL_SERVER_ERROR {
+                struck.push(at);
+            }
+        }
+        struck
+    };
+    let first = struck().await;
+    assert!((60..140).contains(&first.len()), "{} of 2,000", first.len());
+    assert_eq!(first, struck().await);
 }
 
 #[tokio::test]
@@ -442,6 +462,9 @@ async fn nonsensical_faults_are_refused_and_change_nothing() {
         (json!({"vendor": "slack", "call": "events", "fault": "html"}), "\"call\""),
         (json!({"vendor": "slack", "call": "chat.update", "fault": "events_twice"}), "\"call\""),
         (json!({"vendor": "zendesk", "call": "POST …/reply", "fault": "reads_lag", "secs": 3}), "\"call\""),
+        (json!({"vendor": "slack", "call": "*", "fault": "feed_late", "secs": 3}), "\"call\""),
+        (json!({"vendor": "zendesk", "call": "events", "fault": "feed_late", "secs": 3}), "\"call\""),
+        (json!({"vendor": "slack", "call": "*", "fault": "rate_limited_plain"}), "\"retry_after\""),
         (json!("html"), "object"),
     ] {
         let (status, answer) = switch(&router, &json!([good, entry]).to_string()).await;

@@ -25,6 +25,11 @@ pub enum Fault {
         /// Seconds, as in `Retry-After`.
         retry_after: u64,
     },
+    /// Answers 429 in plain text; nothing is done.
+    RateLimitedPlain {
+        /// Seconds, as in `Retry-After`.
+        retry_after: u64,
+    },
     /// The connection breaks before anything is done.
     DroppedBefore,
     /// The work is done, then the connection breaks.
@@ -33,10 +38,17 @@ pub enum Fault {
     Html,
     /// The work is done, then the answer is a 500.
     ErrorAfter,
+    /// Answers that it will not be done, as the vendor says so of a call it finds wrong; nothing is done.
+    Refused,
     /// Answers as to a dead token; nothing is done.
     TokenRevoked,
     /// Reads do not show what was written in the last seconds.
     ReadsLag {
+        /// Seconds.
+        secs: u64,
+    },
+    /// A row of the account-wide feed shows this much after it was written; younger ones may show before it.
+    FeedLate {
         /// Seconds.
         secs: u64,
     },
@@ -140,6 +152,7 @@ impl Fault {
         !matches!(
             self,
             Fault::ReadsLag { .. }
+                | Fault::FeedLate { .. }
                 | Fault::EventsTwice
                 | Fault::EventsLate { .. }
                 | Fault::EventsShuffled
@@ -167,6 +180,15 @@ pub fn dropped() -> Response<Body> {
 pub fn html() -> Response<Body> {
     let mut response = Response::new(Body::from("<!DOCTYPE html><title>Please wait</title><p>Please wait."));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// A 429 in plain text, as what stands before a vendor's own servers answers.
+pub fn limited_plainly(retry_after: u64) -> Response<Body> {
+    let mut response = Response::new(Body::from("Too many requests"));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(retry_after));
     response
 }
 

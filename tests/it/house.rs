@@ -54,12 +54,30 @@ pub async fn call(router: &Router, request: http::Request<Bytes>) -> Result<http
     Ok(http::Response::from_parts(parts, body))
 }
 
+/// Where the app is, while it runs.
+pub struct Slot(Option<App>);
+
+impl Slot {
+    #[allow(dead_code, reason = "not every test program starts the app itself")]
+    pub fn put(&mut self, app: App) {
+        self.0 = Some(app);
+    }
+}
+
+impl std::ops::Deref for Slot {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        self.0.as_ref().expect("the app runs")
+    }
+}
+
 /// The firm, its two vendors and the bridge between them.
 pub struct House {
     pub clock: ManualClock,
     pub slack: FakeSlack,
     pub zendesk: FakeZendesk,
-    pub app: App,
+    pub app: Slot,
     pub router: Router,
     pub config: String,
     folder: tempfile::TempDir,
@@ -100,6 +118,15 @@ impl House {
     }
 
     pub async fn with(setup: Setup) -> House {
+        let mut house = House::without_the_app(setup);
+        house.open().await;
+        // What the first start finds is older than it.
+        house.pass(Duration::from_secs(1)).await;
+        house
+    }
+
+    /// The firm and its vendors; nothing bridges them.
+    pub fn without_the_app(setup: Setup) -> House {
         let clock = ManualClock::new(START_MS);
         let now: sidethread::sandbox::post::Now = {
             let clock = clock.clone();
@@ -199,13 +226,12 @@ impl House {
             setup.config, setup.routes
         );
         let folder = tempfile::tempdir().unwrap();
-        let (app, router) = open(&config, &folder, &slack, &zendesk, &clock).await;
-        let house = House {
+        House {
             clock,
             slack,
             zendesk,
-            app,
-            router,
+            app: Slot(None),
+            router: Router::new(),
             config,
             folder,
             ana,
@@ -217,23 +243,35 @@ impl House {
             yan,
             ticket,
             carla,
-        };
-        // What the first start finds is older than it.
-        house.pass(Duration::from_secs(1)).await;
-        house
+        }
     }
 
     /// Drops the app wherever it is, and starts it on the same database.
     pub async fn restart(&mut self) {
+        self.leave().await;
+        self.open().await;
+    }
+
+    /// Drops the app wherever it is: its database is nobody's.
+    pub async fn leave(&mut self) {
         self.app.store().close().await;
-        let other = tempfile::tempdir().unwrap();
         // The old app must be gone before its database can be opened again.
-        let (app, router) = open(&self.config, &other, &self.slack, &self.zendesk, &self.clock).await;
-        self.app = app;
-        self.router = router;
-        let (app, router) = open(&self.config, &self.folder, &self.slack, &self.zendesk, &self.clock).await;
-        self.app = app;
-        self.router = router;
+        (self.app, self.router) = (Slot(None), Router::new());
+    }
+
+    /// Starts an app where none runs.
+    pub async fn start(&mut self) {
+        self.open().await;
+    }
+
+    async fn open(&mut self) {
+        let config = Config::parse("test", &self.config, []).unwrap();
+        let store = Arc::new(Store::open(&self.database()).await.unwrap());
+        let wire = Arc::new(InProcess { slack: self.slack.router(), zendesk: self.zendesk.router() });
+        let app = App::new(config, store, wire, Arc::new(self.clock.clone()), 7);
+        app.become_ready(&CancellationToken::new()).await.unwrap();
+        self.router = app.router();
+        self.app = Slot(Some(app));
     }
 
     /// A copy of the database as it is now, as an operator backs it up.
@@ -301,8 +339,7 @@ impl House {
 
     /// One round: everything that is due at this moment.
     pub async fn step(&self) -> bool {
-        let mut moved = self.carry(&self.slack).await;
-        moved |= self.carry(&self.zendesk).await;
+        let mut moved = self.bring().await;
         if let Some(engine) = self.app.engine() {
             for job in engine.take() {
                 engine.run(job).await;
@@ -310,6 +347,12 @@ impl House {
             }
         }
         moved
+    }
+
+    /// Brings the app what the vendors have for it at this moment.
+    pub async fn bring(&self) -> bool {
+        let of_slack = self.carry(&self.slack).await;
+        self.carry(&self.zendesk).await || of_slack
     }
 
     async fn carry(&self, sender: &dyn Sender) -> bool {
@@ -461,22 +504,6 @@ impl House {
         let parked = self.app.store().parked().await.unwrap();
         assert!(parked.is_empty(), "something is parked: {parked:?}");
     }
-}
-
-async fn open(
-    config: &str,
-    folder: &tempfile::TempDir,
-    slack: &FakeSlack,
-    zendesk: &FakeZendesk,
-    clock: &ManualClock,
-) -> (App, Router) {
-    let config = Config::parse("test", config, []).unwrap();
-    let store = Arc::new(Store::open(&folder.path().join("sidethread.db")).await.unwrap());
-    let wire = Arc::new(InProcess { slack: slack.router(), zendesk: zendesk.router() });
-    let app = App::new(config, store, wire, Arc::new(clock.clone()), 7);
-    app.become_ready(&CancellationToken::new()).await.unwrap();
-    let router = app.router();
-    (app, router)
 }
 
 /// Every text in some blocks, a line each.

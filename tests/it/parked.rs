@@ -27,7 +27,7 @@ async fn with_a_parked_reply(app: &House) -> (String, String, String, String) {
     (sc, channel, ts, notice["ts"].as_str().unwrap().to_owned())
 }
 
-async fn parked_row(app: &House) -> i64 {
+pub async fn parked_row(app: &House) -> i64 {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(app.database()).read_only(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     let id = sqlx::query_scalar("SELECT id FROM outbox WHERE state = 'parked'").fetch_one(&pool).await.unwrap();

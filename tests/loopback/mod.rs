@@ -58,6 +58,11 @@ pub struct Firm {
 
 impl Firm {
     pub async fn new(now: Now) -> Firm {
+        Firm::with_seed(now, 1).await
+    }
+
+    /// The seed decides which calls the faults strike that strike by chance.
+    pub async fn with_seed(now: Now, seed: u64) -> Firm {
         let at_slack = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at_zendesk = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let slack_options = SlackOptions {
@@ -75,8 +80,8 @@ impl Firm {
             limits: false,
             ..Default::default()
         };
-        let slack = FakeSlack::new(slack_options, now.clone(), 1);
-        let zendesk = FakeZendesk::new(zendesk_options, now, 2);
+        let slack = FakeSlack::new(slack_options, now.clone(), seed);
+        let zendesk = FakeZendesk::new(zendesk_options, now, seed + 1);
         let ana = slack.add_person(PersonSpec {
             name: "ana".into(),
             real_name: "Ana Souza".into(),

@@ -28,16 +28,33 @@ const fn kind(name: &'static str, parameter: Option<(&'static str, u64, u64)>, s
     Kind { name, parameter, says }
 }
 
-const KINDS: [Kind; 13] = [
+const FEED: &str = "GET side_conversations/events";
+
+const KINDS: [Kind; 16] = [
     kind("latency", Some(("ms", 1, 600_000)), "The answer comes this much later."),
     kind("status", Some(("status", 400, 599)), "Answers with this status; nothing is done."),
     kind("rate_limited", Some(("retry_after", 1, 86_400)), "Answers 429 with Retry-After in seconds; nothing is done."),
+    kind(
+        "rate_limited_plain",
+        Some(("retry_after", 1, 86_400)),
+        "Answers 429 in plain text with Retry-After in seconds; nothing is done.",
+    ),
     kind("dropped_before", None, "The connection breaks before anything is done."),
     kind("dropped_after", None, "The work is done, then the connection breaks."),
     kind("html", None, "The work is done, then the answer is a 200 with an HTML page."),
     kind("error_after", None, "The work is done, then the answer is a 500."),
+    kind(
+        "refused",
+        None,
+        "Answers as to a wrong call, Slack with invalid_arguments, Zendesk with 422; nothing is done.",
+    ),
     kind("token_revoked", None, "Answers as to a dead token; nothing is done."),
     kind("reads_lag", Some(("secs", 1, 86_400)), "Reads do not show what was written in the last seconds."),
+    kind(
+        "feed_late",
+        Some(("secs", 1, 86_400)),
+        "A row of Zendesk's account-wide feed shows this much after it was written.",
+    ),
     kind("events_twice", None, "Deliveries to the bridge come twice."),
     kind("events_late", Some(("secs", 1, 86_400)), "Deliveries to the bridge come this much later."),
     kind("events_shuffled", None, "Deliveries to the bridge come in a shuffled order."),
@@ -106,12 +123,13 @@ fn told(sandbox: &Sandbox) -> Value {
                 "call": "One of the calls below, or * for every call; of the faults named events_…, * or events.",
                 "fault": "One of the faults below, with its parameter beside it.",
                 "times": "How many times it strikes; without it, until it is taken away.",
-                "percent": "In how many of a hundred cases, 1 to 100; without it, in all.",
+                "percent": "In how many of a hundred cases, 1 to 100, by chance from the sandbox's seed; without it, in all.",
             },
             "examples": [
                 {"vendor": "slack", "call": "chat.postMessage", "fault": "rate_limited", "retry_after": 3, "times": 2},
                 {"vendor": "zendesk", "call": "POST …/reply", "fault": "dropped_after", "times": 1},
                 {"vendor": "slack", "call": EVENTS, "fault": "events_twice", "percent": 50},
+                {"vendor": "zendesk", "call": FEED, "fault": "feed_late", "secs": 20, "percent": 5},
             ],
             "faults": kinds.collect::<Vec<Value>>(),
             "calls": {"slack": slack::calls(), "zendesk": zendesk::CALLS},
@@ -172,6 +190,10 @@ fn entry_of(fields: &Map<String, Value>) -> Result<(Vendor, Rule), Wrong> {
 }
 
 fn check_call(vendor: Vendor, call: &str, fault: &Fault) -> Result<(), String> {
+    if matches!(fault, Fault::FeedLate { .. }) {
+        let fits = call == FEED && vendor == Vendor::Zendesk;
+        return if fits { Ok(()) } else { Err(format!("this fault strikes {FEED:?} of zendesk")) };
+    }
     if call == "*" {
         return Ok(());
     }

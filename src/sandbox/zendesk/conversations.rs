@@ -8,9 +8,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::feed;
 use super::recipients::join;
 use super::text;
 use super::world::{Event, Kind, Message, SideConversation, World};
+use crate::sandbox::faults::Fault;
 
 /// A message on its way in.
 #[derive(Clone, Debug, Default)]
@@ -284,6 +286,11 @@ impl World {
     pub(super) fn append(&mut self, event: Event, act: &Act) {
         let place = self.events.len();
         self.by_time.insert((event.at, place));
+        let late = self.faults.strike(feed::CALL, |fault| matches!(fault, Fault::FeedLate { .. }));
+        if let Some(Fault::FeedLate { secs }) = late {
+            let ms = i64::try_from(secs).unwrap_or(i64::MAX).saturating_mul(1000);
+            self.late_rows.insert(place, act.now.saturating_add(ms));
+        }
         if let Some(conversation) = self.conversations.get_mut(&*event.conversation) {
             conversation.absorb(&event);
             let events = &self.events;

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Ask, Outcome};
 use super::world::{Event, World};
 
+/// The name of the call.
+pub(super) const CALL: &str = "GET side_conversations/events";
+
 const PAGE: usize = 100;
 const YOUNG: i64 = 60;
 
@@ -28,6 +31,7 @@ pub(super) fn read(world: &mut World, ask: &Ask) -> Outcome {
     let mut rows: Vec<&Event> = world
         .by_time
         .range((start.saturating_mul(1000), 0)..)
+        .filter(|(_, place)| world.late_rows.get(place).is_none_or(|shows_at| *shows_at <= ask.now))
         .filter_map(|(_, place)| world.events.get(*place))
         .filter(|event| event.written_at <= ask.visible_until)
         .take(PAGE + 1)

@@ -52,14 +52,24 @@ fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Response<Body>, Opt
         world.calls.pop_front();
     }
     world.calls.push_back((call.name.to_owned(), now));
-    let fault = fake.shared.faults.strike(call.name, Fault::is_of_calls);
+    let slow = fake.shared.faults.strike(call.name, |fault| matches!(fault, Fault::Latency { .. }));
+    let wait = match slow {
+        Some(Fault::Latency { ms }) => Some(Duration::from_millis(ms)),
+        _ => None,
+    };
+    let concerns = |fault: &Fault| fault.is_of_calls() && !matches!(fault, Fault::Latency { .. });
+    let fault = fake.shared.faults.strike(call.name, concerns);
     match &fault {
-        Some(Fault::Status { status }) => return (faults::bare(*status), None),
+        Some(Fault::Status { status }) => return (faults::bare(*status), wait),
         Some(Fault::RateLimited { retry_after }) => {
-            return (world.limits.refuse(*retry_after, "API requests per minute").into_response(), None);
+            return (world.limits.refuse(*retry_after, "API requests per minute").into_response(), wait);
         }
-        Some(Fault::DroppedBefore) => return (faults::dropped(), None),
-        Some(Fault::TokenRevoked) => return (Answer::invalid_token().into_response(), None),
+        Some(Fault::RateLimitedPlain { retry_after }) => return (faults::limited_plainly(*retry_after), wait),
+        Some(Fault::DroppedBefore) => return (faults::dropped(), wait),
+        Some(Fault::Refused) => {
+            return (Answer::record_invalid("base", "It is refused by a fault").into_response(), wait);
+        }
+        Some(Fault::TokenRevoked) => return (Answer::invalid_token().into_response(), wait),
         _ => {}
     }
     let lag = if call.method == "GET" { fake.shared.faults.reads_lag(call.name) } else { 0 };
@@ -78,13 +88,13 @@ fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Response<Body>, Opt
     };
     let answered = work(&mut world, call, ask);
     drop(world);
-    match fault {
-        Some(Fault::DroppedAfter) => (faults::dropped(), None),
-        Some(Fault::Html) => (faults::html(), None),
-        Some(Fault::ErrorAfter) => (faults::bare(500), None),
-        Some(Fault::Latency { ms }) => (answered.into_response(), Some(Duration::from_millis(ms))),
-        _ => (answered.into_response(), None),
-    }
+    let response = match fault {
+        Some(Fault::DroppedAfter) => faults::dropped(),
+        Some(Fault::Html) => faults::html(),
+        Some(Fault::ErrorAfter) => faults::bare(500),
+        _ => answered.into_response(),
+    };
+    (response, wait)
 }
 
 fn work(world: &mut World, call: &Call, mut ask: Ask) -> Answer {

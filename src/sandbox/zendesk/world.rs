@@ -28,12 +28,15 @@ pub(super) struct World {
     pub(super) events: Vec<Event>,
     /// The feed's order: time of the event, then place in `events`.
     pub(super) by_time: BTreeSet<(i64, usize)>,
+    /// When the feed begins to show those events, by place, that it shows late.
+    pub(super) late_rows: HashMap<usize, i64>,
     pub(super) files: HashMap<String, File>,
     pub(super) mail: Vec<Value>,
     pub(super) idempotent: HashMap<String, Idempotent>,
     pub(super) calls: VecDeque<(String, i64)>,
     pub(super) limits: Limits,
     pub(super) hooks: Hooks,
+    pub(super) faults: Faults,
     pub(super) side_conversations_on: bool,
     pub(super) app_user: i64,
     next_id: i64,
@@ -145,7 +148,8 @@ impl World {
         let webhook_id = text::ulid(now, &mut random);
         let node = random.u64(..);
         let mut world = World {
-            hooks: Hooks::new(faults, webhook_id, random.fork()),
+            hooks: Hooks::new(faults.clone(), webhook_id, random.fork()),
+            faults,
             options,
             random,
             users: BTreeMap::new(),
@@ -157,6 +161,7 @@ impl World {
             conversations: HashMap::new(),
             events: Vec::new(),
             by_time: BTreeSet::new(),
+            late_rows: HashMap::new(),
             files: HashMap::new(),
             mail: Vec::new(),
             idempotent: HashMap::new(),

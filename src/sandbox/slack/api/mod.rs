@@ -113,14 +113,13 @@ async fn respond(State(slack): State<FakeSlack>, Path(id): Path<String>, body: B
 /// Does the work as the faults that are switched on will have it.
 async fn with_faults(slack: &FakeSlack, name: &str, work: impl FnOnce() -> Response<Body>) -> Response<Body> {
     let slow = slack.faults().strike(name, |fault| matches!(fault, Fault::Latency { .. }));
-    if let Some(Fault::Latency { ms }) = slow {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
-    }
     let struck = slack.faults().strike(name, |fault| fault.is_of_calls() && !matches!(fault, Fault::Latency { .. }));
-    match struck {
+    let response = match struck {
         Some(Fault::Status { status }) => faults::bare(status),
         Some(Fault::RateLimited { retry_after }) => limited(retry_after),
+        Some(Fault::RateLimitedPlain { retry_after }) => faults::limited_plainly(retry_after),
         Some(Fault::DroppedBefore) => faults::dropped(),
+        Some(Fault::Refused) => json_answer(&object(json!({"ok": false, "error": "invalid_arguments"}))),
         Some(Fault::TokenRevoked) => json_answer(&object(json!({"ok": false, "error": "token_revoked"}))),
         Some(Fault::DroppedAfter) => {
             work();
@@ -135,7 +134,11 @@ async fn with_faults(slack: &FakeSlack, name: &str, work: impl FnOnce() -> Respo
             faults::bare(500)
         }
         _ => work(),
+    };
+    if let Some(Fault::Latency { ms }) = slow {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
     }
+    response
 }
 
 impl Workspace<'_> {

@@ -1,0 +1,304 @@
+//! One table over all acts: whatever becomes of its call, an act is done once or said to be undone.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sidethread::bridge::{Act, Vendor};
+use sidethread::sandbox::faults::Rule;
+use sidethread::sandbox::slack::ChannelSpec;
+
+use crate::house::{House, Setup};
+
+type Story = for<'a> fn(&'a House) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// How one act is provoked, and how it is seen.
+struct Row {
+    act: &'static str,
+    vendor: Vendor,
+    /// The vendor's call that does it.
+    call: &'static str,
+    /// What comes before, undisturbed.
+    before: Story,
+    /// What asks for it.
+    cause: fn(&House),
+    /// How often it stands at the vendor.
+    stands: fn(&House) -> usize,
+    /// Whether it is simply made again where it may have been done already.
+    made_again: bool,
+    /// Where it is said that it was refused; without it, in the log and among what is parked.
+    said: Option<fn(&House) -> usize>,
+}
+
+/// A row for each act: the match has no wildcard, so an act without a row does not compile.
+macro_rules! rows {
+    ($($name:ident $pattern:tt => $row:expr),+ $(,)?) => {
+        #[allow(dead_code)]
+        fn every_act_has_a_row(act: &Act) {
+            match act {
+                $(rows!(@pattern $name $pattern) => {})+
+            }
+        }
+
+        fn rows() -> Vec<Row> {
+            vec![$(Row { act: stringify!($name), ..$row }),+]
+        }
+    };
+    (@pattern $name:ident {}) => { Act::$name { .. } };
+    (@pattern $name:ident ()) => { Act::$name(_) };
+    (@pattern $name:ident _) => { Act::$name };
+}
+
+rows! {
+    ReadTicket {} => Row { made_again: true, ..of_a_new_one(Vendor::Zendesk, "GET tickets/{id}") },
+    OpenChannel {} => of_a_new_one(Vendor::Slack, "conversations.join"),
+    PostCard _ => of_a_new_one(Vendor::Slack, "chat.postMessage"),
+    UpdateCard _ => Row {
+        cause: |app| drop(app.zendesk.set_state(app.zoe, &only(app), "closed")),
+        stands: |app| usize::from(app.card(&only(app)).contains("*Done* by Zoe")),
+        made_again: true,
+        ..of_a_bridged_one(Vendor::Slack, "chat.update")
+    },
+    Post {} => Row {
+        cause: |app| drop(app.zendesk.reply(app.zoe, &only(app), "<p>word</p>")),
+        stands: |app| app.said(&only(app)).iter().filter(|(author, text)| author == "Zoe" && text == "word").count(),
+        said: Some(|app| app.notes().len()),
+        ..of_a_bridged_one(Vendor::Slack, "chat.postMessage")
+    },
+    Tell {} => Row {
+        cause: |app| drop(app.zendesk.set_state(app.zoe, &only(app), "closed")),
+        stands: |app| app.told(&only(app)).len(),
+        said: Some(|app| app.notes().len()),
+        ..of_a_bridged_one(Vendor::Slack, "chat.postMessage")
+    },
+    ChangeTell {} => Row {
+        before: |app| Box::pin(one_is_given_up(app)),
+        cause: |_| {},
+        stands: |app| app.told(&only(app)).iter().filter(|told| told.contains("will not be sent")).count(),
+        made_again: true,
+        ..of_a_bridged_one(Vendor::Slack, "chat.update")
+    },
+    TakeBack {} => Row {
+        before: |app| Box::pin(one_is_late(app)),
+        cause: |_| {},
+        stands: |app| usize::from(app.told(&only(app)).is_empty()),
+        made_again: true,
+        said: Some(|app| app.told(&only(app)).iter().filter(|told| told.contains("is in the ticket")).count()),
+        ..of_a_bridged_one(Vendor::Slack, "chat.delete")
+    },
+    Whisper {} => Row {
+        cause: |app| press(app, &app.guest),
+        stands: |app| app.whispers(&app.guest).len(),
+        ..of_a_bridged_one(Vendor::Slack, "chat.postEphemeral")
+    },
+    TellOperator {} => Row {
+        before: |app| Box::pin(async { fault(app, Vendor::Zendesk, json!({"call": "PUT tickets/{id}", "fault": "refused"})) }),
+        cause: |app| start(app, &["nowhere@slack.acme.example"]),
+        stands: told_to_the_operator,
+        said: None,
+        ..of_a_new_one(Vendor::Slack, "chat.postMessage")
+    },
+    AskWho {} => Row {
+        cause: |app| press(app, &app.ana),
+        stands: |app| changes_of_state(app),
+        made_again: true,
+        said: Some(|app| app.whispers(&app.ana).len()),
+        ..of_a_bridged_one(Vendor::Slack, "users.info")
+    },
+    Reply () => Row {
+        cause: say,
+        stands: |app| app.answers(&only(app)).iter().filter(|answer| *answer == "word").count(),
+        said: Some(|app| app.told(&only(app)).len()),
+        ..of_a_bridged_one(Vendor::Zendesk, "POST …/reply")
+    },
+    SetState {} => Row {
+        cause: |app| press(app, &app.ana),
+        stands: |app| changes_of_state(app),
+        said: Some(|app| app.whispers(&app.ana).len()),
+        ..of_a_bridged_one(Vendor::Zendesk, "PUT …/side_conversations/{id}")
+    },
+    Note {} => Row {
+        cause: |app| start(app, &["nowhere@slack.acme.example"]),
+        stands: |app| app.notes().len(),
+        said: Some(told_to_the_operator),
+        ..of_a_new_one(Vendor::Zendesk, "PUT tickets/{id}")
+    },
+}
+
+/// An act that belongs to a side conversation which begins.
+fn of_a_new_one(vendor: Vendor, call: &'static str) -> Row {
+    Row {
+        act: "",
+        vendor,
+        call,
+        before: |_| Box::pin(async {}),
+        cause: |app| start(app, &["engineering@slack.acme.example"]),
+        stands: |app| {
+            let messages = app.slack.messages(&app.engineering);
+            messages.iter().filter(|m| crate::house::texts(&m["blocks"]).contains("Carla Customer")).count()
+        },
+        made_again: false,
+        said: Some(|app| app.notes().len()),
+    }
+}
+
+/// An act that belongs to a thread which stands.
+fn of_a_bridged_one(vendor: Vendor, call: &'static str) -> Row {
+    Row { before: |app| Box::pin(one_is_bridged(app)), said: None, ..of_a_new_one(vendor, call) }
+}
+
+async fn one_is_bridged(app: &House) {
+    start(app, &["engineering@slack.acme.example"]);
+    app.settle().await;
+    // A change of state is newer than the thread.
+    app.pass(Duration::from_secs(2)).await;
+}
+
+/// A reply that was refused, and that the operator has given up.
+async fn one_is_given_up(app: &House) {
+    one_is_bridged(app).await;
+    fault(app, Vendor::Zendesk, json!({"call": "POST …/reply", "fault": "refused", "times": 1}));
+    say(app);
+    app.settle().await;
+    let row = crate::parked::parked_row(app).await;
+    assert!(app.app.engine().unwrap().drop_parked(row).await.unwrap());
+}
+
+/// A reply that the thread was told is late, and that now goes.
+async fn one_is_late(app: &House) {
+    one_is_bridged(app).await;
+    fault(
+        app,
+        Vendor::Zendesk,
+        json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 180, "times": 1}),
+    );
+    say(app);
+    app.pass(Duration::from_secs(150)).await;
+    assert!(app.told(&only(app))[0].contains("Not in the ticket yet"));
+    app.clock.advance(Duration::from_secs(60));
+}
+
+fn say(app: &House) {
+    let (channel, ts) = app.thread(&only(app));
+    app.slack.say(&app.ana, &channel, Some(&ts), "word").unwrap();
+}
+
+fn start(app: &House, to: &[&str]) {
+    let id = app.zendesk.start_side_conversation(app.zoe, app.ticket, to, "Scanner", "<p>Down?</p>");
+    assert!(!id.is_empty(), "Zendesk refused the side conversation");
+}
+
+/// The side conversation there is.
+fn only(app: &House) -> String {
+    let messages = app.slack.messages(&app.engineering);
+    let key = messages.iter().find_map(|message| message["metadata"]["event_payload"]["k"].as_str());
+    key.expect("a card stands").split_once('/').unwrap().0.to_owned()
+}
+
+fn press(app: &House, person: &str) {
+    let (channel, ts) = app.thread(&only(app));
+    app.slack.press(person, &channel, &ts, "mark_done").unwrap();
+}
+
+fn changes_of_state(app: &House) -> usize {
+    app.zendesk.events(&only(app)).iter().filter(|event| event["type"] == "update").count()
+}
+
+fn told_to_the_operator(app: &House) -> usize {
+    let channel = app.slack.channels().into_iter().find(|channel| channel["name"] == "operators").unwrap();
+    let messages = app.slack.messages(channel["id"].as_str().unwrap());
+    messages.iter().filter(|message| message["metadata"].is_object()).count()
+}
+
+fn fault(app: &House, vendor: Vendor, rule: Value) {
+    let faults = match vendor {
+        Vendor::Slack => app.slack.faults(),
+        Vendor::Zendesk => app.zendesk.faults(),
+    };
+    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
+}
+
+async fn prepared(row: &Row) -> House {
+    let app = House::with(Setup { routes: "operator_channel = \"#operators\"", ..Default::default() }).await;
+    let members = vec![app.ben.clone()];
+    app.slack.add_channel(ChannelSpec { name: "operators".into(), members, ..Default::default() });
+    (row.before)(&app).await;
+    app.slack.clear_calls();
+    app.zendesk.clear_calls();
+    app
+}
+
+/// How often the act's call was made.
+fn calls(app: &House, row: &Row) -> usize {
+    let calls = match row.vendor {
+        Vendor::Slack => app.slack.calls(),
+        Vendor::Zendesk => app.zendesk.calls(),
+    };
+    calls.iter().filter(|(call, _)| call == row.call).count()
+}
+
+#[tokio::test]
+async fn an_act_whose_answer_a_crash_takes_away_stands_once() {
+    for row in rows() {
+        let mut app = prepared(&row).await;
+        fault(&app, row.vendor, json!({"call": row.call, "fault": "latency", "ms": 600_000, "times": 1}));
+        (row.cause)(&app);
+        // Its work is done and its answer on the way.
+        tokio::select! {
+            biased;
+            () = async { while calls(&app, &row) == 0 { tokio::task::yield_now().await } } => {}
+            () = async { loop { app.step().await; } } => {}
+        }
+        app.restart().await;
+        app.settle().await;
+        app.pass(Duration::from_secs(400)).await;
+        assert_eq!((row.stands)(&app), 1, "{}", row.act);
+        assert_eq!(calls(&app, &row) > 1, row.made_again, "{}", row.act);
+    }
+}
+
+#[tokio::test]
+async fn an_act_whose_answer_is_lost_stands_once() {
+    for row in rows() {
+        for kind in ["dropped_after", "html", "error_after"] {
+            let app = prepared(&row).await;
+            fault(&app, row.vendor, json!({"call": row.call, "fault": kind, "times": 1}));
+            (row.cause)(&app);
+            app.settle().await;
+            app.pass(Duration::from_secs(400)).await;
+            assert_eq!((row.stands)(&app), 1, "{}, {kind}", row.act);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_act_that_is_refused_is_not_repeated_and_that_is_said() {
+    for row in rows() {
+        let app = prepared(&row).await;
+        fault(&app, row.vendor, json!({"call": row.call, "fault": "refused"}));
+        (row.cause)(&app);
+        app.settle_within(Duration::from_secs(300)).await;
+        assert_eq!((row.stands)(&app), 0, "{}", row.act);
+        assert_eq!(calls(&app, &row), 1, "{}", row.act);
+        match row.said {
+            Some(said) => assert_eq!(said(&app), 1, "{}", row.act),
+            None => assert!(!app.app.store().parked().await.unwrap().is_empty(), "{}", row.act),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_act_that_is_told_to_wait_waits_and_stands_once() {
+    for row in rows() {
+        let app = prepared(&row).await;
+        fault(&app, row.vendor, json!({"call": row.call, "fault": "rate_limited", "retry_after": 7, "times": 2}));
+        (row.cause)(&app);
+        app.settle_within(Duration::from_secs(6)).await;
+        assert_eq!((row.stands)(&app), 0, "{}", row.act);
+        let early = calls(&app, &row);
+        app.settle().await;
+        app.pass(Duration::from_secs(60)).await;
+        assert_eq!((row.stands)(&app), 1, "{}", row.act);
+        assert_eq!(calls(&app, &row), early + 2, "{}", row.act);
+    }
+}
