@@ -347,11 +347,20 @@ impl Engine {
         Duration::ZERO
     }
 
+    fn slack_said(&self, error: Option<&CallError>) {
+        match error {
+            None => self.answers(Vendor::Slack, false),
+            Some(error) => self.read_failed(Vendor::Slack, error),
+        }
+    }
+
     async fn catch_up_step(&self, step: &Step) -> Result<(), CallError> {
         let failed = |error: StoreError| CallError::Later { after: None, problem: error.to_string() };
         match step {
             Step::Channel { channel, oldest, page } => {
-                let read = match self.outside.read_channel(channel, oldest, page).await {
+                let read = self.outside.read_channel(channel, oldest, page).await;
+                self.slack_said(read.as_ref().err());
+                let read = match read {
                     Err(CallError::Refused { reason }) => {
                         self.lock().catch_up.gap.compared(channel);
                         return gone(channel, &reason);
@@ -392,7 +401,9 @@ impl Engine {
                         swept.flatten().unwrap_or_else(|| thread_ts.to_string())
                     }
                 };
-                let read = match self.outside.read_replies(channel, thread_ts, &from, page).await {
+                let read = self.outside.read_replies(channel, thread_ts, &from, page).await;
+                self.slack_said(read.as_ref().err());
+                let read = match read {
                     Err(CallError::Refused { reason }) => {
                         self.read_through(&key);
                         return gone(channel, &reason);

@@ -23,6 +23,7 @@ mod catch_up;
 pub mod clock;
 pub mod deliver;
 mod gap;
+pub mod health;
 pub mod intake;
 mod late;
 mod life;
@@ -46,11 +47,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
-use crate::bridge::{BridgedThread, Place, Policy, Vendor};
+use crate::bridge::{BridgedThread, Place, Policy, Vendor, notice};
 use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
-use outside::Outside;
+use outside::{CallError, Outside};
 use pace::{Budget, Limits};
 use queue::{Item, Job, Queue, Work};
 use retry::Schedule;
@@ -126,6 +127,7 @@ struct State {
     late: late::Told,
     /// Tickets on which a note is being written, and which.
     noting: HashMap<TicketId, i64>,
+    health: health::Health,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
 }
@@ -189,6 +191,7 @@ impl Engine {
             next_late: now,
             late: late::Told::default(),
             noting: HashMap::new(),
+            health: health::Health::default(),
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,
         };
@@ -448,6 +451,36 @@ impl Engine {
             ?job,
             "a defect in sidethread: this thread is set aside until the next start, nothing of it is lost; please report it"
         );
+    }
+
+    /// Holds every call to a vendor until somebody has mended it.
+    fn hold(&self, vendor: Vendor, why: String) {
+        let until = self.clock.now_ms() + deliver::PAUSE.as_millis() as i64;
+        if self.lock().queue.pause(vendor, until, why.clone()) {
+            tracing::error!(
+                vendor = vendor.as_str(),
+                why,
+                "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
+            );
+        }
+    }
+
+    /// A vendor has answered as it should: if it was held because it answered nothing, calls go on.
+    fn answers(&self, vendor: Vendor, wrote: bool) {
+        let mut state = self.lock();
+        if state.health.answered(vendor, wrote) && state.queue.resume(vendor) {
+            tracing::info!(vendor = vendor.as_str(), "it answers again, calls go on");
+        }
+    }
+
+    /// A read of which no row is kept has failed.
+    fn read_failed(&self, vendor: Vendor, error: &CallError) {
+        if let CallError::Later { after: None, problem } | CallError::Unknown { problem } = error {
+            let failure = self.lock().health.failed(vendor, health::READS);
+            if failure == health::Failure::OfAll {
+                self.hold(vendor, notice::vendor_is_down(vendor, problem));
+            }
+        }
     }
 
     async fn clean(&self) {
