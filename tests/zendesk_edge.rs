@@ -29,6 +29,8 @@ use tower::ServiceExt as _;
 const START: i64 = 1_778_246_568_141;
 const BASE: &str = "http://127.0.0.1:8080/zendesk";
 const PERMALINK: &str = "https://acme.slack.com/archives/C1/p1766458031859009?thread_ts=1766458000.000100&cid=C1";
+/// It was written long before the clock of these tests.
+const WRITTEN: &str = "written 2025-12-23 02:47 +00:00";
 const CHANNEL: &str = "logistics@acme.example";
 
 /// Calls the fake in this process, and keeps what was sent.
@@ -233,11 +235,14 @@ async fn a_reply_reaches_the_agent_who_started_under_its_authors_name() {
         assert_eq!(answer, Answer::Replied { entry: None, readers: vec![staff("Ana")], left_out: vec![] });
         let message = account.last(&thread);
         assert_eq!(account.to(&thread), [account.ana]);
-        assert_eq!(message["body"], format!("Max <M> in Slack ({PERMALINK}):\nOn its way.\n[File in Slack: a<b>.pdf]"));
+        assert_eq!(
+            message["body"],
+            format!("Max <M> in Slack, {WRITTEN} ({PERMALINK}):\nOn its way.\n[File in Slack: a<b>.pdf]")
+        );
         assert_eq!(
             message["html_body"],
             format!(
-                "<div class=\"zd-comment\"><p><a href=\"{}\"><strong>Max &lt;M&gt; in Slack</strong></a></p><p>On its \
+                "<div class=\"zd-comment\"><p><a href=\"{}\"><strong>Max &lt;M&gt; in Slack, {WRITTEN}</strong></a></p><p>On its \
                  way.</p><p>[File in Slack: a&lt;b&gt;.pdf]</p></div>",
                 PERMALINK.replace('&', "&amp;")
             )

@@ -132,9 +132,11 @@ impl Vendors {
 /// What keeps Slack from naming the author must not hold every call to Zendesk.
 fn slack_is_late(error: CallError) -> CallError {
     match error {
-        CallError::Paused { why } => CallError::Elsewhere { after: SLACK_AGAIN, problem: why },
         CallError::Later { after: Some(after), problem } => CallError::Elsewhere { after, problem },
-        CallError::Refused { reason } => CallError::Later { after: None, problem: reason },
+        CallError::Paused { why: problem }
+        | CallError::Later { after: None, problem }
+        | CallError::Unknown { problem }
+        | CallError::Refused { reason: problem } => CallError::Elsewhere { after: SLACK_AGAIN, problem },
         other => other,
     }
 }

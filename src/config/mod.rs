@@ -55,7 +55,7 @@ pub struct Config {
 pub struct Server {
     /// The vendors' calls arrive here.
     pub listen: SocketAddr,
-    /// Health, metrics and the operator's pages.
+    /// Metrics, and what the operator's own commands ask.
     pub admin_listen: SocketAddr,
     /// Without a slash at its end, save that of an empty path.
     pub public_url: Url,

@@ -104,7 +104,7 @@ mod tests {
     use crate::bridge::ids::{SideConversationId, TicketId};
 
     fn post(length: usize) -> Arc<Effect> {
-        let act = Act::Post { author: "Zoe".to_owned(), text: "x".repeat(length) };
+        let act = Act::Post { author: "Zoe".to_owned(), text: "x".repeat(length), written_at_ms: None };
         Arc::new(Effect { id: EffectId::new("post:1/0"), order: 1, not_before_ms: 0, act })
     }
 

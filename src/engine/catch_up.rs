@@ -133,6 +133,11 @@ impl CatchUp {
         if self.gap.waiting() == 0 { Vec::new() } else { self.gap.go_on(now, |key| is_old(&key.1, now)) }
     }
 
+    /// Whether a live delivery may have to wait in any thread.
+    pub(super) fn is_any_open(&self) -> bool {
+        self.gap.is_any_open()
+    }
+
     /// Whether a live delivery in this thread has to wait.
     pub(super) fn is_open(&self, key: &Key, now: i64) -> bool {
         self.gap.is_open(key, is_old(&key.1, now))
@@ -180,8 +185,8 @@ impl CatchUp {
     fn begin_gap(&mut self, now: i64) {
         self.gap.begin(now);
         self.steps.clear();
-        self.older.clear();
-        // Only what begins from here on has seen all of it; what is left of the turn was not looked at.
+        // Only what begins from here on sees all of it. The turn through the older threads goes on, so that none of them
+        // is left out for ever, and the one that follows counts.
         self.round_done = self.round_done.min(now - 1);
         self.older_done = self.older_done.min(now - 1);
         self.older_started_at = self.older_done;
@@ -204,7 +209,7 @@ impl Engine {
         }
         state.catch_up.begin_gap(now);
         state.next_poll = now;
-        state.feed.from_the_start();
+        state.feed.start_over();
         drop(state);
         tracing::info!(why, "something may have been missed; both sides are asked for it");
         self.wake.notify_one();
@@ -342,11 +347,20 @@ impl Engine {
         Duration::ZERO
     }
 
+    fn slack_said(&self, error: Option<&CallError>) {
+        match error {
+            None => self.answers(Vendor::Slack, false),
+            Some(error) => self.read_failed(Vendor::Slack, error),
+        }
+    }
+
     async fn catch_up_step(&self, step: &Step) -> Result<(), CallError> {
         let failed = |error: StoreError| CallError::Later { after: None, problem: error.to_string() };
         match step {
             Step::Channel { channel, oldest, page } => {
-                let read = match self.outside.read_channel(channel, oldest, page).await {
+                let read = self.outside.read_channel(channel, oldest, page).await;
+                self.slack_said(read.as_ref().err());
+                let read = match read {
                     Err(CallError::Refused { reason }) => {
                         self.lock().catch_up.gap.compared(channel);
                         return gone(channel, &reason);
@@ -387,7 +401,9 @@ impl Engine {
                         swept.flatten().unwrap_or_else(|| thread_ts.to_string())
                     }
                 };
-                let read = match self.outside.read_replies(channel, thread_ts, &from, page).await {
+                let read = self.outside.read_replies(channel, thread_ts, &from, page).await;
+                self.slack_said(read.as_ref().err());
+                let read = match read {
                     Err(CallError::Refused { reason }) => {
                         self.read_through(&key);
                         return gone(channel, &reason);

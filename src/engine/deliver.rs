@@ -8,19 +8,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::health::Failure;
 use super::notes::Noted;
 use super::outside::{Call, CallError};
 use super::pace::Budget;
 use super::queue::{Item, Job, Work};
 use super::{Engine, bundle};
-use crate::bridge::{Act, Answer, Class, Effect, Vendor};
+use crate::bridge::{Act, Answer, Class, Effect, Vendor, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
 
 /// How long a call may take; the wire's own limit is shorter.
 const DEADLINE: Duration = Duration::from_secs(45);
 /// How long an account is held before it is tried again.
-const PAUSE: Duration = Duration::from_secs(30);
+pub(super) const PAUSE: Duration = Duration::from_secs(30);
 /// How long until a row that could not be written or read is tried again, in milliseconds.
 const AGAIN_MS: i64 = 1000;
 
@@ -43,6 +44,7 @@ enum Ended {
     Exhausted {
         problem: String,
         doubtful: bool,
+        reason: String,
     },
 }
 
@@ -73,12 +75,11 @@ impl Engine {
         let item = &load.item;
         match ended {
             Ok(Ended::Answered(answer)) => self.answered(&load, &answer),
-            Ok(Ended::Exhausted { problem, doubtful }) => {
+            Ok(Ended::Exhausted { problem, doubtful, reason }) => {
                 tracing::error!(
                     outbox.id = id, thread.id = %item.thread_id, attempt = item.attempts, problem,
                     "a call was given up; it is parked"
                 );
-                let reason = "it was tried for a day without success.".to_owned();
                 self.answered(&load, &Answer::Parked { reason, doubtful });
             }
             Ok(Ended::Split { problem }) => {
@@ -122,10 +123,16 @@ impl Engine {
     }
 
     async fn attempt(&self, load: &mut Load) -> Result<Ended, StoreError> {
-        let nothing = || Ended::Exhausted { problem: "there is nothing to do".to_owned(), doubtful: false };
+        let nothing = || Ended::Exhausted {
+            problem: "there is nothing to do".to_owned(),
+            doubtful: false,
+            reason: notice::tried_in_vain(),
+        };
         let (item, Some(first)) = (&load.item, load.effects.first().cloned()) else { return Ok(nothing()) };
         let Some(thread) = self.thread(&item.thread_id).await? else {
-            return Ok(Ended::Exhausted { problem: "its thread is not known".to_owned(), doubtful: item.doubtful });
+            let problem = "its thread is not known".to_owned();
+            let reason = notice::tried_in_vain();
+            return Ok(Ended::Exhausted { problem, doubtful: item.doubtful, reason });
         };
         let card = match first.act {
             Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
@@ -152,7 +159,7 @@ impl Engine {
         if item.doubtful && effect.act.class() == Class::Marked {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
             call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
-            if let Some(ended) = self.look(item, &call, now).await {
+            if let Some(ended) = self.look(ids.first().copied().unwrap_or_default(), item, &call, now).await {
                 self.lock().queue.pace().not_called(&item.budget);
                 return Ok(ended);
             }
@@ -174,11 +181,11 @@ impl Engine {
             let (mut state, now) = (self.lock(), self.clock.now_ms());
             ids.iter().for_each(|id| state.queue.attempted(*id, now));
         }
-        Ok(self.judge(item, &call, attempts, result))
+        Ok(self.judge(ids.first().copied().unwrap_or_default(), item, &call, attempts, result))
     }
 
     /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.
-    async fn look(&self, item: &Item, call: &Call<'_>, now: i64) -> Option<Ended> {
+    async fn look(&self, id: i64, item: &Item, call: &Call<'_>, now: i64) -> Option<Ended> {
         let lag = self.lag(item.vendor);
         let budget = Budget::of_a_look(&call.effect.act);
         let free = {
@@ -195,7 +202,11 @@ impl Engine {
             let problem = "it cannot be looked for yet".to_owned();
             return Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem });
         }
-        match self.within_deadline(self.outside.find(call)).await {
+        let found = self.within_deadline(self.outside.find(call)).await;
+        if found.is_ok() {
+            self.answers(item.vendor, false);
+        }
+        match found {
             Ok(Some(answer)) => Some(Ended::Answered(answer)),
             Ok(None) => {
                 let settled_at = item.last_attempt_ms.unwrap_or(now) + lag.as_millis() as i64;
@@ -211,11 +222,11 @@ impl Engine {
             Err(CallError::Paused { why }) => Some(self.pause(item, why, true)),
             // A look that fails counts as an attempt, so that it too ends some day.
             Err(CallError::Later { after, problem }) => {
-                self.hold(&budget, after);
-                Some(self.later(item, item.attempts + 1, after, problem, true))
+                self.hold_budget(&budget, after);
+                Some(self.later(id, item, item.attempts + 1, after, problem, true))
             }
-            Err(CallError::Elsewhere { after, problem }) => Some(self.later(item, 0, Some(after), problem, true)),
-            Err(CallError::Unknown { problem }) => Some(self.later(item, item.attempts + 1, None, problem, true)),
+            Err(CallError::Elsewhere { after, problem }) => Some(self.later(id, item, 0, Some(after), problem, true)),
+            Err(CallError::Unknown { problem }) => Some(self.later(id, item, item.attempts + 1, None, problem, true)),
             Err(CallError::Missing { reason }) if self.may_still_show(item) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
@@ -255,10 +266,11 @@ impl Engine {
         }
     }
 
-    fn judge(&self, item: &Item, call: &Call<'_>, attempts: i64, result: Result<Answer, CallError>) -> Ended {
+    fn judge(&self, id: i64, item: &Item, call: &Call<'_>, attempts: i64, result: Result<Answer, CallError>) -> Ended {
         let effect = call.effect;
         match result {
             Ok(answer) => {
+                self.answers(item.vendor, effect.act.class() == Class::Marked);
                 if self.lock().queue.resume(item.vendor) {
                     tracing::info!(vendor = item.vendor.as_str(), "calls go on");
                 }
@@ -277,15 +289,15 @@ impl Engine {
                 Ended::Answered(Answer::Parked { reason, doubtful: false })
             }
             Err(CallError::Later { after, problem }) => {
-                self.hold(&item.budget, after);
-                self.later(item, attempts, after, problem, item.doubtful)
+                self.hold_budget(&item.budget, after);
+                self.later(id, item, attempts, after, problem, item.doubtful)
             }
             Err(CallError::Elsewhere { after, problem }) => {
-                self.later(item, attempts, Some(after), problem, item.doubtful)
+                self.later(id, item, attempts, Some(after), problem, item.doubtful)
             }
             Err(CallError::Unknown { problem }) => match effect.act.class() {
-                Class::Marked => self.later(item, attempts, None, problem, true),
-                Class::Idempotent => self.later(item, attempts, None, problem, false),
+                Class::Marked => self.later(id, item, attempts, None, problem, true),
+                Class::Idempotent => self.later(id, item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },
             Err(CallError::Paused { why }) => self.pause(item, why, item.doubtful),
@@ -293,35 +305,47 @@ impl Engine {
     }
 
     /// A vendor that says when to come back speaks of everything that is counted with the call, and of nothing else.
-    fn hold(&self, budget: &Budget, after: Option<Duration>) {
+    fn hold_budget(&self, budget: &Budget, after: Option<Duration>) {
         if let Some(after) = after {
             let now = self.clock.now_ms();
             self.lock().queue.pace().hold(budget, now, now + after.as_millis() as i64);
         }
     }
 
-    fn later(&self, item: &Item, attempts: i64, after: Option<Duration>, problem: String, doubtful: bool) -> Ended {
+    fn later(
+        &self,
+        id: i64,
+        item: &Item,
+        attempts: i64,
+        after: Option<Duration>,
+        problem: String,
+        doubtful: bool,
+    ) -> Ended {
         // A vendor that says when to come back is obeyed, and has not failed: no attempt is spent.
         if let Some(wait) = after {
             return Ended::Delayed { wait, attempts: item.attempts, doubtful, problem };
         }
+        let failure = self.lock().health.failed(item.vendor, id);
+        match failure {
+            Failure::OfAll => {
+                let why = notice::vendor_is_down(item.vendor, &problem);
+                return self.pause(item, why, doubtful);
+            }
+            // Only what others wait behind has to make way for them.
+            Failure::Alone if item.in_lane => {
+                return Ended::Exhausted { problem, doubtful, reason: notice::fails_alone(item.vendor) };
+            }
+            Failure::Alone | Failure::Plain => {}
+        }
         let jitter = self.lock().random.f64();
         match self.settings.schedule.wait(attempts, jitter) {
             Some(wait) => Ended::Delayed { wait, attempts, doubtful, problem },
-            None => Ended::Exhausted { problem, doubtful },
+            None => Ended::Exhausted { problem, doubtful, reason: notice::tried_in_vain() },
         }
     }
 
     fn pause(&self, item: &Item, why: String, doubtful: bool) -> Ended {
-        let vendor = item.vendor;
-        let until = self.clock.now_ms() + PAUSE.as_millis() as i64;
-        if self.lock().queue.pause(vendor, until, why.clone()) {
-            tracing::error!(
-                vendor = vendor.as_str(),
-                why,
-                "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
-            );
-        }
+        self.hold(item.vendor, why.clone());
         Ended::Delayed { wait: PAUSE, attempts: item.attempts, doubtful, problem: why }
     }
 

@@ -53,6 +53,11 @@ impl Gap {
         self.ended_at
     }
 
+    /// Whether something may be missing anywhere.
+    pub fn is_any_open(&self) -> bool {
+        self.ended_at.is_some() || !self.fresh.is_empty()
+    }
+
     /// Whether something may be missing in a thread. `old` if its channel's newest messages do not tell of it.
     pub fn is_open(&self, key: &Key, old: bool) -> bool {
         self.fresh.contains(key)

@@ -7,9 +7,15 @@
 //! call that was begun: the first is done again and decides the same, the second is looked for before it is made
 //! again.
 //!
+//! The vendors' budgets are kept ([`pace`]), with fair shares; where one is short, what waits anyway in a lane travels in
+//! one call ([`bundle`]).
+//!
 //! What is next to do is held in memory ([`queue`]), read from the tables at start. Nothing waits for a timer
-//! but what has to be tried again, the feed ([`poll`]), catch-up with Slack ([`catch_up`]), and the sweep
+//! but what has to be tried again, what a budget does not allow yet, the feed ([`poll`]), catch-up with Slack ([`catch_up`]), and the sweep
 //! of old rows.
+//!
+//! What one life on a database did, a later one knows from the tables, unless the database was put back to an earlier
+//! state; then what is not known to be done is looked for first ([`life`]).
 //!
 //! Races it allows for: a delivery that comes twice at once (unique keys); a message in a thread whose card is on
 //! its way (held ten minutes); a nudge during a read of the same ticket (counted); the answer of a call and the
@@ -20,6 +26,7 @@ mod catch_up;
 pub mod clock;
 pub mod deliver;
 mod gap;
+pub mod health;
 pub mod intake;
 mod late;
 mod life;
@@ -43,11 +50,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
-use crate::bridge::{BridgedThread, Place, Policy, Vendor};
+use crate::bridge::{BridgedThread, Place, Policy, Vendor, notice};
 use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
-use outside::Outside;
+use outside::{CallError, Outside};
 use pace::{Budget, Limits};
 use queue::{Item, Job, Queue, Work};
 use retry::Schedule;
@@ -123,6 +130,7 @@ struct State {
     late: late::Told,
     /// Tickets on which a note is being written, and which.
     noting: HashMap<TicketId, i64>,
+    health: health::Health,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
 }
@@ -186,6 +194,7 @@ impl Engine {
             next_late: now,
             late: late::Told::default(),
             noting: HashMap::new(),
+            health: health::Health::default(),
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,
         };
@@ -445,6 +454,36 @@ impl Engine {
             ?job,
             "a defect in sidethread: this thread is set aside until the next start, nothing of it is lost; please report it"
         );
+    }
+
+    /// Holds every call to a vendor until somebody has mended it.
+    fn hold(&self, vendor: Vendor, why: String) {
+        let until = self.clock.now_ms() + deliver::PAUSE.as_millis() as i64;
+        if self.lock().queue.pause(vendor, until, why.clone()) {
+            tracing::error!(
+                vendor = vendor.as_str(),
+                why,
+                "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
+            );
+        }
+    }
+
+    /// A vendor has answered as it should: if it was held because it answered nothing, calls go on.
+    fn answers(&self, vendor: Vendor, wrote: bool) {
+        let mut state = self.lock();
+        if state.health.answered(vendor, wrote) && state.queue.resume(vendor) {
+            tracing::info!(vendor = vendor.as_str(), "it answers again, calls go on");
+        }
+    }
+
+    /// A read of which no row is kept has failed.
+    fn read_failed(&self, vendor: Vendor, error: &CallError) {
+        if let CallError::Later { after: None, problem } | CallError::Unknown { problem } = error {
+            let failure = self.lock().health.failed(vendor, health::READS);
+            if failure == health::Failure::OfAll {
+                self.hold(vendor, notice::vendor_is_down(vendor, problem));
+            }
+        }
     }
 
     async fn clean(&self) {

@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Engine;
+use super::deliver::PAUSE;
 use super::outside::{CallError, FeedError};
 use super::pace::Budget;
 use crate::bridge::event::{Event, SideConversationEvent, What};
@@ -67,7 +68,7 @@ impl Feed {
     }
 
     /// After a gap: from further back at once, and the bridged tickets from the newest on.
-    pub(super) fn from_the_start(&mut self) {
+    pub(super) fn start_over(&mut self) {
         self.next_deep_at = 0;
         self.round = 0;
     }
@@ -150,20 +151,11 @@ impl Engine {
     }
 
     fn hold_zendesk(&self, ticket_id: Option<TicketId>, why: String) {
-        let until = self.clock.now_ms() + 30_000;
-        let mut state = self.lock();
-        let news = state.queue.pause(Vendor::Zendesk, until, why.clone());
         if let Some(ticket_id) = ticket_id {
-            state.queue.end_ticket(ticket_id, Some(until), false);
+            let until = self.clock.now_ms() + PAUSE.as_millis() as i64;
+            self.lock().queue.end_ticket(ticket_id, Some(until), false);
         }
-        drop(state);
-        if news {
-            tracing::error!(
-                vendor = "zendesk",
-                why,
-                "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
-            );
-        }
+        self.hold(Vendor::Zendesk, why);
     }
 
     pub(super) async fn poll(&self) {
@@ -221,7 +213,10 @@ impl Engine {
                 return None;
             }
             let page = match self.outside.read_feed(start).await {
-                Ok(page) => page,
+                Ok(page) => {
+                    self.answers(Vendor::Zendesk, false);
+                    page
+                }
                 Err(FeedError::NotAdmin) => {
                     self.lock().feed.not_admin = true;
                     tracing::warn!(
@@ -249,6 +244,7 @@ impl Engine {
                     if let CallError::Later { after, .. } = &error {
                         self.hold_reads(&Budget::ZendeskFeed, *after);
                     }
+                    self.read_failed(Vendor::Zendesk, &error);
                     tracing::warn!(error = %error, "the feed could not be read; it is asked again");
                     return None;
                 }

@@ -12,9 +12,10 @@ use super::queue::{Item, Job, Work};
 use super::{AT_HAND, Engine, REMEMBERED};
 use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
-use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Why, handle};
+use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Why, handle, notice};
 use crate::store::{
-    Attempt, Commit, Done, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite, Unparked,
+    Attempt, Commit, Done, HeldBack, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite,
+    Unparked,
 };
 use crate::telemetry::Direction;
 
@@ -116,6 +117,7 @@ impl Engine {
         let mut in_doubt = false;
         for (id, parked) in settled {
             if let Some(item) = state.queue.settle(id) {
+                state.health.settled(item.vendor, id);
                 in_doubt |= item.doubtful || item.attempts > 1;
                 let direction = Direction::to(item.vendor);
                 if parked {
@@ -159,6 +161,9 @@ impl Engine {
                 item.last_attempt_ms = Some(self.life.other_until());
             }
             state.queue.add_call(id, item);
+        }
+        for id in committed.held_back {
+            state.queue.settle(id);
         }
         for row in committed.unparked {
             let mut item = Item::new(Arc::new(row.effect), &thread, row.caused_at, false);
@@ -250,9 +255,17 @@ impl Engine {
             }
             let forget = matches!(step.thread.place, Place::Older | Place::LeftAlone);
             let thread_id = step.thread.id.to_string();
-            commit.unparked.extend(step.unparked.into_iter().map(|(effect, wish)| Unparked {
+            commit.held_back.extend(step.held_back.into_iter().map(|effects| HeldBack {
                 thread_id: thread_id.clone(),
-                effect_id: effect.to_string(),
+                from: effects.from.to_string(),
+                to: effects.to.to_string(),
+                problem: notice::held_back(),
+                at: now,
+            }));
+            commit.unparked.extend(step.unparked.into_iter().map(|(effects, wish)| Unparked {
+                thread_id: thread_id.clone(),
+                from: effects.from.to_string(),
+                to: effects.to.to_string(),
                 state: match wish {
                     Wish::Retry => "waiting",
                     Wish::Drop => "dropped",

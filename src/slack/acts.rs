@@ -18,9 +18,8 @@ use super::client::SlackClient;
 use super::errors::SlackError;
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, Ts};
-use crate::bridge::notice;
-use crate::bridge::thread::time;
-use crate::bridge::{Act, Answer, EffectId, Place};
+use crate::bridge::thread::{says_its_time, time};
+use crate::bridge::{Act, Answer, EffectId, Place, notice};
 use crate::engine::outside::{Call, CallError};
 
 const EVENT_TYPE: &str = "sidethread";
@@ -60,7 +59,7 @@ impl SlackClient {
             Act::Post { .. } => {
                 let (channel, ts) = link(call)?;
                 self.refuse_if_shared(call, &channel).await?;
-                let (author, text) = said(call);
+                let (author, text) = said(call, self.clock.now_ms());
                 let author = Some(shown_name(&author));
                 let post = Post { channel, thread_ts: Some(ts), author, text, blocks: None };
                 self.say(call, post).await.map_err(SlackError::into_call_error)
@@ -254,17 +253,24 @@ impl SlackClient {
 }
 
 /// Under whose name, and what: one message, or several that travel together.
-fn said(call: &Call<'_>) -> (String, String) {
+fn said(call: &Call<'_>, now_ms: i64) -> (String, String) {
+    if let (Act::Post { author, text, written_at_ms }, []) = (&call.effect.act, call.with) {
+        let text = match written_at_ms {
+            Some(at) if says_its_time(*at, now_ms) => {
+                let (seconds, fallback) = time(*at);
+                format!("{}\n{text}", notice::written_at(seconds, &fallback))
+            }
+            _ => text.clone(),
+        };
+        return (author.clone(), text);
+    }
     let posts: Vec<(i64, &str, &str)> = call
         .effects()
         .filter_map(|effect| match &effect.act {
-            Act::Post { author, text } => Some((effect.order / 1000, author.as_str(), text.as_str())),
+            Act::Post { author, text, .. } => Some((effect.order / 1000, author.as_str(), text.as_str())),
             _ => None,
         })
         .collect();
-    if let [(_, author, text)] = posts.as_slice() {
-        return ((*author).to_owned(), (*text).to_owned());
-    }
     let mut authors: Vec<String> = Vec::new();
     for (_, author, _) in &posts {
         if !authors.iter().any(|known| known == author) {
@@ -279,8 +285,6 @@ fn said(call: &Call<'_>) -> (String, String) {
             return (*text).to_owned();
         }
         let (seconds, fallback) = time(*at_ms);
-        let late = notice::written_at(seconds, &fallback);
-        let text = text.strip_prefix(late.as_str()).map_or(*text, str::trim_start);
         notice::one_of_several(several.then_some(*author), seconds, &fallback, text)
     });
     let text = texts.collect::<Vec<_>>().join("\n\n");

@@ -17,8 +17,8 @@ mod write;
 mod writer;
 
 pub use commit::{
-    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Swept,
-    ThreadWrite, Unparked, UnreadWrite,
+    Attempt, Commit, Committed, Delay, Done, HeldBack, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle,
+    Swept, ThreadWrite, Unparked, UnreadWrite,
 };
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};

@@ -14,7 +14,7 @@ use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId};
 use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
 use crate::bridge::route::OutsidePolicy;
-use crate::bridge::thread::time;
+use crate::bridge::thread::{says_its_time, time_with_offset};
 use crate::bridge::{Act, Answer};
 use crate::engine::outside::{Call, CallError};
 
@@ -67,7 +67,7 @@ impl ZendeskClient {
             starter: thread.starter.as_ref(),
             outside: outside(call),
         };
-        let mut message = message(call, replies, names);
+        let mut message = message(call, replies, names, self.http.now_ms());
         let Readers { candidates, audience } = self.readers(scene).await?;
         let (to, readers, left_out) = match decided(audience)? {
             Decided::Send { to, readers, left_out } => (to, readers, left_out),
@@ -204,14 +204,19 @@ fn outside(call: &Call<'_>) -> OutsidePolicy {
 }
 
 /// The body of one reply, or of several that travel together, each under its author's name and its time.
-fn message(call: &Call<'_>, replies: &[(&Reply, Author)], names: &(dyn Names + Sync)) -> Value {
+fn message(call: &Call<'_>, replies: &[(&Reply, Author)], names: &(dyn Names + Sync), now_ms: i64) -> Value {
     let mut html = String::new();
     let mut lines = Vec::new();
     for (reply, author) in replies {
-        let who = notice::in_slack(&author.name);
-        let when = match replies {
-            [_] => String::new(),
-            _ => notice::said_at(&time(reply.ts.millis()).1),
+        let written_at_ms = reply.ts.millis();
+        let time = time_with_offset(written_at_ms);
+        let who = match says_its_time(written_at_ms, now_ms) {
+            true => notice::in_slack_at(&author.name, &time),
+            false => notice::in_slack(&author.name),
+        };
+        let when = match says_its_time(written_at_ms, now_ms) || replies.len() == 1 {
+            true => String::new(),
+            false => notice::said_at(&time),
         };
         let (link, shown_who) = (escape_html(&reply.permalink), escape_html(&who));
         html.push_str(&format!("<p><a href=\"{link}\"><strong>{shown_who}</strong></a>{}</p>", escape_html(&when)));

@@ -458,7 +458,8 @@ impl House {
     /// Those that came from Slack.
     pub fn carried(&self, side_conversation: &str) -> Vec<String> {
         let (replies, answers) = (self.replies(side_conversation), self.answers(side_conversation));
-        let ours = |reply: &str| reply.lines().next().is_some_and(|line| line.contains("in Slack ("));
+        let ours =
+            |reply: &str| reply.lines().next().is_some_and(|line| line.contains(" in Slack") && line.ends_with("):"));
         replies.iter().zip(answers).filter(|(reply, _)| ours(reply)).map(|(_, answer)| answer).collect()
     }
 
