@@ -11,8 +11,8 @@
 //! one call ([`bundle`]).
 //!
 //! What is next to do is held in memory ([`queue`]), read from the tables at start. Nothing waits for a timer
-//! but what has to be tried again, what a budget does not allow yet, the feed ([`poll`]), catch-up with Slack ([`catch_up`]), and the sweep
-//! of old rows.
+//! but what has to be tried again, what a budget does not allow yet, the feed ([`poll`]), catch-up with Slack
+//! ([`catch_up`]), and the sweep of old rows.
 //!
 //! What one life on a database did, a later one knows from the tables, unless the database was put back to an earlier
 //! state; then what is not known to be done is looked for first ([`life`]).
