@@ -452,6 +452,37 @@ async fn a_reply_that_quotes_the_address_of_another_is_not_taken_for_it() {
 }
 
 #[tokio::test]
+async fn replies_that_travelled_together_are_found_together_and_each_alone() {
+    let all = ["1766458031.859009", "1766458032.000100", "1766458033.000200"];
+    for echoed in [true, false] {
+        let account = Account::with(|u| u.external_ids_echoed = echoed);
+        let thread = account.started(&[]);
+        let replies: Vec<Reply> = all.iter().map(|ts| reply(ts, &format!("said at {ts}"))).collect();
+        let effects = |some: &[Reply]| -> Vec<Arc<Effect>> {
+            some.iter().map(|r| Arc::new(effect(&format!("reply:{}", r.ts), Act::Reply(r.clone())))).collect()
+        };
+        let author = |name: &str| Author { name: name.into(), zendesk_user: Some(ZendeskUserId(4)) };
+        let together = effects(&replies);
+        let bundle = Call { with: &together[1..], ..call(&thread, &together[0]) };
+        let authors = [(&replies[0], author("Max")), (&replies[1], author("Mo")), (&replies[2], author("Max"))];
+        assert_eq!(account.client.find_reply(&bundle).await.unwrap(), None);
+        account.client.reply(&bundle, &authors, &Nobody).await.unwrap();
+        let body = account.last(&thread)["body"].as_str().unwrap().to_owned();
+        let heads: Vec<&str> = body.lines().filter(|line| line.ends_with("):")).collect();
+        assert_eq!(heads.len(), 3, "{body}");
+        assert!(heads[1].starts_with("Mo in Slack, ") && heads[1].contains("2025-12-23 02:47"), "{body}");
+        assert!(account.client.find_reply(&bundle).await.unwrap().is_some());
+        for ts in all {
+            assert!(account.find(&thread, ts).await.is_some(), "{echoed} {ts}");
+        }
+        assert_eq!(account.find(&thread, "1766458034.000300").await, None);
+        let more = effects(&[replies[1].clone(), reply("1766458034.000300", "another")]);
+        let other = Call { with: &more[1..], ..call(&thread, &more[0]) };
+        assert_eq!(account.client.find_reply(&other).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
 async fn a_reply_is_found_on_the_second_page() {
     let account = Account::new();
     let thread = account.started(&[]);
