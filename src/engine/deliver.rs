@@ -92,7 +92,7 @@ impl Engine {
         let call = Call { thread: &thread, card: card.as_ref(), effect: &effect, first_attempt_ms: now };
         let result = self.within_deadline(self.outside.perform(&call)).await;
         self.lock().queue.attempted(id, self.clock.now_ms());
-        Ok((effect.clone(), self.judge(item, &effect, attempts, result)))
+        Ok((effect.clone(), self.judge(item, &effect, (attempts, now), result)))
     }
 
     /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.
@@ -124,7 +124,7 @@ impl Engine {
             // A look that fails counts as an attempt, so that it too ends some day.
             Err(CallError::Later { after, problem }) => Some(self.later(item, item.attempts + 1, after, problem, true)),
             Err(CallError::Unknown { problem }) => Some(self.later(item, item.attempts + 1, None, problem, true)),
-            Err(CallError::Missing { reason }) if self.may_still_show(item) => {
+            Err(CallError::Missing { reason }) if self.may_still_show(item, now) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
@@ -150,10 +150,10 @@ impl Engine {
         (lag / 6).max(Duration::from_millis(200))
     }
 
-    /// Whether what was found missing may have been made so lately that reads lack it.
-    fn may_still_show(&self, item: &Item) -> bool {
-        let now = self.clock.now_ms();
-        now - item.first_attempt_ms.unwrap_or(now) < self.lag(item.vendor).as_millis() as i64
+    /// Whether what was found missing by a call that began at `began` (milliseconds since 1970) may have been made so
+    /// shortly before that reads lacked it. However long its answer took, it speaks of no later time.
+    fn may_still_show(&self, item: &Item, began: i64) -> bool {
+        began - item.first_attempt_ms.unwrap_or(began) < self.lag(item.vendor).as_millis() as i64
     }
 
     async fn within_deadline<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
@@ -163,7 +163,9 @@ impl Engine {
         }
     }
 
-    fn judge(&self, item: &Item, effect: &Effect, attempts: i64, result: Result<Answer, CallError>) -> Ended {
+    /// `attempt` is its number and when it began.
+    fn judge(&self, item: &Item, effect: &Effect, attempt: (i64, i64), result: Result<Answer, CallError>) -> Ended {
+        let (attempts, began) = attempt;
         match result {
             Ok(answer) => {
                 if self.lock().queue.resume(item.vendor) {
@@ -171,7 +173,7 @@ impl Engine {
                 }
                 Ended::Answered(answer)
             }
-            Err(CallError::Missing { reason }) if self.may_still_show(item) => {
+            Err(CallError::Missing { reason }) if self.may_still_show(item, began) => {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
