@@ -299,10 +299,7 @@ async fn what_was_written_as_begun_and_not_made_is_made_at_once_by_the_next_proc
     let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
     let (channel, ts) = app.thread(&sc);
     app.slack.say(&app.ana, &channel, Some(&ts), "decided").unwrap();
-    for parcel in app.slack.take_due() {
-        let receipt = app.deliver(&parcel).await;
-        app.slack.settle(parcel.id, receipt);
-    }
+    app.bring().await;
     assert_eq!(app.answers(&sc), Vec::<String>::new());
     let begun = async || {
         let options = SqliteConnectOptions::new().filename(app.database()).read_only(true);

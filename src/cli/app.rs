@@ -119,18 +119,41 @@ impl App {
         Ok(())
     }
 
+    /// Takes up what the last process left, as who it was, without asking a vendor or becoming ready: for a wish about
+    /// what is parked while no bridge runs.
+    ///
+    /// # Errors
+    /// No bridge has run on this database yet, or it cannot be read.
+    pub async fn stand_in(&self) -> anyhow::Result<Arc<Engine>> {
+        let before = "the bridge has never run on this database; start it once with `sidethread serve`";
+        let identity: Identity = self.was("slack_identity").await?.context(before)?;
+        let zendesk: ZendeskAccount = self.was("zendesk_account").await?.context(before)?;
+        let bridging_since_ms = self.bridging_since().await?;
+        self.start_engine(&identity, zendesk.user, bridging_since_ms).await
+    }
+
     async fn try_to_become_ready(&self) -> Result<(), NotYet> {
-        let store = &self.front.store;
         let identity = self.remembered("slack_identity", self.slack.identify().await).await?;
         let zendesk_url = self.front.zendesk_url.clone();
         let asked = self.zendesk.identify().await;
         let asked = asked.map(|identity| ZendeskAccount { url: zendesk_url.clone(), user: identity.user_id });
         let zendesk = self.remembered("zendesk_account", asked).await?.user;
-        let stop = |error: anyhow::Error| NotYet::Stop(error);
-        let bridging_since_ms = self.bridging_since().await.map_err(stop)?;
+        let bridging_since_ms = self.bridging_since().await.map_err(NotYet::Stop)?;
+        let engine = self.start_engine(&identity, zendesk, bridging_since_ms).await.map_err(NotYet::Stop)?;
+        // Only one task makes the app ready.
+        let _ = self.front.ready.set(Ready { engine, identity });
+        Ok(())
+    }
+
+    async fn start_engine(
+        &self,
+        identity: &Identity,
+        zendesk: ZendeskUserId,
+        bridging_since_ms: i64,
+    ) -> anyhow::Result<Arc<Engine>> {
         self.slack.settle_in(crate::slack::client::House {
             identity: identity.clone(),
-            zendesk_url,
+            zendesk_url: self.front.zendesk_url.clone(),
             operator_channel: self.config.bridge.operator_channel.clone(),
         });
         self.zendesk.settle_in(crate::zendesk::House {
@@ -155,8 +178,8 @@ impl App {
             keep: Duration::from_secs(u64::from(self.config.database.keep_days) * 24 * 3600),
         };
         let outside = Arc::new(Vendors { slack: self.slack.clone(), zendesk: self.zendesk.clone() });
-        let engine = Engine::start(
-            store.clone(),
+        Engine::start(
+            self.front.store.clone(),
             self.front.clock.clone(),
             outside,
             policy,
@@ -166,17 +189,18 @@ impl App {
         )
         .await
         .context("the database could not be read")
-        .map_err(stop)?;
-        // Only one task makes the app ready.
-        let _ = self.front.ready.set(Ready { engine, identity });
-        Ok(())
+    }
+
+    /// What a vendor said of us when it last answered.
+    async fn was<T: Whoami>(&self, name: &'static str) -> anyhow::Result<Option<T>> {
+        let stored = self.front.store.setting(name).await.context("the database could not be read")?;
+        Ok(stored.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
     /// What a vendor says of us now, or what it said when it last answered. What it says must not have changed.
     async fn remembered<T: Whoami>(&self, name: &'static str, asked: Result<T, CallError>) -> Result<T, NotYet> {
         let store = &self.front.store;
-        let stored = store.setting(name).await.context("the database could not be read").map_err(NotYet::Stop)?;
-        let stored: Option<T> = stored.and_then(|text| serde_json::from_str(&text).ok());
+        let stored = self.was::<T>(name).await.map_err(NotYet::Stop)?;
         match (asked, stored) {
             (Ok(said), Some(before)) if !said.is_same_account(&before) => Err(NotYet::Stop(anyhow::anyhow!(
                 "this database belongs to another {}; give the app a database of its own (database.url)",

@@ -93,6 +93,25 @@ enum Parked {
         #[arg(long)]
         text: bool,
     },
+    /// Try one of them again
+    Retry {
+        /// Its number in the list
+        id: String,
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Give one of them up for good, and tell its people
+    Drop {
+        /// Its number in the list
+        id: String,
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// Runs the command that was asked for.
@@ -108,7 +127,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Err(code) => return code,
         },
         Command::Parked { command } => match command.settings() {
-            Ok(config) => command.run(&config).await,
+            Ok(config) => command.run(config).await,
             Err(code) => return code,
         },
         Command::Trace { what, config, text } => match settings(config.as_deref()) {
@@ -141,16 +160,36 @@ async fn check(config: &Config) -> anyhow::Result<bool> {
 
 impl Parked {
     fn settings(&self) -> Result<Config, ExitCode> {
-        let (Parked::List { config } | Parked::Show { config, .. }) = self;
+        let (Parked::List { config }
+        | Parked::Show { config, .. }
+        | Parked::Retry { config, .. }
+        | Parked::Drop { config, .. }) = self;
         settings(config.as_deref())
     }
 
-    async fn run(&self, config: &Config) -> anyhow::Result<bool> {
-        let (path, now_ms) = (&config.database.path, SystemClock.now_ms());
-        match self {
-            Parked::List { .. } => say(&parked::list(path, now_ms).await?),
-            Parked::Show { id, text, .. } => say(&parked::show(path, id, *text, now_ms).await?),
-        }
+    async fn run(&self, config: Config) -> anyhow::Result<bool> {
+        let (path, now_ms) = (config.database.path.clone(), SystemClock.now_ms());
+        let (id, wish) = match self {
+            Parked::List { .. } => {
+                say(&parked::list(&path, now_ms).await?);
+                return Ok(true);
+            }
+            Parked::Show { id, text, .. } => {
+                say(&parked::show(&path, id, *text, now_ms).await?);
+                return Ok(true);
+            }
+            Parked::Retry { id, .. } => (id, parked::Wish::Retry),
+            Parked::Drop { id, yes, .. } => {
+                parked::number(id)?;
+                if !yes && !parked::confirm(&parked::show(&path, id, false, now_ms).await?)? {
+                    say("Nothing was changed.\n");
+                    return Ok(true);
+                }
+                (id, parked::Wish::Drop)
+            }
+        };
+        let wire = Arc::new(HttpWire::without_proxy()?);
+        say(&parked::decide(config, id, wish, wire, Arc::new(SystemClock)).await?);
         Ok(true)
     }
 }

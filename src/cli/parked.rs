@@ -3,10 +3,16 @@
 //! Looking reads the database beside whoever uses it. Deciding goes through the running bridge, or, when none runs,
 //! takes the database for a moment.
 
+use std::io::{IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
+use super::app::App;
 use super::words::{act, ago, clean, indented, time, words_of};
 use crate::bridge::Effect;
 use crate::store::{Look, ParkedCall, SetAside};
@@ -34,6 +40,120 @@ pub async fn show(path: &Path, id: &str, text: bool, now_ms: i64) -> anyhow::Res
     let shown = shown(&look, id, text, now_ms).await;
     look.close().await;
     shown
+}
+
+/// What shall become of a parked call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// It is tried again.
+    Retry,
+    /// It is given up.
+    Drop,
+}
+
+/// Asks for what shall become of a parked call: the running bridge, or the database when none runs. Says what will
+/// happen.
+///
+/// # Errors
+/// Nothing was changed; the text says what to do.
+pub async fn decide(
+    config: Config,
+    id: &str,
+    wish: Wish,
+    wire: Arc<dyn Wire>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<String> {
+    let id = number(id)?;
+    let look = Look::open(&config.database.path).await?;
+    let parked = look.parked(Some(id)).await;
+    look.close().await;
+    let Some(parked) = parked?.pop() else { bail!(not_parked(id)) };
+    if parked.call.effect_json.is_none() {
+        bail!("what call {id} was to do is no longer stored (database.keep_days), so nothing can be done with it");
+    }
+    match Store::open(&config.database.path).await {
+        Ok(store) => {
+            let store = Arc::new(store);
+            let app = App::new(config, store.clone(), wire, clock, fastrand::u64(..));
+            let decided = without_bridge(&app, id, wish).await;
+            store.close().await;
+            decided?;
+        }
+        Err(StoreError::InUse(_)) => through_bridge(config.server.admin_listen, id, wish, wire.as_ref()).await?,
+        Err(error) => return Err(error.into()),
+    }
+    Ok(match wish {
+        Wish::Retry => format!(
+            "Call {id} is tried again, as soon as the bridge runs; `sidethread trace {}` shows what comes of it.\n",
+            parked.call.thread_id
+        ),
+        Wish::Drop => format!("Call {id} is given up; its people are told as soon as the bridge runs.\n"),
+    })
+}
+
+/// Takes the database for a moment: the wish is decided, and what follows from it waits for the bridge.
+async fn without_bridge(app: &App, id: i64, wish: Wish) -> anyhow::Result<()> {
+    let engine = app.stand_in().await?;
+    let asked = match wish {
+        Wish::Retry => engine.retry_parked(id).await?,
+        Wish::Drop => engine.drop_parked(id).await?,
+    };
+    if !asked {
+        bail!(not_parked(id));
+    }
+    // An engine that is told to end handles what came in, and calls nobody.
+    let stop = CancellationToken::new();
+    stop.cancel();
+    engine.work(stop).await;
+    Ok(())
+}
+
+async fn through_bridge(admin: SocketAddr, id: i64, wish: Wish, wire: &dyn Wire) -> anyhow::Result<()> {
+    let ip = match admin.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let address = SocketAddr::new(ip, admin.port());
+    let word = match wish {
+        Wish::Retry => "retry",
+        Wish::Drop => "drop",
+    };
+    let request = http::Request::post(format!("http://{address}/parked/{id}/{word}"))
+        .header(http::header::HOST, address.to_string())
+        .header(ADMIN_HEADER, "1")
+        .body(Bytes::new())?;
+    let answer = wire.send(request).await.with_context(|| {
+        format!(
+            "a process uses this database, but none answers at {address} (server.admin_listen); was the bridge started with other settings?"
+        )
+    })?;
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    match body["problem"].as_str() {
+        Some(problem) => bail!("the bridge refused: {}", clean(problem)),
+        None => bail!(
+            "what answers at {address} (server.admin_listen) is no sidethread of this version: it said {}",
+            answer.status()
+        ),
+    }
+}
+
+/// Asks on the terminal whether a call shall be given up.
+///
+/// # Errors
+/// There is nobody to ask.
+pub fn confirm(shown: &str) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("nobody can be asked here whether it shall be given up for good; say --yes if so");
+    }
+    print!("{shown}Give it up for good? Its people are told. [y/N] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 /// The number of a parked call, as a person wrote it.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
+use super::notes::Noted;
 use super::outside::{Call, CallError};
 use super::queue::{Item, Job, Work};
 use crate::bridge::{Act, Answer, BridgedThread, Card, Class, Effect, Vendor};
@@ -25,6 +26,7 @@ const AGAIN_MS: i64 = 1000;
 enum Ended {
     Answered(Answer),
     Delayed { wait: Duration, attempts: i64, doubtful: bool, problem: String },
+    Rests { until: i64 },
     Exhausted { problem: String, doubtful: bool },
 }
 
@@ -33,6 +35,7 @@ impl Engine {
     pub(super) async fn deliver(&self, id: i64) -> Option<Job> {
         let item = self.lock().queue.item(id).cloned()?;
         let ended = self.attempt(id, &item).await;
+        self.end_note(id);
         self.lock().queue.end_calling(item.vendor);
         match ended {
             Ok((effect, Ended::Answered(answer))) => self.answered(id, &item, effect, answer),
@@ -46,6 +49,9 @@ impl Engine {
             }
             Ok((_, Ended::Delayed { wait, attempts, doubtful, problem })) => {
                 self.delay(id, &item, wait, attempts, doubtful, problem).await;
+            }
+            Ok((_, Ended::Rests { until })) => {
+                self.lock().queue.delay(id, until, item.attempts, item.doubtful);
             }
             Err(error) => {
                 tracing::warn!(thread.id = %item.thread_id, error = %error, "a call could not be prepared; it is tried again");
@@ -76,6 +82,13 @@ impl Engine {
         if !item.doubtful && !thread.wants(&effect) {
             return Ok((effect, Ended::Answered(Answer::Done)));
         }
+        let effect = match effect.act {
+            Act::Note { .. } if !item.doubtful => match self.gather(id, &effect, thread.ticket_id).await? {
+                Noted::Write(gathered) => gathered,
+                Noted::Rest(until) => return Ok((effect, Ended::Rests { until })),
+            },
+            _ => effect,
+        };
         if item.doubtful && effect.act.class() == Class::Marked {
             self.lock().queue.looked(id, now);
             let looked = self.look(item, &effect, &thread, card.as_ref(), now).await;

@@ -22,6 +22,7 @@ mod gap;
 pub mod intake;
 mod late;
 mod life;
+mod notes;
 pub mod outside;
 mod park;
 pub mod poll;
@@ -114,6 +115,8 @@ struct State {
     next_clean: i64,
     next_late: i64,
     late: late::Told,
+    /// Tickets on which a note is being written, and which.
+    noting: HashMap<TicketId, i64>,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
 }
@@ -200,6 +203,7 @@ impl Engine {
             next_clean: now,
             next_late: now,
             late: late::Told::default(),
+            noting: HashMap::new(),
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,
         };
@@ -419,6 +423,7 @@ impl Engine {
         let thread_id = match job {
             Job::Handle(thread_id) => Some(thread_id.clone()),
             Job::Deliver(id) => {
+                state.noting.retain(|_, noting| noting != id);
                 let item = state.queue.item(*id).cloned();
                 if let Some(item) = &item {
                     state.queue.end_calling(item.vendor);

@@ -394,6 +394,13 @@ impl Queue {
         self.items.get(&id)
     }
 
+    /// A call is to do something else from now on.
+    pub fn rewrite(&mut self, id: i64, effect: Arc<Effect>) {
+        if let Some(item) = self.items.get_mut(&id) {
+            item.effect = Some(effect);
+        }
+    }
+
     /// The vendor has answered, or the call was given back: others may be made to it.
     pub fn end_calling(&mut self, vendor: Vendor) {
         if let Some(count) = self.calling.get_mut(&vendor) {

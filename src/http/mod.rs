@@ -4,6 +4,7 @@
 //! and says so in the way that makes each vendor send again.
 
 mod health;
+pub mod parked;
 mod slack;
 mod zendesk;
 
@@ -75,5 +76,9 @@ pub fn router(front: Front) -> Router {
 
 /// What the operator's own tools call.
 pub fn admin_router(front: Front) -> Router {
-    Router::new().route("/metrics", get(health::metrics)).with_state(front)
+    Router::new()
+        .route("/metrics", get(health::metrics))
+        .route("/parked/{id}/retry", post(parked::retry))
+        .route("/parked/{id}/drop", post(parked::give_up))
+        .with_state(front)
 }

@@ -30,6 +30,8 @@ pub struct Commit {
     pub delays: Vec<Delay>,
     /// What is parked no longer.
     pub unparked: Vec<Unparked>,
+    /// Calls that are to do something else from now on.
+    pub rewrites: Vec<(i64, Box<RawValue>)>,
     /// What was decided.
     pub outbox: Vec<OutboxWrite>,
     /// Held messages whose thread is linked.
@@ -60,6 +62,8 @@ impl Commit {
             && self.threads.is_empty()
             && self.links.is_empty()
             && self.delays.is_empty()
+            && self.unparked.is_empty()
+            && self.rewrites.is_empty()
             && self.releases.is_empty()
             && self.swept.is_empty()
             && self.nudges.is_empty()

@@ -21,7 +21,7 @@ pub use commit::{
     ThreadWrite, Unparked, UnreadWrite,
 };
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
-pub use read::{InboxRow, LinkedThread, OutboxRow, ParkedNames, Sweep, UnparkedRow};
+pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};

@@ -77,6 +77,7 @@ static SETTLED: Rows<Settle> = Rows::new(
 const UNPARKED: &str = "UPDATE outbox SET state = $3, not_before = $4, attempts = 0
     WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND (effect_json IS NOT NULL OR $3 <> 'waiting')
     RETURNING id, effect_json, not_before, caused_at, decided_at, settled_at, doubtful";
+const REWRITE: &str = "UPDATE outbox SET effect_json = $2 WHERE id = $1 AND state = 'waiting'";
 static ATTEMPTS: Rows<Attempt> = Rows::new(
     "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1 FROM (VALUES",
     2,
@@ -243,6 +244,12 @@ async fn write_rare(
     each(db, NUDGES, commits.iter().flat_map(|c| &c.nudges)).await?;
     each(db, NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered)).await?;
     for (commit, result) in commits.iter().zip(results) {
+        for (id, effect) in &commit.rewrites {
+            sqlx::query(REWRITE).bind(id).bind(effect.get()).execute(&mut *db).await?;
+        }
+        for row in &commit.unparked {
+            result.unparked.extend(unpark(db, row).await?);
+        }
         for release in &commit.releases {
             result.released.extend(unhold(db, counters, release).await?);
         }

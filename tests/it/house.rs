@@ -329,8 +329,7 @@ impl House {
 
     /// One round: everything that is due at this moment.
     pub async fn step(&self) -> bool {
-        let mut moved = self.carry(&self.slack).await;
-        moved |= self.carry(&self.zendesk).await;
+        let mut moved = self.bring().await;
         if let Some(engine) = self.app.engine() {
             for job in engine.take() {
                 engine.run(job).await;
@@ -338,6 +337,12 @@ impl House {
             }
         }
         moved
+    }
+
+    /// Brings the app what the vendors have for it at this moment.
+    pub async fn bring(&self) -> bool {
+        let of_slack = self.carry(&self.slack).await;
+        self.carry(&self.zendesk).await || of_slack
     }
 
     async fn carry(&self, sender: &dyn Sender) -> bool {

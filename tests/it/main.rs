@@ -6,6 +6,7 @@ mod house;
 mod late;
 mod listed;
 mod mended;
+mod notes;
 mod nothing_twice;
 mod parked;
 mod refusals;

@@ -48,8 +48,9 @@ async fn a_card_that_was_given_up_is_told_and_posted_later() {
     let sc = app.zendesk.start_side_conversation(app.zoe, app.ticket, &to, "Scanner", "<p>Down?</p>");
     app.settle_within(Duration::from_secs(30 * 3600)).await;
     let notes = app.notes();
-    assert_eq!(notes.len(), 1, "{notes:?}");
-    assert!(notes[0].contains("could not post") && notes[0].contains("every hour"), "{notes:?}");
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].contains("not in Slack yet"), "{notes:?}");
+    assert!(notes[1].contains("could not post") && notes[1].contains("every hour"), "{notes:?}");
     assert_eq!(app.find_thread(&sc), None);
     app.slack.faults().clear();
     app.zendesk.reply(app.zoe, &sc, "<p>Anybody?</p>");
@@ -57,5 +58,5 @@ async fn a_card_that_was_given_up_is_told_and_posted_later() {
     let card = app.card(&sc);
     assert!(card.contains("Down?") && card.contains("asks, <!date^"), "{card}");
     assert_eq!(app.said(&sc).len(), 1);
-    assert_eq!(app.notes().len(), 1);
+    assert_eq!(app.notes().len(), 2);
 }

@@ -29,7 +29,7 @@ impl BridgedThread {
 
 impl Deciding<'_> {
     pub(super) fn late(&mut self, late: &Late) {
-        let told = matches!(self.thread.place, Place::Preparing { .. })
+        let told = matches!(self.thread.place, Place::Preparing { .. } | Place::Posting { .. })
             && (self.thread.told.channel.is_some() || self.thread.told.not_posted);
         let tried_again = self.thread.retrying.iter().any(|again| again.effect == late.effect);
         if !late.waits || told || tried_again {

@@ -1,0 +1,91 @@
+//! A ticket is not flooded with notes, and none of them is lost.
+
+use std::time::Duration;
+
+use sidethread::sandbox::faults::{Faults, Rule};
+use sidethread::sandbox::zendesk::{TicketChange, TicketSpec};
+
+use crate::house::{House, Setup};
+
+fn fault(faults: &Faults, rule: serde_json::Value) {
+    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
+}
+
+/// Side conversations to channels that do not exist: each is told on the ticket.
+fn ask_nowhere(app: &House, names: std::ops::Range<usize>) {
+    for i in names {
+        let to = format!("nowhere-{i}@slack.acme.example");
+        app.zendesk.start_side_conversation(app.zoe, app.ticket, &[&to], "S", "<p>?</p>");
+    }
+}
+
+fn each_once_in_order(notes: &[String], count: usize) {
+    let all = notes.join("\n");
+    let places: Vec<usize> = (0..count)
+        .map(|i| {
+            let name = format!("no Slack channel #nowhere-{i} ");
+            assert_eq!(all.matches(&name).count(), 1, "{name} in {all}");
+            all.find(&name).unwrap()
+        })
+        .collect();
+    assert!(places.is_sorted(), "{all}");
+}
+
+#[tokio::test]
+async fn there_is_at_most_one_note_in_ten_minutes_and_it_holds_all_news_once() {
+    let app = House::new().await;
+    for i in 0..6 {
+        ask_nowhere(&app, i..i + 1);
+        app.pass(Duration::from_secs(5)).await;
+    }
+    assert_eq!(app.notes().len(), 1);
+    app.pass(Duration::from_secs(11 * 60)).await;
+    let notes = app.notes();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    each_once_in_order(&notes, 6);
+    ask_nowhere(&app, 6..7);
+    app.pass(Duration::from_secs(11 * 60)).await;
+    each_once_in_order(&app.notes(), 7);
+}
+
+#[tokio::test]
+async fn an_end_between_gathering_and_sending_loses_and_repeats_nothing() {
+    for kind in ["dropped_before", "dropped_after", "error_after"] {
+        for steps in 0..4 {
+            let mut app = House::new().await;
+            ask_nowhere(&app, 0..1);
+            app.pass(Duration::from_secs(5)).await;
+            ask_nowhere(&app, 1..4);
+            app.pass(Duration::from_secs(590)).await;
+            assert_eq!(app.notes().len(), 1);
+            fault(app.zendesk.faults(), serde_json::json!({"call": "PUT tickets/{id}", "fault": kind, "times": 1}));
+            app.clock.advance(Duration::from_secs(20));
+            for _ in 0..steps {
+                app.step().await;
+            }
+            app.restart().await;
+            app.pass(Duration::from_secs(20 * 60)).await;
+            each_once_in_order(&app.notes(), 4);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_closed_ticket_does_not_take_goes_to_the_operator() {
+    let app = House::with(Setup { routes: "operator_channel = \"#ops\"", ..Default::default() }).await;
+    let spec = sidethread::sandbox::slack::ChannelSpec { name: "ops".into(), ..Default::default() };
+    let ops = app.slack.add_channel(spec);
+    let closed = app.zendesk.add_ticket(TicketSpec {
+        subject: "Old".into(),
+        requester_id: app.carla,
+        status: "open".into(),
+        ..Default::default()
+    });
+    app.zendesk.start_side_conversation(app.zoe, closed, &["nowhere-0@slack.acme.example"], "S", "<p>?</p>");
+    assert!(app.zendesk.set_ticket(closed, TicketChange { status: Some("closed".into()), ..Default::default() }));
+    app.pass(Duration::from_secs(60)).await;
+    let said: Vec<String> =
+        app.slack.messages(&ops).iter().map(|m| m["text"].as_str().unwrap_or_default().to_owned()).collect();
+    assert_eq!(said.iter().filter(|text| text.contains("#nowhere-0")).count(), 1, "{said:?}");
+    assert!(app.metrics().await.contains("sidethread_parked_total{direction=\"slack_to_zendesk\"} 1"));
+}
