@@ -15,7 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::app::App;
 use super::words::{act, ago, clean, indented, time, words_of};
 use crate::bridge::Effect;
-use crate::store::{Look, ParkedCall, SetAside};
+use crate::config::Config;
+use crate::engine::clock::Clock;
+use crate::http::parked::ADMIN_HEADER;
+use crate::store::{Look, ParkedCall, SetAside, Store, StoreError};
+use crate::wire::Wire;
 
 /// How long an event may wait before it is listed: what is in hand is no concern of a person's.
 const IN_HAND_MS: i64 = 60 * 1000;
@@ -253,7 +257,10 @@ async fn shown(look: &Look, id: &str, text: bool, now_ms: i64) -> anyhow::Result
     let mut out = line(&parked, now_ms);
     out.push_str(&format!("      written {}, decided {}", time(call.caused_at), time(call.decided_at)));
     match call.attempted_at {
-        Some(at) => out.push_str(&format!(", tried {} times, last at {}\n", call.attempts, time(at))),
+        Some(at) if call.attempts > 1 => {
+            out.push_str(&format!(", tried {} times, last at {}\n", call.attempts, time(at)));
+        }
+        Some(at) => out.push_str(&format!(", tried once, at {}\n", time(at))),
         None => out.push_str(", never tried\n"),
     }
     for attempt in look.attempts(&[number]).await? {

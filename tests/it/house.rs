@@ -248,9 +248,19 @@ impl House {
 
     /// Drops the app wherever it is, and starts it on the same database.
     pub async fn restart(&mut self) {
+        self.leave().await;
+        self.open().await;
+    }
+
+    /// Drops the app wherever it is: its database is nobody's.
+    pub async fn leave(&mut self) {
         self.app.store().close().await;
         // The old app must be gone before its database can be opened again.
         (self.app, self.router) = (Slot(None), Router::new());
+    }
+
+    /// Starts an app where none runs.
+    pub async fn start(&mut self) {
         self.open().await;
     }
 

@@ -1,13 +1,38 @@
-//! What could not be delivered is listed and shown.
+//! What could not be delivered is listed and shown, tried again or given up, by the operator's own command.
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use bytes::Bytes;
 use serde_json::json;
-use sidethread::cli::parked;
+use sidethread::cli::parked::{self, Wish};
+use sidethread::config::Config;
 use sidethread::engine::clock::Clock;
 use sidethread::store::{Commit, InboxWrite};
+use sidethread::wire::{Wire, WireError};
 
-use crate::house::House;
+use crate::house::{House, call};
+
+/// What answers at `admin_listen`, or nobody.
+struct Admin(Option<Router>);
+
+#[async_trait]
+impl Wire for Admin {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+        assert_eq!(request.uri().authority().unwrap().as_str(), "127.0.0.1:8081");
+        call(self.0.as_ref().ok_or(WireError::NotSent)?, request).await
+    }
+}
+
+async fn decide(app: &House, id: &str, wish: Wish, admin: Admin) -> Result<String, String> {
+    let mut config = Config::parse("test", &app.config, []).unwrap();
+    config.database.path = app.database();
+    let decided = parked::decide(config, id, wish, Arc::new(admin), Arc::new(app.clock.clone())).await;
+    decided.map_err(|error| format!("{error:#}"))
+}
 
 async fn list(app: &House) -> String {
     parked::list(&app.database(), app.clock.now_ms()).await.unwrap()
@@ -42,7 +67,7 @@ async fn what_was_given_up_is_listed_and_shown() {
     assert!(listed.contains("ticket 35436") && listed.contains("(3 h)"), "{listed}");
     assert!(listed.contains(&format!("in {}", app.engineering)) && !listed.contains("on its way"), "{listed}");
     let shown = show(&app, &number.to_string(), false).await.unwrap();
-    assert!(shown.contains("tried 1 times") && !shown.contains("on its way"), "{shown}");
+    assert!(shown.contains("tried once") && !shown.contains("on its way"), "{shown}");
     let shown = show(&app, &number.to_string(), true).await.unwrap();
     assert!(shown.contains("    | on its way\n"), "{shown}");
     for (wrong, said) in
@@ -91,4 +116,87 @@ async fn what_nobody_handles_is_listed_after_a_while() {
     app.clock.advance(Duration::from_secs(1));
     let listed = list(&app).await;
     assert!(listed.contains("event:") && listed.contains("not handled for more than a minute"), "{listed}");
+}
+
+#[tokio::test]
+async fn the_operator_has_it_tried_again_by_the_running_bridge() {
+    let app = House::new().await;
+    let (sc, number) = refused(&app).await;
+    let admin = || Admin(Some(app.app.admin_router()));
+    let said = decide(&app, &number.to_string(), Wish::Retry, admin()).await.unwrap();
+    assert!(said.contains("is tried again") && said.contains(&sc), "{said}");
+    app.settle().await;
+    assert_eq!(app.answers(&sc), ["on its way"]);
+    let error = decide(&app, &number.to_string(), Wish::Retry, admin()).await.unwrap_err();
+    assert!(error.contains("no parked call has the number"), "{error}");
+    let error = decide(&app, "unread:x", Wish::Drop, admin()).await.unwrap_err();
+    assert!(error.contains("neither retried nor dropped"), "{error}");
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn the_operator_gives_it_up_and_the_thread_is_told() {
+    let app = House::new().await;
+    let (sc, number) = refused(&app).await;
+    let error = decide(&app, &number.to_string(), Wish::Drop, Admin(None)).await.unwrap_err();
+    assert!(error.contains("none answers at 127.0.0.1:8081"), "{error}");
+    let before = app.told(&sc);
+    decide(&app, &number.to_string(), Wish::Drop, Admin(Some(app.app.admin_router()))).await.unwrap();
+    app.settle().await;
+    assert!(app.answers(&sc).is_empty());
+    let told = app.told(&sc);
+    assert!(told != before && told.iter().any(|text| text.contains("given it up")), "{told:?}");
+    assert_eq!(list(&app).await, "Nothing is parked.\n");
+    let asked = sidethread::cli::trace::Asked::SideConversation(sc);
+    let traced = sidethread::cli::trace::run(&app.database(), &asked, false, app.clock.now_ms()).await.unwrap();
+    assert!(traced.contains("given up by a person"), "{traced}");
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn without_a_bridge_the_wish_waits_in_the_database() {
+    let mut app = House::new().await;
+    let (sc, number) = refused(&app).await;
+    app.leave().await;
+    for wish in [Wish::Retry, Wish::Retry] {
+        let decided = decide(&app, &number.to_string(), wish, Admin(None)).await;
+        assert!(decided.is_ok() || decided.unwrap_err().contains("no parked call"), "the second finds nothing");
+    }
+    assert!(app.answers(&sc).is_empty(), "nobody was called");
+    app.start().await;
+    app.settle().await;
+    assert_eq!(app.answers(&sc), ["on its way"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn no_web_page_decides_what_becomes_of_it() {
+    let app = House::new().await;
+    let (_, number) = refused(&app).await;
+    let ask = async |headers: &[(&str, &str)], id: &str| {
+        let mut request = http::Request::post(format!("/parked/{id}/drop"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Bytes::new()).unwrap();
+        call(&app.app.admin_router(), request).await.unwrap().status().as_u16()
+    };
+    let (host, header) = (("host", "127.0.0.1:8081"), ("sidethread-admin", "1"));
+    let number = number.to_string();
+    let refused = [
+        vec![host],
+        vec![header],
+        vec![header, ("host", "evil.example:8081")],
+        vec![header, ("host", "127.0.0.1.evil.example")],
+        vec![header, host, ("origin", "https://evil.example")],
+        vec![("sidethread-admin", "yes"), host],
+    ];
+    for headers in refused {
+        assert_eq!(ask(&headers, &number).await, 403, "{headers:?}");
+    }
+    assert_eq!(ask(&[header, host], "x").await, 400);
+    assert_eq!(ask(&[header, host], "999").await, 404);
+    assert_eq!(app.post(&format!("/parked/{number}/drop"), &[header, host], b"").await, 404, "the vendors' door");
+    assert!(list(&app).await.contains("reply to Zendesk"));
+    assert_eq!(ask(&[header, ("host", "[::1]:8081")], &number).await, 202);
 }

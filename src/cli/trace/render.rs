@@ -145,6 +145,7 @@ impl Story<'_> {
                 let why = clean(call.problem.as_deref().unwrap_or("no reason was stored"));
                 step(at, format!("{name}: parked: {why} (sidethread parked show {})", call.id));
             }
+            ("dropped", Some(at)) => step(at, format!("{name}: given up by a person")),
             (state, Some(at)) => step(at, format!("{name}: {}", clean(state))),
             (_, None) => {
                 let what = match (call.not_before > self.now_ms, call.doubtful) {
