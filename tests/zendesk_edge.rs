@@ -29,6 +29,8 @@ use tower::ServiceExt as _;
 const START: i64 = 1_778_246_568_141;
 const BASE: &str = "http://127.0.0.1:8080/zendesk";
 const PERMALINK: &str = "https://acme.slack.com/archives/C1/p1766458031859009?thread_ts=1766458000.000100&cid=C1";
+/// It was written long before the clock of these tests.
+const WRITTEN: &str = "written 2025-12-23 02:47 +00:00";
 const CHANNEL: &str = "logistics@acme.example";
 
 /// Calls the fake in this process, and keeps what was sent.
@@ -167,13 +169,12 @@ impl Account {
         let reply = reply(ts, text);
         let effect = effect(&format!("reply:{ts}"), Act::Reply(reply.clone()));
         let author = Author { name: "Max <M>".into(), zendesk_user: Some(ZendeskUserId(4)) };
-        self.client.reply(&call(thread, &effect), &reply, &author, &Nobody).await
+        self.client.reply(&call(thread, &effect), &[(&reply, author)], &Nobody).await
     }
 
     async fn find(&self, thread: &BridgedThread, ts: &str) -> Option<Answer> {
-        let reply = reply(ts, "");
-        let effect = effect(&format!("reply:{ts}"), Act::Reply(reply.clone()));
-        self.client.find_reply(&call(thread, &effect), &reply).await.unwrap()
+        let effect = effect(&format!("reply:{ts}"), Act::Reply(reply(ts, "")));
+        self.client.find_reply(&call(thread, &effect)).await.unwrap()
     }
 
     /// The last message of a side conversation.
@@ -218,7 +219,7 @@ fn effect(id: &str, act: Act) -> Effect {
 }
 
 fn call<'a>(thread: &'a BridgedThread, effect: &'a Effect) -> Call<'a> {
-    Call { thread, card: None, effect, first_attempt_ms: START }
+    Call { thread, card: None, effect, with: &[], first_attempt_ms: START }
 }
 
 fn staff(name: &str) -> Reader {
@@ -234,11 +235,14 @@ async fn a_reply_reaches_the_agent_who_started_under_its_authors_name() {
         assert_eq!(answer, Answer::Replied { entry: None, readers: vec![staff("Ana")], left_out: vec![] });
         let message = account.last(&thread);
         assert_eq!(account.to(&thread), [account.ana]);
-        assert_eq!(message["body"], format!("Max <M> in Slack ({PERMALINK}):\nOn its way.\n[File in Slack: a<b>.pdf]"));
+        assert_eq!(
+            message["body"],
+            format!("Max <M> in Slack, {WRITTEN} ({PERMALINK}):\nOn its way.\n[File in Slack: a<b>.pdf]")
+        );
         assert_eq!(
             message["html_body"],
             format!(
-                "<div class=\"zd-comment\"><p><a href=\"{}\"><strong>Max &lt;M&gt; in Slack</strong></a></p><p>On its \
+                "<div class=\"zd-comment\"><p><a href=\"{}\"><strong>Max &lt;M&gt; in Slack, {WRITTEN}</strong></a></p><p>On its \
                  way.</p><p>[File in Slack: a&lt;b&gt;.pdf]</p></div>",
                 PERMALINK.replace('&', "&amp;")
             )
@@ -379,6 +383,12 @@ async fn while_a_role_cannot_be_read_nothing_is_sent() {
             "{name} {fault:?} {answer:?}"
         );
         assert_eq!(account.calls("POST …/reply"), 0);
+        if after.is_some() {
+            let asked = account.calls(name);
+            assert!(matches!(account.reply(&thread).await, Err(CallError::Later { after: Some(_), .. })));
+            assert_eq!(account.calls(name), asked, "a call that was told to wait is not made to learn it again");
+            account.pass(7);
+        }
         assert!(matches!(account.reply(&thread).await, Ok(Answer::Withheld { .. })));
     }
 }
@@ -752,7 +762,7 @@ async fn before_the_client_has_settled_in_nothing_is_sent() {
     let reply = reply("1766458031.859009", "Hi");
     let effect = effect("reply:1", Act::Reply(reply.clone()));
     let author = Author { name: "Max".into(), zendesk_user: None };
-    let answer = client.reply(&call(&thread, &effect), &reply, &author, &Nobody).await;
+    let answer = client.reply(&call(&thread, &effect), &[(&reply, author)], &Nobody).await;
     assert!(matches!(answer, Err(CallError::Later { .. })));
     assert_eq!(account.messages(&thread), 1);
 }

@@ -60,6 +60,9 @@ pub enum Act {
         author: String,
         /// The text in Slack's mrkdwn.
         text: String,
+        /// When it was written, in milliseconds since 1970, where it says so if it is late.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        written_at_ms: Option<i64>,
     },
     /// Tell the thread something, as the app.
     Tell {

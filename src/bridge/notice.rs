@@ -3,6 +3,7 @@
 //! Texts for Slack are mrkdwn: names that come from outside are escaped here. Notes for Zendesk are plain text.
 
 use super::content::escape_mrkdwn;
+use super::effect::Vendor;
 use super::event::{ChannelProblem, Standing, State};
 use super::ids::{SlackUserId, TicketId};
 use super::route::{ChannelRef, OutsidePolicy};
@@ -55,6 +56,33 @@ pub fn left_out(names: &[String]) -> String {
         "Zendesk takes no messages for {} (suspended or deleted), so replies from here go to everyone else.",
         escape_mrkdwn(&listed(names))
     )
+}
+
+/// Why a part of a message is parked: an earlier part is.
+pub fn held_back() -> String {
+    "an earlier part of the same message was not delivered.".to_owned()
+}
+
+/// Why something was given up: the schedule has come to its end.
+pub fn tried_in_vain() -> String {
+    "it was tried for a day without success.".to_owned()
+}
+
+/// Why something was given up: it fails while others are taken.
+pub fn fails_alone(vendor: Vendor) -> String {
+    format!("{} failed on it three times, while it takes others.", named(vendor))
+}
+
+/// The operator: why everything for a vendor is held.
+pub fn vendor_is_down(vendor: Vendor, problem: &str) -> String {
+    format!("{} answers no call properly ({problem}); it is asked again by itself.", named(vendor))
+}
+
+fn named(vendor: Vendor) -> &'static str {
+    match vendor {
+        Vendor::Slack => "Slack",
+        Vendor::Zendesk => "Zendesk",
+    }
 }
 
 /// The thread: a reply could not be delivered.
@@ -240,6 +268,16 @@ pub fn in_slack(name: &str) -> String {
     format!("{name} in Slack")
 }
 
+/// After the author's name, where several replies travel together: when it was written.
+pub fn said_at(time: &str) -> String {
+    format!(", {time}")
+}
+
+/// The same, of a reply that arrives late; with the time at which it was written.
+pub fn in_slack_at(name: &str, time: &str) -> String {
+    format!("{name} in Slack, written {time}")
+}
+
 /// A line of a reply in Zendesk that names files which stay in Slack.
 pub fn files_stay_in_slack(names: &[String]) -> String {
     format!("[{} in Slack: {}]", if names.len() == 1 { "File" } else { "Files" }, names.join(", "))
@@ -253,6 +291,19 @@ pub fn files_stay_in_zendesk(names: &[String]) -> String {
 /// The line above a message that is posted later than it was written. `fallback` is the time as text.
 pub fn written_at(seconds: i64, fallback: &str) -> String {
     format!("_written <!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>_")
+}
+
+/// The name over a post of several messages.
+pub fn several_authors(names: &[String]) -> String {
+    listed(names)
+}
+
+/// One message within a post of several: under its time, and under its author's name unless the post bears that.
+pub fn one_of_several(name: Option<&str>, seconds: i64, fallback: &str, text: &str) -> String {
+    match name {
+        Some(name) => earlier_message(name, seconds, fallback, text),
+        None => format!("_<!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>_\n{text}"),
+    }
 }
 
 /// One earlier message within the post that holds them all.

@@ -142,7 +142,7 @@ mod tests {
 
     fn work(id: i64) -> Work {
         let effect: Effect = serde_json::from_str(r#"{"id":"a","order":1,"act":{"note":{"text":"x"}}}"#).unwrap();
-        Work::Answer { id, effect: Arc::new(effect), answer: Answer::Done }
+        Work::Answer { id, effect: Arc::new(effect), answer: Answer::Done, with_next: false }
     }
 
     #[test]

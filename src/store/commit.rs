@@ -28,6 +28,8 @@ pub struct Commit {
     pub attempts: Vec<Attempt>,
     /// Calls that have to wait.
     pub delays: Vec<Delay>,
+    /// What is parked because it goes on where something parked leaves off.
+    pub held_back: Vec<HeldBack>,
     /// What is parked no longer.
     pub unparked: Vec<Unparked>,
     /// Calls that are to do something else from now on.
@@ -55,6 +57,10 @@ pub struct Commit {
 
 impl Commit {
     /// Whether it holds more than what every message needs.
+    pub(super) fn parks(&self) -> bool {
+        !self.held_back.is_empty() || !self.unparked.is_empty()
+    }
+
     pub(super) fn is_rare(&self) -> bool {
         !(self.settings.is_empty()
             && self.unread.is_empty()
@@ -216,13 +222,30 @@ pub struct Settle {
     pub settled_at: i64,
 }
 
-/// A parked call that is tried again or given up.
+/// Calls that wait and are parked with another one, which settles itself.
+#[derive(Debug, Clone)]
+pub struct HeldBack {
+    /// The thread.
+    pub thread_id: String,
+    /// The first effect's name.
+    pub from: String,
+    /// The last effect's name.
+    pub to: String,
+    /// Why.
+    pub problem: String,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+}
+
+/// Parked calls that are tried again or given up.
 #[derive(Debug, Clone)]
 pub struct Unparked {
     /// The thread.
     pub thread_id: String,
-    /// The effect's name.
-    pub effect_id: String,
+    /// The first effect's name.
+    pub from: String,
+    /// The last effect's name.
+    pub to: String,
     /// `waiting` or `dropped`.
     pub state: &'static str,
     /// When, in milliseconds since 1970.
@@ -236,6 +259,8 @@ pub struct Attempt {
     pub id: i64,
     /// When, in milliseconds since 1970.
     pub attempted_at: i64,
+    /// The first row of those it travels with, if it does not travel alone.
+    pub bundle: Option<i64>,
 }
 
 /// A call that has to wait.
@@ -251,6 +276,8 @@ pub struct Delay {
     pub doubtful: bool,
     /// What the answer said.
     pub problem: String,
+    /// Whether it travels alone from here on.
+    pub alone: bool,
     /// When it said so, in milliseconds since 1970.
     pub at: i64,
 }
@@ -286,6 +313,8 @@ pub struct Committed {
     pub outbox: Vec<Option<i64>>,
     /// Held messages that are events of their thread.
     pub released: Vec<InboxRow>,
+    /// The ids of calls that are parked with another one.
+    pub held_back: Vec<i64>,
     /// Calls that were parked and are tried again.
     pub unparked: Vec<UnparkedRow>,
 }

@@ -7,11 +7,11 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::error::BoxDynError;
-use sqlx::sqlite::SqliteArguments;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Row, SqliteConnection};
 
 use super::commit::{
-    Attempt, Commit, Committed, Done, InboxWrite, OutboxWrite, Release, Settle, ThreadWrite, Unparked,
+    Attempt, Commit, Committed, Done, HeldBack, InboxWrite, OutboxWrite, Release, Settle, ThreadWrite, Unparked,
 };
 use super::read::{InboxRow, UnparkedRow};
 use super::script::{MOST_ROWS, Rows, Script};
@@ -74,18 +74,23 @@ static SETTLED: Rows<Settle> = Rows::new(
     bind_settled,
 );
 // What is blanked cannot be tried again; that it is given up can always be written.
-const UNPARKED: &str = "UPDATE outbox SET state = $3, not_before = $4, attempts = 0
-    WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND (effect_json IS NOT NULL OR $3 <> 'waiting')
+const UNPARKED: &str = "UPDATE outbox SET state = $4, not_before = $5, attempts = 0, bundle = NULL
+    WHERE thread_id = $1 AND effect_id >= $2 AND effect_id <= $3 AND state = 'parked'
+        AND (effect_json IS NOT NULL OR $4 <> 'waiting')
     RETURNING id, effect_json, not_before, caused_at, decided_at, settled_at, doubtful";
+const HELD_BACK: &str = "UPDATE outbox SET state = 'parked', problem = $4, settled_at = $5, doubtful = 0
+    WHERE thread_id = $1 AND effect_id >= $2 AND effect_id <= $3 AND state = 'waiting' RETURNING id";
 const REWRITE: &str = "UPDATE outbox SET effect_json = $2 WHERE id = $1 AND state = 'waiting'";
 static ATTEMPTS: Rows<Attempt> = Rows::new(
-    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1 FROM (VALUES",
-    2,
+    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1,
+        bundle = coalesce(j.column3, outbox.bundle) FROM (VALUES",
+    3,
     ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
     bind_attempt,
 );
 const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', attempts = j.value ->> 'attempts',
-        doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem'
+        doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem',
+        bundle = CASE WHEN j.value ->> 'alone' THEN NULL ELSE outbox.bundle END
     FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
 static OUTBOX: Rows<OutboxWrite> = Rows::new(
     "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
@@ -207,8 +212,11 @@ async fn write_common(
         script.rows(&OUTBOX, outbox, first + (round * MOST_ROWS) as i64, widest)?;
     }
     // After what is settled: it may have been parked in this very transaction.
-    for (commit, result) in commits.iter().zip(results).filter(|(commit, _)| !commit.unparked.is_empty()) {
+    for (commit, result) in commits.iter().zip(results).filter(|(commit, _)| commit.parks()) {
         inserts += script.run(db).await?;
+        for row in &commit.held_back {
+            result.held_back.extend(hold_back(db, row).await?);
+        }
         for row in &commit.unparked {
             result.unparked.extend(unpark(db, row).await?);
         }
@@ -358,7 +366,8 @@ fn bind_settled(values: &mut SqliteArguments, _: i64, row: &Settle) -> Result<()
 
 fn bind_attempt(values: &mut SqliteArguments, _: i64, row: &Attempt) -> Result<(), BoxDynError> {
     values.add(row.id)?;
-    values.add(row.attempted_at)
+    values.add(row.attempted_at)?;
+    values.add(row.bundle)
 }
 
 /// Which of `rows` ids from `first` on were inserted. All, most often; then nothing is asked.
@@ -387,21 +396,31 @@ fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, sqlx::Error> {
     serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
-async fn unpark(db: &mut SqliteConnection, row: &Unparked) -> Result<Option<UnparkedRow>, sqlx::Error> {
-    let query = sqlx::query(UNPARKED).bind(&row.thread_id).bind(&row.effect_id).bind(row.state).bind(row.at);
-    let Some(found) = query.fetch_optional(&mut *db).await?.filter(|_| row.state == "waiting") else {
-        return Ok(None);
+async fn unpark(db: &mut SqliteConnection, row: &Unparked) -> Result<Vec<UnparkedRow>, sqlx::Error> {
+    let query = sqlx::query(UNPARKED).bind(&row.thread_id).bind(&row.from).bind(&row.to);
+    let rows = query.bind(row.state).bind(row.at).fetch_all(&mut *db).await?;
+    if row.state != "waiting" {
+        return Ok(Vec::new());
+    }
+    let read = |found: &SqliteRow| {
+        let effect: String = found.try_get(1)?;
+        Ok(UnparkedRow {
+            id: found.try_get(0)?,
+            effect: serde_json::from_str(&effect).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            not_before: found.try_get(2)?,
+            caused_at: found.try_get(3)?,
+            decided_at: found.try_get(4)?,
+            settled_at: found.try_get::<Option<i64>, _>(5)?.unwrap_or(row.at),
+            doubtful: found.try_get::<i64, _>(6)? != 0,
+        })
     };
-    let effect: String = found.try_get(1)?;
-    Ok(Some(UnparkedRow {
-        id: found.try_get(0)?,
-        effect: serde_json::from_str(&effect).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-        not_before: found.try_get(2)?,
-        caused_at: found.try_get(3)?,
-        decided_at: found.try_get(4)?,
-        settled_at: found.try_get::<Option<i64>, _>(5)?.unwrap_or(row.at),
-        doubtful: found.try_get::<i64, _>(6)? != 0,
-    }))
+    rows.iter().map(read).collect()
+}
+
+async fn hold_back(db: &mut SqliteConnection, row: &HeldBack) -> Result<Vec<i64>, sqlx::Error> {
+    let query = sqlx::query(HELD_BACK).bind(&row.thread_id).bind(&row.from).bind(&row.to);
+    let rows = query.bind(&row.problem).bind(row.at).fetch_all(&mut *db).await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 async fn unhold(

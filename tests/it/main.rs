@@ -1,6 +1,7 @@
 //! Stories: the real app on fake vendors and a clock that stands still until it is moved.
 
 mod catch_up;
+mod doubt;
 mod every_act;
 mod house;
 mod late;
@@ -8,6 +9,7 @@ mod listed;
 mod mended;
 mod notes;
 mod nothing_twice;
+mod pace;
 mod parked;
 mod refusals;
 mod restored;

@@ -87,7 +87,7 @@ impl Deciding<'_> {
             id: post_id(&first.id, i + 1),
             order: first.created_at_ms * 1000 + (i as i64 + 1).min(998),
             not_before_ms: 0,
-            act: Act::Post { author: asker.clone(), text },
+            act: Act::Post { author: asker.clone(), text, written_at_ms: None },
         });
         self.thread.held.extend(rest);
         self.card = Some(Card { ticket: ticket.clone(), asker, text, written_at_ms: first.created_at_ms });
@@ -129,7 +129,7 @@ impl Deciding<'_> {
             id: EffectId::new(format!("earlier/{i}")),
             order: order + (i as i64).min(998),
             not_before_ms: 0,
-            act: Act::Post { author: notice::EARLIER_MESSAGES.to_owned(), text },
+            act: Act::Post { author: notice::EARLIER_MESSAGES.to_owned(), text, written_at_ms: None },
         });
         self.thread.held.extend(effects);
     }

@@ -6,7 +6,7 @@ use super::super::event::{Kind, Participant, SideConversationEvent, State};
 use super::super::ids::SideConversationEventId;
 use super::super::notice;
 use super::super::route::{self, Choice};
-use super::{Deciding, LATE_MS, NAME_LIMIT, POST_LIMIT, Place, Why, time};
+use super::{Deciding, NAME_LIMIT, POST_LIMIT, Place, Why};
 
 impl Deciding<'_> {
     pub(super) fn entry(&mut self, entry: &SideConversationEvent) {
@@ -143,13 +143,7 @@ impl Deciding<'_> {
     pub(super) fn posts(&self, entry: &SideConversationEvent) -> Vec<Effect> {
         let Some(message) = &entry.message else { return Vec::new() };
         let author = shown_name(&entry.actor);
-        let mut parts = text_parts(message.doc(), &message.files, POST_LIMIT);
-        if self.at_ms - entry.created_at_ms > LATE_MS
-            && let Some(first) = parts.first_mut()
-        {
-            let (seconds, fallback) = time(entry.created_at_ms);
-            *first = format!("{}\n{first}", notice::written_at(seconds, &fallback));
-        }
+        let parts = text_parts(message.doc(), &message.files, POST_LIMIT);
         parts
             .into_iter()
             .enumerate()
@@ -157,7 +151,7 @@ impl Deciding<'_> {
                 id: post_id(&entry.id, i),
                 order: entry.created_at_ms * 1000 + (i as i64).min(998),
                 not_before_ms: 0,
-                act: Act::Post { author: author.clone(), text },
+                act: Act::Post { author: author.clone(), text, written_at_ms: (i == 0).then_some(entry.created_at_ms) },
             })
             .collect()
     }

@@ -27,7 +27,7 @@ use super::route::{Route, Target};
 pub const POST_LIMIT: usize = 3000;
 /// The longest text of the message on a card; a section block takes 3,000 characters.
 pub const CARD_LIMIT: usize = 2800;
-/// What is posted this much later than it was written says when that was, in milliseconds.
+/// What is sent this much later than it was written says when that was, in milliseconds.
 const LATE_MS: i64 = 2 * 60 * 1000;
 /// How long until a closed channel is tried again: the first time, and at most, in milliseconds.
 const REOPEN_FIRST_MS: i64 = 60 * 1000;
@@ -272,6 +272,29 @@ impl Why {
     }
 }
 
+/// Effects of a thread, by their names: from the first to the last in the order of letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectIds {
+    /// The first.
+    pub from: EffectId,
+    /// The last.
+    pub to: EffectId,
+}
+
+impl EffectIds {
+    /// One effect; of a message in parts all parts of it, because they stand and fall together.
+    pub fn whole(effect: &EffectId) -> Self {
+        match effect.as_str().rsplit_once('/') {
+            Some((message, _)) if message.starts_with("post:") || message == "earlier" => EffectIds {
+                from: EffectId::new(format!("{message}/")),
+                // Behind every number.
+                to: EffectId::new(format!("{message}/~")),
+            },
+            _ => EffectIds { from: effect.clone(), to: effect.clone() },
+        }
+    }
+}
+
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -282,7 +305,9 @@ pub struct Step {
     /// What to do.
     pub effects: Vec<Effect>,
     /// What is parked no longer.
-    pub unparked: Vec<(EffectId, Wish)>,
+    pub unparked: Vec<(EffectIds, Wish)>,
+    /// What is parked because it goes on where something parked leaves off.
+    pub held_back: Vec<EffectIds>,
     /// Why nothing, if nothing.
     pub ignored: Option<Why>,
 }
@@ -337,6 +362,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         card: None,
         effects: Vec::new(),
         unparked: Vec::new(),
+        held_back: Vec::new(),
         ignored: None,
     };
     match &event.what {
@@ -349,8 +375,8 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
             deciding.answered(effect, *order, act, answer, *in_doubt);
         }
     }
-    let Deciding { thread, card, effects, unparked, ignored, .. } = deciding;
-    Step { thread, card, effects, unparked, ignored }
+    let Deciding { thread, card, effects, unparked, held_back, ignored, .. } = deciding;
+    Step { thread, card, effects, unparked, held_back, ignored }
 }
 
 struct Deciding<'a> {
@@ -359,7 +385,8 @@ struct Deciding<'a> {
     thread: BridgedThread,
     card: Option<Card>,
     effects: Vec<Effect>,
-    unparked: Vec<(EffectId, Wish)>,
+    unparked: Vec<(EffectIds, Wish)>,
+    held_back: Vec<EffectIds>,
     ignored: Option<Why>,
 }
 
@@ -422,6 +449,18 @@ impl Deciding<'_> {
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+/// Whether what is sent now says when it was written; both in milliseconds since 1970.
+pub fn says_its_time(written_at_ms: i64, now_ms: i64) -> bool {
+    now_ms - written_at_ms > LATE_MS
+}
+
+/// A time with its offset, as people read it in Zendesk.
+pub fn time_with_offset(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms)
+        .map(|t| t.strftime("%Y-%m-%d %H:%M +00:00").to_string())
+        .unwrap_or_else(|_| "at an unknown time".to_owned())
 }
 
 /// A time as Slack's `<!date^…>` wants it: seconds, and a text for clients that cannot show it.

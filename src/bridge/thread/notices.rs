@@ -2,7 +2,7 @@
 
 use super::super::effect::{Act, EffectId};
 use super::super::notice;
-use super::{Deciding, Retrying};
+use super::{Deciding, EffectIds, Retrying};
 
 impl Deciding<'_> {
     pub(super) fn parked(&mut self, effect: &EffectId, act: &Act, reason: &str, again: Option<Retrying>) {
@@ -24,6 +24,8 @@ impl Deciding<'_> {
                 self.whisper(effect, user, notice::state_not_set(*state, reason));
             }
             Act::Post { author, .. } => {
+                // What follows it would not be understood without it.
+                self.held_back.push(EffectIds::whole(effect));
                 let text = notice::post_not_delivered(author, reason);
                 self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
             }

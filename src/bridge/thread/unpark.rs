@@ -7,7 +7,7 @@ use super::super::effect::{Act, EffectId};
 use super::super::event::{Answer, Unpark, Wish};
 use super::super::ids::Ts;
 use super::super::notice;
-use super::{AskedState, Deciding, Place, Retrying, Why};
+use super::{AskedState, Deciding, EffectIds, Place, Retrying, Why};
 
 impl Deciding<'_> {
     pub(super) fn unpark(&mut self, unpark: &Unpark) {
@@ -25,7 +25,7 @@ impl Deciding<'_> {
             Wish::Retry if !self.is_superseded(&parked.act) => Wish::Retry,
             _ => Wish::Drop,
         };
-        self.unparked.push((effect.clone(), wish));
+        self.unparked.push((EffectIds::whole(effect), wish));
         let text = match wish {
             Wish::Drop => notice::given_up(),
             Wish::Retry => {

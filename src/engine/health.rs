@@ -1,0 +1,125 @@
+//! Tells a call that fails alone from an account that is down.
+//!
+//! Where several calls fail one after the other and none succeeds, the vendor is down: everything for it is held, and no
+//! attempt is spent. Where one fails again and again while others succeed, the failure is its own: it is parked, and
+//! what waits behind it overtakes it. What a vendor answers 429 to has not failed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::bridge::Vendor;
+
+/// How many different calls must fail before a vendor counts as down, and how often together.
+const DIFFERENT: usize = 2;
+const FAILURES: u32 = 4;
+/// How often a call fails alone before it is parked.
+const ALONE: u32 = 3;
+
+/// Stands for the reads that no row is kept of.
+pub const READS: i64 = -1;
+
+/// What a failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It may be chance.
+    Plain,
+    /// Only this call fails.
+    Alone,
+    /// Every call fails.
+    OfAll,
+}
+
+/// How the vendors' calls have gone lately.
+#[derive(Debug, Default)]
+pub struct Health {
+    vendors: BTreeMap<Vendor, Lately>,
+}
+
+#[derive(Debug, Default)]
+struct Lately {
+    /// Which calls failed since one succeeded, and how often.
+    failed: BTreeSet<i64>,
+    failures: u32,
+    /// How many writes have succeeded.
+    written: u64,
+    /// For each call that failed: how many writes had succeeded then, and how often it has failed with some in between.
+    own: HashMap<i64, (u64, u32)>,
+    down: bool,
+}
+
+impl Health {
+    /// A call has failed in a way that says nothing of its content.
+    pub fn failed(&mut self, vendor: Vendor, call: i64) -> Failure {
+        let lately = self.vendors.entry(vendor).or_default();
+        lately.failed.insert(call);
+        lately.failures += 1;
+        if lately.down || (lately.failed.len() >= DIFFERENT && lately.failures >= FAILURES) {
+            lately.down = true;
+            return Failure::OfAll;
+        }
+        if call == READS {
+            return Failure::Plain;
+        }
+        let (written, times) = lately.own.entry(call).or_insert((lately.written, 0));
+        if *times == 0 || lately.written > *written {
+            *times += 1;
+        }
+        *written = lately.written;
+        if *times >= ALONE { Failure::Alone } else { Failure::Plain }
+    }
+
+    /// A vendor has answered as it should; `wrote` if something was written. Says whether it had been down.
+    pub fn answered(&mut self, vendor: Vendor, wrote: bool) -> bool {
+        let lately = self.vendors.entry(vendor).or_default();
+        lately.failed.clear();
+        lately.failures = 0;
+        lately.written += u64::from(wrote);
+        std::mem::take(&mut lately.down)
+    }
+
+    /// A call is settled: what it failed before counts for nothing.
+    pub fn settled(&mut self, vendor: Vendor, call: i64) {
+        if let Some(lately) = self.vendors.get_mut(&vendor) {
+            lately.own.remove(&call);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const Z: Vendor = Vendor::Zendesk;
+
+    #[test]
+    fn a_call_that_fails_three_times_while_others_succeed_is_alone() {
+        let mut health = Health::default();
+        for expected in [Failure::Plain, Failure::Plain, Failure::Alone] {
+            assert_eq!(health.failed(Z, 1), expected);
+            assert!(!health.answered(Z, true));
+        }
+        health.settled(Z, 1);
+        assert_eq!(health.failed(Z, 1), Failure::Plain);
+    }
+
+    #[test]
+    fn a_quiet_account_is_no_proof() {
+        let mut health = Health::default();
+        for _ in 0..20 {
+            assert_eq!(health.failed(Z, 1), Failure::Plain, "nothing else was written meanwhile");
+            health.answered(Z, false);
+        }
+    }
+
+    #[test]
+    fn when_different_calls_fail_and_none_succeeds_the_vendor_is_down_until_one_does() {
+        let mut health = Health::default();
+        for call in [1, READS, 1] {
+            assert_eq!(health.failed(Z, call), Failure::Plain);
+        }
+        assert_eq!(health.failed(Z, 2), Failure::OfAll);
+        assert_eq!(health.failed(Z, 2), Failure::OfAll);
+        assert_eq!(health.failed(Vendor::Slack, 3), Failure::Plain, "the other vendor is another matter");
+        assert!(health.answered(Z, false));
+        assert_eq!(health.failed(Z, 2), Failure::Plain);
+    }
+}
