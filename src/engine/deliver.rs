@@ -181,7 +181,7 @@ impl Engine {
             let (mut state, now) = (self.lock(), self.clock.now_ms());
             ids.iter().for_each(|id| state.queue.attempted(*id, now));
         }
-        Ok(self.judge(ids.first().copied().unwrap_or_default(), item, &call, attempts, result))
+        Ok(self.judge(ids.first().copied().unwrap_or_default(), item, &call, (attempts, now), result))
     }
 
     /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.
@@ -227,7 +227,7 @@ impl Engine {
             }
             Err(CallError::Elsewhere { after, problem }) => Some(self.later(id, item, 0, Some(after), problem, true)),
             Err(CallError::Unknown { problem }) => Some(self.later(id, item, item.attempts + 1, None, problem, true)),
-            Err(CallError::Missing { reason }) if self.may_still_show(item) => {
+            Err(CallError::Missing { reason }) if self.may_still_show(item, now) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
@@ -253,10 +253,10 @@ impl Engine {
         (lag / 6).max(Duration::from_millis(200))
     }
 
-    /// Whether what was found missing may have been made so lately that reads lack it.
-    fn may_still_show(&self, item: &Item) -> bool {
-        let now = self.clock.now_ms();
-        now - item.first_attempt_ms.unwrap_or(now) < self.lag(item.vendor).as_millis() as i64
+    /// Whether what was found missing by a call that began at `began` (milliseconds since 1970) may have been made so
+    /// shortly before that reads lacked it. However long its answer took, it speaks of no later time.
+    fn may_still_show(&self, item: &Item, began: i64) -> bool {
+        began - item.first_attempt_ms.unwrap_or(began) < self.lag(item.vendor).as_millis() as i64
     }
 
     async fn within_deadline<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
@@ -266,8 +266,17 @@ impl Engine {
         }
     }
 
-    fn judge(&self, id: i64, item: &Item, call: &Call<'_>, attempts: i64, result: Result<Answer, CallError>) -> Ended {
+    /// `attempt` is its number and when it began.
+    fn judge(
+        &self,
+        id: i64,
+        item: &Item,
+        call: &Call<'_>,
+        attempt: (i64, i64),
+        result: Result<Answer, CallError>,
+    ) -> Ended {
         let effect = call.effect;
+        let (attempts, began) = attempt;
         match result {
             Ok(answer) => {
                 self.answers(item.vendor, effect.act.class() == Class::Marked);
@@ -276,7 +285,7 @@ impl Engine {
                 }
                 Ended::Answered(answer)
             }
-            Err(CallError::Missing { reason }) if self.may_still_show(item) => {
+            Err(CallError::Missing { reason }) if self.may_still_show(item, began) => {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
