@@ -46,6 +46,8 @@ pub enum What {
         act: Box<Act>,
         /// What came back.
         answer: Answer,
+        /// Whether it may have been done long before it was answered.
+        in_doubt: bool,
     },
 }
 

@@ -235,6 +235,7 @@ impl Engine {
                             order: effect.order,
                             act: Box::new(effect.act.clone()),
                             answer: answer.clone(),
+                            in_doubt: self.lock().queue.item(*id).is_some_and(|item| item.doubtful),
                         },
                     })
                 }

@@ -7,14 +7,14 @@ use super::super::notice;
 use super::{AskedState, Deciding, Why};
 
 impl Deciding<'_> {
-    pub(super) fn answered(&mut self, effect: &EffectId, order: i64, act: &Act, answer: &Answer) {
+    pub(super) fn answered(&mut self, effect: &EffectId, order: i64, act: &Act, answer: &Answer, in_doubt: bool) {
         let tried_again = self.tried_again(effect, answer);
         self.no_longer_late(effect, order, act, answer);
         match (act, answer) {
             (Act::ReadTicket { .. }, Answer::TicketRead(read)) => self.ticket_read(read),
             (Act::OpenChannel { .. }, Answer::ChannelOpen { channel }) => self.channel_open(channel.clone()),
             (Act::OpenChannel { .. } | Act::PostCard, Answer::ChannelClosed(problem)) => self.channel_closed(problem),
-            (Act::PostCard, Answer::Posted { channel, ts }) => self.card_posted(channel.clone(), ts.clone()),
+            (Act::PostCard, Answer::Posted { channel, ts }) => self.card_posted(channel.clone(), ts.clone(), in_doubt),
             (Act::Reply(_), Answer::Replied { readers, left_out, .. }) => self.replied(effect, readers, left_out),
             (Act::Reply(_), Answer::Withheld { outsiders, readers }) => {
                 self.show_readers(readers);

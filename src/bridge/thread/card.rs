@@ -176,12 +176,13 @@ impl Deciding<'_> {
         self.open_channel(self.at_ms + wait.min(REOPEN_MOST_MS));
     }
 
-    pub(super) fn card_posted(&mut self, channel: ChannelId, ts: Ts) {
+    pub(super) fn card_posted(&mut self, channel: ChannelId, ts: Ts, in_doubt: bool) {
         self.thread.place = Place::Linked { channel, ts };
         self.thread.told.channel = None;
         let held = std::mem::take(&mut self.thread.held);
         self.effects.extend(held);
-        if self.thread.card_version > 0 {
+        // A card that may have stood for a while may show what was so then.
+        if self.thread.card_version > 0 || in_doubt {
             self.update_card();
         }
     }

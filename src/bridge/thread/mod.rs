@@ -371,7 +371,9 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
         What::Unpark(unpark) => deciding.unpark(unpark),
-        What::Answered { effect, order, act, answer } => deciding.answered(effect, *order, act, answer),
+        What::Answered { effect, order, act, answer, in_doubt } => {
+            deciding.answered(effect, *order, act, answer, *in_doubt);
+        }
     }
     let Deciding { thread, card, effects, unparked, held_back, ignored, .. } = deciding;
     Step { thread, card, effects, unparked, held_back, ignored }
