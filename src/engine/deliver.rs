@@ -13,6 +13,7 @@ use super::health::Failure;
 use super::notes::Noted;
 use super::outside::{Call, CallError};
 use super::queue::{Item, Job, Work};
+use crate::bridge::event::What;
 use crate::bridge::{Act, Answer, BridgedThread, Card, Class, Effect, Vendor, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
@@ -83,6 +84,9 @@ impl Engine {
         if !item.doubtful && !thread.wants(&effect) {
             return Ok((effect, Ended::Answered(Answer::Done)));
         }
+        if let Some(until) = self.rests(&thread, &effect.act) {
+            return Ok((effect, Ended::Rests { until }));
+        }
         let effect = match effect.act {
             Act::Note { .. } if !item.doubtful => match self.gather(id, &effect, thread.ticket_id).await? {
                 Noted::Write(gathered) => gathered,
@@ -106,6 +110,18 @@ impl Engine {
         let call = Call { thread: &thread, card: card.as_ref(), effect: &effect, first_attempt_ms: now };
         let result = self.within_deadline(self.outside.perform(&call)).await;
         self.lock().queue.attempted(id, self.clock.now_ms());
+        let standing = thread.link().filter(|_| effect.act.needs_thread());
+        let found = match (&result, standing) {
+            (Ok(Answer::Unreachable(problem)), Some(_)) => Some(What::Unreachable(problem.clone())),
+            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item) => {
+                Some(What::CardGone { ts: ts.clone() })
+            }
+            _ => None,
+        };
+        if let Some(what) = found {
+            let until = self.out_of_reach(id, &item.thread_id, what).await?;
+            return Ok((effect.clone(), Ended::Rests { until }));
+        }
         Ok((effect.clone(), self.judge(id, item, &effect, attempts, result)))
     }
 

@@ -28,6 +28,7 @@ pub mod outside;
 mod park;
 pub mod poll;
 pub mod queue;
+mod reach;
 pub mod retry;
 pub mod worker;
 

@@ -394,6 +394,19 @@ impl Queue {
         self.items.get(&id)
     }
 
+    /// What rests of a thread's calls to a vendor is due.
+    pub fn wake(&mut self, thread_id: &ThreadId, vendor: Vendor, now: i64) {
+        let resting = |item: &&mut Item| item.thread_id == *thread_id && item.vendor == vendor && item.not_before > now;
+        let mut lanes = BTreeSet::new();
+        for (id, item) in self.items.iter_mut().filter(|(_, item)| resting(item)) {
+            item.not_before = now;
+            lanes.insert(LaneKey::of(*id, item));
+        }
+        for lane in lanes {
+            self.schedule(&lane);
+        }
+    }
+
     /// A call is to do something else from now on.
     pub fn rewrite(&mut self, id: i64, effect: Arc<Effect>) {
         if let Some(item) = self.items.get_mut(&id) {
