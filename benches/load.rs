@@ -21,7 +21,7 @@
 //!   At saturation a window bounds how many are on their way.
 //! - Of the fake Zendesk the call for a reply has a fast path: it checks and answers in the vendor's shape, and
 //!   keeps nothing but the message's number and the time. `--whole-fake` goes without.
-//! - The app's poll of the feed is set to an hour: no account lets in as much as is sent here.
+//! - The app's poll of the feed is set to an hour and its budgets are off: no account lets in as much as is sent here.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -372,6 +372,11 @@ impl House {
             bot_token = "xoxb-load"
             signing_secret = "{SECRET}"
             api_url = "{base}/slack/api"
+            posts_per_second_per_channel = 0
+            posts_per_min = 0
+            tier_2_calls_per_min = 0
+            tier_3_calls_per_min = 0
+            tier_4_calls_per_min = 0
             [zendesk]
             url = "{base}/zendesk"
             client_id = "client"
@@ -379,6 +384,10 @@ impl House {
             webhook_secret = "{WEBHOOK_SECRET}"
             channel_domain = "{DOMAIN}"
             poll_interval_secs = 3600
+            side_conversation_writes_per_10_min = 0
+            ticket_updates_per_min = 0
+            updates_per_ticket_per_10_min = 0
+            feed_reads_per_10_min = 0
             "#,
             folder.path().join("sidethread.db").display()
         );

@@ -14,3 +14,6 @@ CREATE TABLE attempt (
     PRIMARY KEY (outbox_id, number, problem)
 );
 CREATE INDEX attempt_by_time ON attempt (last_at);
+
+-- Few rows of many are parked, and they are asked for often.
+CREATE INDEX outbox_parked ON outbox (settled_at, id) WHERE state = 'parked';

@@ -79,7 +79,11 @@ impl House {
 
     fn command(&self, command: &str, config: &str) -> Command {
         let mut process = Command::new(env!("CARGO_BIN_EXE_sidethread"));
-        process.arg(command).arg("--config").arg(self.folder.path().join(config)).current_dir(self.folder.path());
+        process
+            .args(command.split(' '))
+            .arg("--config")
+            .arg(self.folder.path().join(config))
+            .current_dir(self.folder.path());
         process.env_remove("RUST_LOG").stdin(Stdio::null());
         process
     }
@@ -261,6 +265,49 @@ async fn it_carries_words_both_ways_and_serves_nothing_else() {
     // Standard error is no terminal here, so each line is JSON.
     assert!(said.lines().all(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object())), "{said}");
     assert!(!said.contains("\"ERROR\"") && !said.contains("\"WARN\""), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_looks_and_decides_while_it_runs_and_when_it_does_not() {
+    let house = House::new().await;
+    let mut app = house.start().await;
+    let (sc, ts) = house.thread().await;
+    let ran = async |command: String| {
+        let (code, out, err) = house.run(&command, "sidethread.toml").await;
+        assert_eq!(code, Some(0), "{command}: {err}{out}");
+        out
+    };
+    let parked = async |text: &str| {
+        fault(
+            house.firm.zendesk.faults(),
+            json!({"call": "POST …/reply", "fault": "status", "status": 403, "times": 1}),
+        );
+        house.say(&ts, text);
+        let waits = "SELECT count(*) FROM outbox WHERE state = 'parked'";
+        until("it is parked", async || house.count(waits).await == 1).await;
+        house.count("SELECT id FROM outbox WHERE state = 'parked'").await
+    };
+    let id = parked("one").await;
+    let listed = ran("parked list".to_owned()).await;
+    assert!(listed.contains(&format!("  {id}  reply to Zendesk")), "{listed}");
+    assert!(ran(format!("parked show {id} --text")).await.contains("| one"));
+    assert!(ran(format!("trace {sc}")).await.contains(&format!("sidethread parked show {id}")));
+    assert!(house.refused(&format!("parked drop {id}"), "sidethread.toml").await.contains("--yes"));
+    assert!(house.refused("parked retry 999", "sidethread.toml").await.contains("no parked call"));
+    assert!(house.refused("trace nonsense", "sidethread.toml").await.contains("Copy link"));
+    assert!(ran(format!("parked retry {id}")).await.contains("is tried again"));
+    until("it is there", async || house.firm.answers(&sc) == ["one"]).await;
+
+    let id = parked("two").await;
+    app.stop().await;
+    assert!(ran("parked list".to_owned()).await.contains(&format!("  {id}  reply to Zendesk")));
+    assert!(ran(format!("parked drop {id} --yes")).await.contains("given up"));
+    assert_eq!(ran("parked list".to_owned()).await, "Nothing is parked.\n");
+    assert!(ran(format!("trace {sc}")).await.contains("given up by a person"));
+    let mut app = house.start().await;
+    house.say(&ts, "three");
+    until("what came after", async || house.firm.answers(&sc) == ["one", "three"]).await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

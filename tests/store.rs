@@ -403,10 +403,15 @@ async fn an_effect_is_decided_once_and_settled_once() {
     assert_eq!(place.rows(all).await, expected);
     assert_eq!(place.store.effect(2).await.unwrap(), effect("b", 1));
 
-    let attempts = vec![Attempt { id: 1, attempted_at: 1100 }, Attempt { id: 2, attempted_at: 1101 }];
+    let attempts = vec![
+        Attempt { id: 1, attempted_at: 1100, bundle: None },
+        Attempt { id: 2, attempted_at: 1101, bundle: Some(1) },
+    ];
     place.commit(Commit { attempts, ..Commit::default() }).await;
-    let delay =
-        |id, doubtful| Delay { id, not_before: 5000, attempts: 1, doubtful, problem: "HTTP 500".to_owned(), at: 4000 };
+    let delay = |id, doubtful| {
+        let problem = "HTTP 500".to_owned();
+        Delay { id, not_before: 5000, attempts: 1, doubtful, problem, alone: false, at: 4000 }
+    };
     place.commit(Commit { delays: vec![delay(1, true), delay(4, false)], ..Commit::default() }).await;
     let expected = [
         "1|t1|a|zendesk|1000|900|5000|1|1100|1|HTTP 500|waiting|-|-",
@@ -434,26 +439,35 @@ async fn an_effect_is_decided_once_and_settled_once() {
         (6, "t2", "c", 0, 0, None, 900),
     ];
     assert_eq!(waiting, expected);
+    let bundles = "SELECT id, bundle FROM outbox WHERE id < 3 ORDER BY id";
+    assert_eq!(place.rows(bundles).await, ["1|-", "2|1"]);
+    let again = |id| Attempt { id, attempted_at: 1102, bundle: Some(1) };
+    place.commit(Commit { attempts: vec![again(1), again(2)], ..Commit::default() }).await;
+    place.commit(Commit { delays: vec![delay(1, true), delay(2, true)], ..Commit::default() }).await;
+    assert_eq!(place.rows(bundles).await, ["1|1", "2|1"], "a bundle stays together");
+    let alone = |id| Delay { alone: true, ..delay(id, true) };
+    place.commit(Commit { delays: vec![alone(1), alone(2)], ..Commit::default() }).await;
+    assert_eq!(place.rows(bundles).await, ["1|-", "2|-"], "unless it is taken apart");
 
     let parked = Settle { problem: Some("refused".to_owned()), result: None, ..settle(2, "parked") };
     place.commit(Commit { settled: vec![settle(1, "done"), parked, settle(4, "parked")], ..Commit::default() }).await;
     // What is settled moves no more.
     let late = Commit {
         settled: vec![Settle { result: Some("other".to_owned()), settled_at: 9999, ..settle(1, "parked") }],
-        attempts: vec![Attempt { id: 2, attempted_at: 9999 }],
+        attempts: vec![Attempt { id: 2, attempted_at: 9999, bundle: None }],
         delays: vec![delay(4, true)],
         ..Commit::default()
     };
     place.commit(late).await;
     let expected = [
-        "1|t1|a|zendesk|1000|900|5000|1|1100|0|HTTP 500|done|r|2000",
-        "2|t1|b|slack|1000|900|1500|2|1101|0|refused|parked|-|2000",
+        "1|t1|a|zendesk|1000|900|5000|1|1102|0|HTTP 500|done|r|2000",
+        "2|t1|b|slack|1000|900|5000|1|1102|0|refused|parked|-|2000",
         "4|t2|a|zendesk|1000|900|5000|1|-|0|HTTP 500|parked|r|2000",
     ];
     assert_eq!(place.rows(all).await[..3], expected);
-    assert_eq!(place.rows("SELECT sum(times) FROM attempt").await, ["3"]);
+    assert_eq!(place.rows("SELECT sum(times) FROM attempt").await, ["7"]);
     place.commit(Commit { blank_before: Some(4000), ..Commit::default() }).await;
-    assert_eq!(place.rows("SELECT count(*) FROM attempt").await, ["2"]);
+    assert_eq!(place.rows("SELECT count(*) FROM attempt").await, ["3"]);
     place.commit(Commit { blank_before: Some(4001), ..Commit::default() }).await;
     assert_eq!(place.rows("SELECT count(*) FROM attempt").await, ["0"]);
     let mut parked = place.store.parked().await.unwrap();

@@ -169,13 +169,12 @@ impl Account {
         let reply = reply(ts, text);
         let effect = effect(&format!("reply:{ts}"), Act::Reply(reply.clone()));
         let author = Author { name: "Max <M>".into(), zendesk_user: Some(ZendeskUserId(4)) };
-        self.client.reply(&call(thread, &effect), &reply, &author, &Nobody).await
+        self.client.reply(&call(thread, &effect), &[(&reply, author)], &Nobody).await
     }
 
     async fn find(&self, thread: &BridgedThread, ts: &str) -> Option<Answer> {
-        let reply = reply(ts, "");
-        let effect = effect(&format!("reply:{ts}"), Act::Reply(reply.clone()));
-        self.client.find_reply(&call(thread, &effect), &reply).await.unwrap()
+        let effect = effect(&format!("reply:{ts}"), Act::Reply(reply(ts, "")));
+        self.client.find_reply(&call(thread, &effect)).await.unwrap()
     }
 
     /// The last message of a side conversation.
@@ -220,7 +219,7 @@ fn effect(id: &str, act: Act) -> Effect {
 }
 
 fn call<'a>(thread: &'a BridgedThread, effect: &'a Effect) -> Call<'a> {
-    Call { thread, card: None, effect, first_attempt_ms: START }
+    Call { thread, card: None, effect, with: &[], first_attempt_ms: START }
 }
 
 fn staff(name: &str) -> Reader {
@@ -384,6 +383,12 @@ async fn while_a_role_cannot_be_read_nothing_is_sent() {
             "{name} {fault:?} {answer:?}"
         );
         assert_eq!(account.calls("POST …/reply"), 0);
+        if after.is_some() {
+            let asked = account.calls(name);
+            assert!(matches!(account.reply(&thread).await, Err(CallError::Later { after: Some(_), .. })));
+            assert_eq!(account.calls(name), asked, "a call that was told to wait is not made to learn it again");
+            account.pass(7);
+        }
         assert!(matches!(account.reply(&thread).await, Ok(Answer::Withheld { .. })));
     }
 }
@@ -757,7 +762,7 @@ async fn before_the_client_has_settled_in_nothing_is_sent() {
     let reply = reply("1766458031.859009", "Hi");
     let effect = effect("reply:1", Act::Reply(reply.clone()));
     let author = Author { name: "Max".into(), zendesk_user: None };
-    let answer = client.reply(&call(&thread, &effect), &reply, &author, &Nobody).await;
+    let answer = client.reply(&call(&thread, &effect), &[(&reply, author)], &Nobody).await;
     assert!(matches!(answer, Err(CallError::Later { .. })));
     assert_eq!(account.messages(&thread), 1);
 }

@@ -286,6 +286,11 @@ pub fn in_slack(name: &str) -> String {
     format!("{name} in Slack")
 }
 
+/// After the author's name, where several replies travel together: when it was written.
+pub fn said_at(time: &str) -> String {
+    format!(", {time}")
+}
+
 /// The same, of a reply that arrives late; with the time at which it was written.
 pub fn in_slack_at(name: &str, time: &str) -> String {
     format!("{name} in Slack, written {time}")
@@ -304,6 +309,19 @@ pub fn files_stay_in_zendesk(names: &[String]) -> String {
 /// The line above a message that is posted later than it was written. `fallback` is the time as text.
 pub fn written_at(seconds: i64, fallback: &str) -> String {
     format!("_written <!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>_")
+}
+
+/// The name over a post of several messages.
+pub fn several_authors(names: &[String]) -> String {
+    listed(names)
+}
+
+/// One message within a post of several: under its time, and under its author's name unless the post bears that.
+pub fn one_of_several(name: Option<&str>, seconds: i64, fallback: &str, text: &str) -> String {
+    match name {
+        Some(name) => earlier_message(name, seconds, fallback, text),
+        None => format!("_<!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>_\n{text}"),
+    }
 }
 
 /// One earlier message within the post that holds them all.

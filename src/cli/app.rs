@@ -14,6 +14,7 @@ use crate::bridge::ids::ZendeskUserId;
 use crate::config::Config;
 use crate::engine::clock::Clock;
 use crate::engine::outside::CallError;
+use crate::engine::pace::{Limit, Limits};
 use crate::engine::retry::Schedule;
 use crate::engine::{Engine, Settings};
 use crate::http::{Front, Ready};
@@ -176,6 +177,7 @@ impl App {
             poll_interval: self.config.zendesk.poll_interval,
             reconcile_interval: self.config.bridge.reconcile_interval,
             keep: Duration::from_secs(u64::from(self.config.database.keep_days) * 24 * 3600),
+            limits: limits(&self.config),
         };
         let outside = Arc::new(Vendors { slack: self.slack.clone(), zendesk: self.zendesk.clone() });
         Engine::start(
@@ -236,6 +238,28 @@ impl App {
         store.commit(Commit { settings, ..Commit::default() }).await.context("the database could not be written")?;
         tracing::info!("first start: side conversations made before now stay as they are; new ones are bridged");
         Ok(now)
+    }
+}
+
+/// The vendors' limits as the settings have them.
+fn limits(config: &Config) -> Limits {
+    let (slack, zendesk) = (config.slack.limits, config.zendesk.limits);
+    let in_a_minute = |calls| Limit::new(calls, 60);
+    let in_ten_minutes = |calls| Limit::new(calls, 600);
+    let slack_posts = match slack.posts_per_second_per_channel {
+        rate if rate > 0.0 => Limit { calls: 1, within: Duration::from_secs_f64((1.0 / rate).min(3600.0)) },
+        _ => Limit::new(0, 1),
+    };
+    Limits {
+        slack_posts,
+        slack_posts_together: in_a_minute(slack.posts_per_min),
+        slack_tier_2: in_a_minute(slack.tier_2_calls_per_min),
+        slack_tier_3: in_a_minute(slack.tier_3_calls_per_min),
+        slack_tier_4: in_a_minute(slack.tier_4_calls_per_min),
+        zendesk_writes: in_ten_minutes(zendesk.side_conversation_writes_per_10_min),
+        zendesk_ticket_updates: in_a_minute(zendesk.ticket_updates_per_min),
+        zendesk_ticket: in_ten_minutes(zendesk.updates_per_ticket_per_10_min),
+        zendesk_feed: in_ten_minutes(zendesk.feed_reads_per_10_min),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
 use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread};
+use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
 use crate::zendesk::{Author, ZendeskClient};
 
@@ -57,12 +58,16 @@ impl Outside for Vendors {
 
     async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
         match (&call.effect.act, call.effect.act.vendor()) {
-            (Act::Reply(reply), _) => self.zendesk.find_reply(call, reply).await,
+            (Act::Reply(_), _) => self.zendesk.find_reply(call).await,
             (Act::Note { .. }, _) => self.zendesk.find_note(call).await,
             (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await,
             (_, Vendor::Slack) => self.slack.find(call).await,
             (_, Vendor::Zendesk) => Ok(None),
         }
+    }
+
+    fn plan(&self) -> Option<Plan> {
+        self.zendesk.plan()
     }
 
     async fn read_ticket(&self, ticket_id: TicketId) -> Result<Vec<SideConversationEvent>, CallError> {
@@ -90,42 +95,48 @@ impl Outside for Vendors {
 
 impl Vendors {
     async fn reply(&self, call: &Call<'_>) -> Result<Answer, CallError> {
-        let Act::Reply(reply) = &call.effect.act else {
-            return Err(CallError::Refused { reason: "this is no reply.".to_owned() });
-        };
-        let profile = self.slack.profile(&reply.user).await.map_err(slack_is_late)?;
-        if profile.person.standing == Standing::Bot {
-            return Ok(Answer::OfABot);
-        }
         let mut known = Known::default();
-        for user in reply.doc.people() {
-            let profile = self.slack.profile(&user).await.map_err(slack_is_late)?;
-            known.people.insert(user, profile.person.name);
-        }
-        for channel in reply.doc.nameless_channels() {
-            if let Some(name) = self.slack.channel_name(&channel).await {
-                known.channels.insert(channel, name);
+        let mut authors = Vec::new();
+        for effect in call.effects() {
+            let Act::Reply(reply) = &effect.act else {
+                return Err(CallError::Refused { reason: "this is no reply.".to_owned() });
+            };
+            let profile = self.slack.profile(&reply.user).await.map_err(slack_is_late)?;
+            if profile.person.standing == Standing::Bot && !call.with.is_empty() {
+                // What a bot says stays in Slack, and nobody else's words with it: each goes its own way.
+                return Err(CallError::Refused { reason: "a bot is among the authors.".to_owned() });
             }
+            if profile.person.standing == Standing::Bot {
+                return Ok(Answer::OfABot);
+            }
+            for user in reply.doc.people() {
+                let profile = self.slack.profile(&user).await.map_err(slack_is_late)?;
+                known.people.insert(user, profile.person.name);
+            }
+            for channel in reply.doc.nameless_channels() {
+                if let Some(name) = self.slack.channel_name(&channel).await {
+                    known.channels.insert(channel, name);
+                }
+            }
+            let zendesk_user = match &profile.email {
+                // Who the author is in Zendesk only adds to the reply; it must not hold it back.
+                Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),
+                None => None,
+            };
+            authors.push((reply, Author { name: profile.person.name, zendesk_user }));
         }
-        let zendesk_user = match &profile.email {
-            // Who the author is in Zendesk only adds to the reply; it must not hold it back.
-            Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),
-            None => None,
-        };
-        let author = Author { name: profile.person.name, zendesk_user };
-        self.zendesk.reply(call, reply, &author, &known).await
+        self.zendesk.reply(call, &authors, &known).await
     }
 }
 
 /// What keeps Slack from naming the author must not hold every call to Zendesk.
 fn slack_is_late(error: CallError) -> CallError {
     match error {
-        CallError::Paused { why } => CallError::Later { after: Some(SLACK_AGAIN), problem: why },
-        // Nor may it pass for a failure of Zendesk.
-        CallError::Later { after: None, problem } | CallError::Unknown { problem } => {
-            CallError::Later { after: Some(SLACK_AGAIN), problem }
-        }
-        CallError::Refused { reason } => CallError::Later { after: Some(SLACK_AGAIN), problem: reason },
+        CallError::Later { after: Some(after), problem } => CallError::Elsewhere { after, problem },
+        CallError::Paused { why: problem }
+        | CallError::Later { after: None, problem }
+        | CallError::Unknown { problem }
+        | CallError::Refused { reason: problem } => CallError::Elsewhere { after: SLACK_AGAIN, problem },
         other => other,
     }
 }

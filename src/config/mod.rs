@@ -55,7 +55,7 @@ pub struct Config {
 pub struct Server {
     /// The vendors' calls arrive here.
     pub listen: SocketAddr,
-    /// Health, metrics and the operator's pages.
+    /// Metrics, and what the operator's own commands ask.
     pub admin_listen: SocketAddr,
     /// Without a slash at its end, save that of an empty path.
     pub public_url: Url,
@@ -81,6 +81,23 @@ pub struct Slack {
     pub signing_secrets: Vec<SecretString>,
     /// Without a slash at its end, save that of an empty path.
     pub api_url: Url,
+    /// How often Slack may be called.
+    pub limits: SlackLimits,
+}
+
+/// How often Slack may be called; 0 for as often as Slack takes it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SlackLimits {
+    /// Posts in one channel, a second.
+    pub posts_per_second_per_channel: f64,
+    /// Posts in the workspace, a minute.
+    pub posts_per_min: u32,
+    /// Calls a minute of each method of tier 2.
+    pub tier_2_calls_per_min: u32,
+    /// Calls a minute of each method of tier 3.
+    pub tier_3_calls_per_min: u32,
+    /// Calls a minute of each method of tier 4.
+    pub tier_4_calls_per_min: u32,
 }
 
 /// How to reach Zendesk, and how Zendesk proves itself.
@@ -96,6 +113,21 @@ pub struct Zendesk {
     pub channel_domain: Option<String>,
     /// The wait between two reads of the account-wide feed.
     pub poll_interval: Duration,
+    /// How often Zendesk may be called.
+    pub limits: ZendeskLimits,
+}
+
+/// How often Zendesk may be called; 0 for as often as Zendesk takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZendeskLimits {
+    /// Creates and replies of the account.
+    pub side_conversation_writes_per_10_min: u32,
+    /// Ticket updates of the account.
+    pub ticket_updates_per_min: u32,
+    /// Updates of one ticket.
+    pub updates_per_ticket_per_10_min: u32,
+    /// Reads of the account-wide feed.
+    pub feed_reads_per_10_min: u32,
 }
 
 /// How the app proves itself to Zendesk.
@@ -226,7 +258,38 @@ fn slack(source: &mut Source) -> Option<Slack> {
     let bot_token = source.required("slack.bot_token", values::bot_token);
     let signing_secrets = source.secrets("slack.signing_secret", values::secret);
     let api_url = source.text_or("slack.api_url", "https://slack.com/api", values::slack_api_url);
-    Some(Slack { bot_token: bot_token?, signing_secrets: signing_secrets?, api_url: api_url? })
+    let limits = slack_limits(source);
+    Some(Slack { bot_token: bot_token?, signing_secrets: signing_secrets?, api_url: api_url?, limits: limits? })
+}
+
+/// <https://docs.slack.dev/apis/web-api/rate-limits>
+fn slack_limits(source: &mut Source) -> Option<SlackLimits> {
+    let posts_per_second_per_channel = source.rate_or("slack.posts_per_second_per_channel", 1.0, 1000.0);
+    let posts_per_min = source.calls_or("slack.posts_per_min", 300);
+    let tier_2_calls_per_min = source.calls_or("slack.tier_2_calls_per_min", 20);
+    let tier_3_calls_per_min = source.calls_or("slack.tier_3_calls_per_min", 50);
+    let tier_4_calls_per_min = source.calls_or("slack.tier_4_calls_per_min", 100);
+    Some(SlackLimits {
+        posts_per_second_per_channel: posts_per_second_per_channel?,
+        posts_per_min: posts_per_min?,
+        tier_2_calls_per_min: tier_2_calls_per_min?,
+        tier_3_calls_per_min: tier_3_calls_per_min?,
+        tier_4_calls_per_min: tier_4_calls_per_min?,
+    })
+}
+
+/// <https://developer.zendesk.com/api-reference/introduction/rate-limits/>
+fn zendesk_limits(source: &mut Source) -> Option<ZendeskLimits> {
+    let side_conversation_writes_per_10_min = source.calls_or("zendesk.side_conversation_writes_per_10_min", 300);
+    let ticket_updates_per_min = source.calls_or("zendesk.ticket_updates_per_min", 100);
+    let updates_per_ticket_per_10_min = source.calls_or("zendesk.updates_per_ticket_per_10_min", 30);
+    let feed_reads_per_10_min = source.calls_or("zendesk.feed_reads_per_10_min", 600);
+    Some(ZendeskLimits {
+        side_conversation_writes_per_10_min: side_conversation_writes_per_10_min?,
+        ticket_updates_per_min: ticket_updates_per_min?,
+        updates_per_ticket_per_10_min: updates_per_ticket_per_10_min?,
+        feed_reads_per_10_min: feed_reads_per_10_min?,
+    })
 }
 
 fn zendesk(source: &mut Source) -> Option<Zendesk> {
@@ -236,12 +299,14 @@ fn zendesk(source: &mut Source) -> Option<Zendesk> {
     let channel_domain = source.optional("zendesk.channel_domain", values::domain);
     let why = "Zendesk takes about 60 reads of the feed a minute, and people wait for a poll";
     let poll_interval = source.seconds_or("zendesk.poll_interval_secs", 20, 5..=3600, why);
+    let limits = zendesk_limits(source);
     Some(Zendesk {
         url: url?,
         credential: credential?,
         webhook_secrets: webhook_secrets?,
         channel_domain: channel_domain?,
         poll_interval: poll_interval?,
+        limits: limits?,
     })
 }
 

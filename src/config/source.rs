@@ -17,7 +17,19 @@ const LARGEST_SECRET: u64 = 64 << 10;
 const SECTIONS: &[(&str, &[&str])] = &[
     ("server", &["listen", "admin_listen", "public_url"]),
     ("database", &["url", "keep_days"]),
-    ("slack", &["bot_token", "signing_secret", "api_url"]),
+    (
+        "slack",
+        &[
+            "bot_token",
+            "signing_secret",
+            "api_url",
+            "posts_per_second_per_channel",
+            "posts_per_min",
+            "tier_2_calls_per_min",
+            "tier_3_calls_per_min",
+            "tier_4_calls_per_min",
+        ],
+    ),
     (
         "zendesk",
         &[
@@ -30,6 +42,10 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "webhook_secret",
             "channel_domain",
             "poll_interval_secs",
+            "side_conversation_writes_per_10_min",
+            "ticket_updates_per_min",
+            "updates_per_ticket_per_10_min",
+            "feed_reads_per_10_min",
         ],
     ),
     (
@@ -58,6 +74,7 @@ const LISTS: &[&str] = &["slack.signing_secret", "zendesk.webhook_secret", "brid
 pub(super) enum Value {
     Text(String),
     Integer(i64),
+    Fraction(f64),
     Boolean(bool),
     List(Vec<Located>),
     Table(Vec<(String, Origin, Located)>),
@@ -71,6 +88,7 @@ impl Value {
         match self {
             Value::Text(_) => "text",
             Value::Integer(_) => "a number",
+            Value::Fraction(_) => "a number with a fraction",
             Value::Boolean(_) => "true or false",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
@@ -385,7 +403,9 @@ impl Places<'_> {
                 parsed.map_or(Value::Other("a number that is far too large"), Value::Integer)
             }
             DeValue::Boolean(flag) => Value::Boolean(flag),
-            DeValue::Float(_) => Value::Other("a number with a fraction"),
+            DeValue::Float(number) => {
+                number.as_str().parse().map_or(Value::Other("a number with a fraction"), Value::Fraction)
+            }
             DeValue::Datetime(_) => Value::Other("a date or time"),
             DeValue::Array(array) => Value::List(array.into_iter().map(|item| self.located(item)).collect()),
             DeValue::Table(table) => {

@@ -69,6 +69,34 @@ impl Source {
         fitting
     }
 
+    /// Reads a number of calls; 0 means that only the vendor's own word limits them.
+    pub(super) fn calls_or(&mut self, key: &str, default: u32) -> Option<u32> {
+        self.number_or(key, default, 0..=1_000_000, "0 means no limit but the vendor's own")
+    }
+
+    /// Reads a number that may have a point, from 0 to `most`.
+    pub(super) fn rate_or(&mut self, key: &str, default: f64, most: f64) -> Option<f64> {
+        let Some(Located { origin, value }) = self.take(key) else { return Some(default) };
+        let in_env = matches!(origin, Origin::Env { .. });
+        let rate = match &value {
+            Value::Fraction(number) => Some(*number),
+            Value::Integer(number) => Some(*number as f64),
+            Value::Text(text) if in_env => text.trim().parse().ok(),
+            _ => None,
+        };
+        let fitting = rate.filter(|rate| (0.0..=most).contains(rate));
+        if fitting.is_none() {
+            let reason = format!("must be a number from 0 to {most}, as in 1.0");
+            let reason = match rate {
+                Some(_) => reason,
+                None if in_env => reason,
+                None => format!("{reason}, not {}", value.kind()),
+            };
+            self.fault(origin, key, reason, Some("0 means no limit but the vendor's own".to_owned()));
+        }
+        fitting
+    }
+
     /// Reads seconds within `range`.
     pub(super) fn seconds_or(
         &mut self,

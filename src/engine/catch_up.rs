@@ -7,7 +7,7 @@
 //! was known asks for nothing. Only threads whose link is committed are read, so what is written while one is read comes
 //! live, and what came before it is in what is read.
 //!
-//! One call at a time, at half the pace that Slack allows for a method, so that a round never starves the deliveries; a
+//! One call at a time, at half the pace that Slack allows for each method, so that a round never starves the deliveries; a
 //! round may outlast the interval, and then the next one follows it. Threads for which a delivery waits come first
 //! ([`super::gap`]).
 //!
@@ -21,14 +21,13 @@ use std::time::Duration;
 use super::Engine;
 use super::gap::{Gap, Key};
 use super::outside::CallError;
+use super::pace::Budget;
 use super::queue::Work;
 use crate::bridge::Vendor;
 use crate::bridge::ids::{ChannelId, ThreadId, Ts};
 use crate::store::{Commit, Store, StoreError, Sweep, Swept};
 use crate::telemetry::Direction;
 
-/// Half of Slack's tier 3, which is 50 calls a minute.
-const SPACING: Duration = Duration::from_millis(2400);
 /// How old a root may be to be found through its channel, and how long a done thread stays in, in milliseconds.
 const RECENT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// How long a round waits when Slack does not answer.
@@ -46,6 +45,15 @@ enum Step {
     Channel { channel: ChannelId, oldest: String, page: String },
     /// Read a page of a thread, from where it was last read through if `from` is empty.
     Thread { channel: ChannelId, thread_ts: Ts, from: String, page: String },
+}
+
+impl Step {
+    fn method(&self) -> &'static str {
+        match self {
+            Step::Channel { .. } => "conversations.history",
+            Step::Thread { .. } => "conversations.replies",
+        }
+    }
 }
 
 /// Where the present round stands.
@@ -97,6 +105,14 @@ impl CatchUp {
         self.gap.due().map_or(self.next_call(), |due| due.min(self.next_call()))
     }
 
+    fn put_back(&mut self, step: Step, old: bool) {
+        if old {
+            self.older.push_front(step);
+        } else {
+            self.steps.push_front(step);
+        }
+    }
+
     /// The call has ended, however.
     pub(super) fn end(&mut self) {
         self.asking = false;
@@ -115,6 +131,11 @@ impl CatchUp {
     /// What has waited long enough, or need not wait any more.
     pub(super) fn go_on(&mut self, now: i64) -> Vec<(ThreadId, Vec<Work>)> {
         if self.gap.waiting() == 0 { Vec::new() } else { self.gap.go_on(now, |key| is_old(&key.1, now)) }
+    }
+
+    /// Whether a live delivery may have to wait in any thread.
+    pub(super) fn is_any_open(&self) -> bool {
+        self.gap.is_any_open()
     }
 
     /// Whether a live delivery in this thread has to wait.
@@ -164,8 +185,8 @@ impl CatchUp {
     fn begin_gap(&mut self, now: i64) {
         self.gap.begin(now);
         self.steps.clear();
-        self.older.clear();
-        // Only what begins from here on has seen all of it; what is left of the turn was not looked at.
+        // Only what begins from here on sees all of it. The turn through the older threads goes on, so that none of them
+        // is left out for ever, and the one that follows counts.
         self.round_done = self.round_done.min(now - 1);
         self.older_done = self.older_done.min(now - 1);
         self.older_started_at = self.older_done;
@@ -188,7 +209,7 @@ impl Engine {
         }
         state.catch_up.begin_gap(now);
         state.next_poll = now;
-        state.feed.from_the_start();
+        state.feed.start_over();
         drop(state);
         tracing::info!(why, "something may have been missed; both sides are asked for it");
         self.wake.notify_one();
@@ -224,22 +245,36 @@ impl Engine {
         };
         let wait = match step {
             None => self.begin_round(now).await,
-            Some(step) => match self.catch_up_step(&step).await {
-                Ok(()) => SPACING,
-                Err(error) => {
-                    tracing::warn!(problem = %error, "Slack could not be asked for what was missed; it is tried again");
-                    let mut state = self.lock();
-                    let catch_up = &mut state.catch_up;
-                    if old {
-                        catch_up.older.push_front(step)
-                    } else {
-                        catch_up.steps.push_front(step)
-                    }
-                    LATER
-                }
-            },
+            Some(step) => self.paced_step(step, old, now).await,
         };
         self.end_of_call(wait).await;
+    }
+
+    /// Makes a call if catch-up's share of its budget has room. Says how long to wait then.
+    async fn paced_step(&self, step: Step, old: bool, now: i64) -> Duration {
+        let method = step.method();
+        let budget = Budget::SlackCatchUp(method);
+        {
+            let mut state = self.lock();
+            let free = state.queue.pace().when(&budget, now);
+            if free > now {
+                state.catch_up.put_back(step, old);
+                return Duration::from_millis((free - now) as u64);
+            }
+            state.queue.pace().call(&budget, now);
+        }
+        let Err(error) = self.catch_up_step(&step).await else { return Duration::ZERO };
+        tracing::warn!(problem = %error, "Slack could not be asked for what was missed; it is tried again");
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        state.catch_up.put_back(step, old);
+        match error {
+            CallError::Later { after: Some(after), .. } => {
+                state.queue.pace().hold(&Budget::SlackMethod(method), now, now + after.as_millis() as i64);
+                after
+            }
+            _ => LATER,
+        }
     }
 
     async fn end_of_call(&self, wait: Duration) {

@@ -1,5 +1,5 @@
 //! Makes one call: looks first where an earlier attempt may have got through, writes the attempt down, calls, and
-//! hands the answer to the thread.
+//! hands the answer to the thread. What waits in the same lane may travel along ([`bundle`]); its answer is that of each.
 //!
 //! Reads lag behind writes at both vendors, so "not found" after a doubtful attempt counts only once the vendor's
 //! window has passed; until then it means "later". So does a ticket or side conversation that a read misses: it may
@@ -8,13 +8,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Engine;
 use super::health::Failure;
 use super::notes::Noted;
 use super::outside::{Call, CallError};
+use super::pace::Budget;
 use super::queue::{Item, Job, Work};
+use super::{Engine, bundle};
 use crate::bridge::event::What;
-use crate::bridge::{Act, Answer, BridgedThread, Card, Class, Effect, Vendor, notice};
+use crate::bridge::{Act, Answer, Class, Effect, Vendor, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
 
@@ -27,90 +28,164 @@ const AGAIN_MS: i64 = 1000;
 
 enum Ended {
     Answered(Answer),
-    Delayed { wait: Duration, attempts: i64, doubtful: bool, problem: String },
-    Rests { until: i64 },
-    Exhausted { problem: String, doubtful: bool, reason: String },
+    Delayed {
+        wait: Duration,
+        attempts: i64,
+        doubtful: bool,
+        problem: String,
+    },
+    /// Nothing was done, and nothing went wrong: its time has not come.
+    Rests {
+        until: i64,
+    },
+    /// Refused as a whole: each is tried alone.
+    Split {
+        problem: String,
+    },
+    Exhausted {
+        problem: String,
+        doubtful: bool,
+        reason: String,
+    },
+}
+
+/// What travels in one call, in order: a row and what it asks for.
+struct Load {
+    ids: Vec<i64>,
+    effects: Vec<Arc<Effect>>,
+    /// The first one's state, which is that of all.
+    item: Item,
 }
 
 impl Engine {
     /// Makes a call. What its answer means is decided next, if nobody holds the thread.
     pub(super) async fn deliver(&self, id: i64) -> Option<Job> {
-        let item = self.lock().queue.item(id).cloned()?;
-        let ended = self.attempt(id, &item).await;
+        let travellers = self.lock().queue.travellers(id);
+        let (travellers, frozen) = travellers?;
+        let (_, item) = travellers.first().cloned()?;
+        let mut load = Load { ids: Vec::new(), effects: Vec::new(), item };
+        let ended = match self.load(&mut load, travellers, frozen).await {
+            Ok(()) => self.attempt(&mut load).await,
+            Err(error) => Err(error),
+        };
+        if load.ids.is_empty() {
+            load.ids.push(id);
+        }
         self.end_note(id);
-        self.lock().queue.end_calling(item.vendor);
+        self.lock().queue.end_calling(load.item.vendor);
+        let item = &load.item;
         match ended {
-            Ok((effect, Ended::Answered(answer))) => self.answered(id, &item, effect, answer),
-            Ok((effect, Ended::Exhausted { problem, doubtful, reason })) => {
+            Ok(Ended::Answered(answer)) => self.answered(&load, &answer),
+            Ok(Ended::Exhausted { problem, doubtful, reason }) => {
                 tracing::error!(
-                    effect.id = %effect.id, thread.id = %item.thread_id, attempt = item.attempts, problem,
+                    outbox.id = id, thread.id = %item.thread_id, attempt = item.attempts, problem,
                     "a call was given up; it is parked"
                 );
-                self.answered(id, &item, effect, Answer::Parked { reason, doubtful });
+                self.answered(&load, &Answer::Parked { reason, doubtful });
             }
-            Ok((_, Ended::Delayed { wait, attempts, doubtful, problem })) => {
-                self.delay(id, &item, wait, attempts, doubtful, problem).await;
+            Ok(Ended::Split { problem }) => {
+                let (wait, attempts) = (Duration::ZERO, item.attempts);
+                self.delay(&load, wait, attempts, false, problem, true).await;
             }
-            Ok((_, Ended::Rests { until })) => {
-                self.lock().queue.delay(id, until, item.attempts, item.doubtful);
+            Ok(Ended::Delayed { wait, attempts, doubtful, problem }) => {
+                self.delay(&load, wait, attempts, doubtful, problem, false).await;
+            }
+            Ok(Ended::Rests { until }) => {
+                let mut state = self.lock();
+                state.queue.pace().not_called(&item.budget);
+                state.queue.delay(&load.ids, until, item.attempts, item.doubtful, false);
             }
             Err(error) => {
                 tracing::warn!(thread.id = %item.thread_id, error = %error, "a call could not be prepared; it is tried again");
                 let at = self.clock.now_ms() + AGAIN_MS;
-                self.lock().queue.delay(id, at, item.attempts, item.doubtful);
+                self.lock().queue.delay(&load.ids, at, item.attempts, item.doubtful, false);
             }
         }
         self.lock().queue.take_ready(&item.thread_id).then(|| Job::Handle(item.thread_id.clone()))
     }
 
-    async fn attempt(&self, id: i64, item: &Item) -> Result<(Arc<Effect>, Ended), StoreError> {
-        let effect = match &item.effect {
-            Some(effect) => effect.clone(),
-            None => Arc::new(self.store.effect(id).await?),
+    /// Reads what is to be done, and lets those travel along that fit.
+    async fn load(&self, load: &mut Load, travellers: Vec<(i64, Item)>, frozen: bool) -> Result<(), StoreError> {
+        let mut ids = Vec::with_capacity(travellers.len());
+        let mut effects = Vec::with_capacity(travellers.len());
+        for (id, item) in travellers {
+            ids.push(id);
+            effects.push(match item.effect {
+                Some(effect) => effect,
+                None => Arc::new(self.store.effect(id).await?),
+            });
+        }
+        let fitting = if frozen { ids.len() } else { bundle::fit(&effects) };
+        ids.truncate(fitting);
+        effects.truncate(fitting);
+        load.ids = ids;
+        load.effects = effects;
+        Ok(())
+    }
+
+    async fn attempt(&self, load: &mut Load) -> Result<Ended, StoreError> {
+        let nothing = || Ended::Exhausted {
+            problem: "there is nothing to do".to_owned(),
+            doubtful: false,
+            reason: notice::tried_in_vain(),
         };
+        let (item, Some(first)) = (&load.item, load.effects.first().cloned()) else { return Ok(nothing()) };
         let Some(thread) = self.thread(&item.thread_id).await? else {
             let problem = "its thread is not known".to_owned();
             let reason = notice::tried_in_vain();
-            return Ok((effect, Ended::Exhausted { problem, doubtful: item.doubtful, reason }));
+            return Ok(Ended::Exhausted { problem, doubtful: item.doubtful, reason });
         };
-        let card = match effect.act {
+        let card = match first.act {
             Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
             _ => None,
         };
-        if item.doubtful && effect.act.class() == Class::AtMostOnce {
-            return Ok((effect, Ended::Answered(Answer::Done)));
+        if item.doubtful && first.act.class() == Class::AtMostOnce {
+            return Ok(Ended::Answered(Answer::Done));
         }
         let now = self.clock.now_ms();
-        if !item.doubtful && !thread.wants(&effect) {
-            return Ok((effect, Ended::Answered(Answer::Done)));
+        if !item.doubtful && !thread.wants(&first) {
+            return Ok(Ended::Answered(Answer::Done));
         }
-        if let Some(until) = self.rests(&thread, &effect.act) {
-            return Ok((effect, Ended::Rests { until }));
+        if let Some(until) = self.rests(&thread, &first.act) {
+            return Ok(Ended::Rests { until });
         }
-        let effect = match effect.act {
-            Act::Note { .. } if !item.doubtful => match self.gather(id, &effect, thread.ticket_id).await? {
-                Noted::Write(gathered) => gathered,
-                Noted::Rest(until) => return Ok((effect, Ended::Rests { until })),
-            },
-            _ => effect,
-        };
-        if item.doubtful && effect.act.class() == Class::Marked {
-            self.lock().queue.looked(id, now);
-            let looked = self.look(id, item, &effect, &thread, card.as_ref(), now).await;
-            if let Some(ended) = looked {
-                return Ok((effect, ended));
+        if let Act::Note { .. } = first.act
+            && !load.item.doubtful
+        {
+            match self.gather(load.ids[0], &first, thread.ticket_id).await? {
+                Noted::Write(gathered) => load.effects[0] = gathered,
+                Noted::Rest(until) => return Ok(Ended::Rests { until }),
             }
         }
+        let Load { ids, effects, item } = &*load;
+        let [effect, with @ ..] = effects.as_slice() else { return Ok(nothing()) };
+        let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now };
+        if item.doubtful && effect.act.class() == Class::Marked {
+            ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
+            call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
+            if let Some(ended) = self.look(ids.first().copied().unwrap_or_default(), item, &call, now).await {
+                self.lock().queue.pace().not_called(&item.budget);
+                return Ok(ended);
+            }
+            call.first_attempt_ms = now;
+        }
         if !item.written {
-            let attempts = vec![Attempt { id, attempted_at: now }];
+            let bundle = ids.first().copied().filter(|_| ids.len() > 1);
+            let attempts = ids.iter().map(|id| Attempt { id: *id, attempted_at: now, bundle }).collect();
             self.store.commit(Commit { attempts, ..Commit::default() }).await?;
         }
-        self.lock().queue.attempt(id, now);
+        {
+            let mut state = self.lock();
+            state.queue.freeze(ids);
+            ids.iter().for_each(|id| state.queue.attempt(*id, now));
+        }
         let attempts = item.attempts + i64::from(!item.written);
-        let call = Call { thread: &thread, card: card.as_ref(), effect: &effect, first_attempt_ms: now };
         let result = self.within_deadline(self.outside.perform(&call)).await;
-        self.lock().queue.attempted(id, self.clock.now_ms());
-        let standing = thread.link().filter(|_| effect.act.needs_thread());
+        {
+            let (mut state, now) = (self.lock(), self.clock.now_ms());
+            ids.iter().for_each(|id| state.queue.attempted(*id, now));
+        }
+        let standing = thread.link().filter(|_| first.act.needs_thread());
         let found = match (&result, standing) {
             (Ok(Answer::Unreachable(problem)), Some(_)) => Some(What::Unreachable(problem.clone())),
             (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item) => {
@@ -119,26 +194,32 @@ impl Engine {
             _ => None,
         };
         if let Some(what) = found {
+            let id = ids.first().copied().unwrap_or_default();
             let until = self.out_of_reach(id, &item.thread_id, what).await?;
-            return Ok((effect.clone(), Ended::Rests { until }));
+            return Ok(Ended::Rests { until });
         }
-        Ok((effect.clone(), self.judge(id, item, &effect, attempts, result)))
+        Ok(self.judge(ids.first().copied().unwrap_or_default(), item, &call, attempts, result))
     }
 
     /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.
-    async fn look(
-        &self,
-        id: i64,
-        item: &Item,
-        effect: &Effect,
-        thread: &BridgedThread,
-        card: Option<&Card>,
-        now: i64,
-    ) -> Option<Ended> {
-        let first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
-        let call = Call { thread, card, effect, first_attempt_ms };
+    async fn look(&self, id: i64, item: &Item, call: &Call<'_>, now: i64) -> Option<Ended> {
         let lag = self.lag(item.vendor);
-        let found = self.within_deadline(self.outside.find(&call)).await;
+        let budget = Budget::of_a_look(&call.effect.act);
+        let free = {
+            let mut state = self.lock();
+            let pace = state.queue.pace();
+            let free = pace.when(&budget, now);
+            if free <= now {
+                pace.call(&budget, now);
+            }
+            free
+        };
+        if free > now {
+            let wait = Duration::from_millis((free - now) as u64);
+            let problem = "it cannot be looked for yet".to_owned();
+            return Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem });
+        }
+        let found = self.within_deadline(self.outside.find(call)).await;
         if found.is_ok() {
             self.answers(item.vendor, false);
         }
@@ -158,8 +239,10 @@ impl Engine {
             Err(CallError::Paused { why }) => Some(self.pause(item, why, true)),
             // A look that fails counts as an attempt, so that it too ends some day.
             Err(CallError::Later { after, problem }) => {
+                self.hold_budget(&budget, after);
                 Some(self.later(id, item, item.attempts + 1, after, problem, true))
             }
+            Err(CallError::Elsewhere { after, problem }) => Some(self.later(id, item, 0, Some(after), problem, true)),
             Err(CallError::Unknown { problem }) => Some(self.later(id, item, item.attempts + 1, None, problem, true)),
             Err(CallError::Missing { reason }) if self.may_still_show(item) => {
                 let wait = self.again_within(lag);
@@ -167,7 +250,7 @@ impl Engine {
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
                 tracing::error!(
-                    effect.id = %effect.id, thread.id = %item.thread_id,
+                    effect.id = %call.effect.id, thread.id = %item.thread_id,
                     "whether a call was done cannot be found out; it is parked"
                 );
                 Some(Ended::Answered(Answer::Parked { reason, doubtful: true }))
@@ -200,7 +283,8 @@ impl Engine {
         }
     }
 
-    fn judge(&self, id: i64, item: &Item, effect: &Effect, attempts: i64, result: Result<Answer, CallError>) -> Ended {
+    fn judge(&self, id: i64, item: &Item, call: &Call<'_>, attempts: i64, result: Result<Answer, CallError>) -> Ended {
+        let effect = call.effect;
         match result {
             Ok(answer) => {
                 self.answers(item.vendor, effect.act.class() == Class::Marked);
@@ -213,6 +297,7 @@ impl Engine {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
+            Err(CallError::Refused { reason }) if !call.with.is_empty() => Ended::Split { problem: reason },
             Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
                 tracing::error!(
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
@@ -220,13 +305,27 @@ impl Engine {
                 );
                 Ended::Answered(Answer::Parked { reason, doubtful: false })
             }
-            Err(CallError::Later { after, problem }) => self.later(id, item, attempts, after, problem, item.doubtful),
+            Err(CallError::Later { after, problem }) => {
+                self.hold_budget(&item.budget, after);
+                self.later(id, item, attempts, after, problem, item.doubtful)
+            }
+            Err(CallError::Elsewhere { after, problem }) => {
+                self.later(id, item, attempts, Some(after), problem, item.doubtful)
+            }
             Err(CallError::Unknown { problem }) => match effect.act.class() {
                 Class::Marked => self.later(id, item, attempts, None, problem, true),
                 Class::Idempotent => self.later(id, item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },
             Err(CallError::Paused { why }) => self.pause(item, why, item.doubtful),
+        }
+    }
+
+    /// A vendor that says when to come back speaks of everything that is counted with the call, and of nothing else.
+    fn hold_budget(&self, budget: &Budget, after: Option<Duration>) {
+        if let Some(after) = after {
+            let now = self.clock.now_ms();
+            self.lock().queue.pace().hold(budget, now, now + after.as_millis() as i64);
         }
     }
 
@@ -267,23 +366,32 @@ impl Engine {
         Ended::Delayed { wait: PAUSE, attempts: item.attempts, doubtful, problem: why }
     }
 
-    fn answered(&self, id: i64, item: &Item, effect: Arc<Effect>, answer: Answer) {
+    fn answered(&self, load: &Load, answer: &Answer) {
+        let Load { ids, effects, item } = load;
         let mut state = self.lock();
-        state.queue.add_work(&item.thread_id, Work::Answer { id, effect, answer });
+        for ((n, id), effect) in (1..).zip(ids).zip(effects) {
+            let with_next = n < ids.len();
+            let work = Work::Answer { id: *id, effect: effect.clone(), answer: answer.clone(), with_next };
+            state.queue.add_work(&item.thread_id, work);
+        }
     }
 
-    async fn delay(&self, id: i64, item: &Item, wait: Duration, attempts: i64, doubtful: bool, problem: String) {
+    async fn delay(&self, load: &Load, wait: Duration, attempts: i64, doubtful: bool, problem: String, split: bool) {
+        let item = &load.item;
         self.metrics.retried(Direction::to(item.vendor));
         let at = self.clock.now_ms();
         let not_before = at + wait.as_millis() as i64;
         tracing::warn!(
-            outbox.id = id, thread.id = %item.thread_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem,
+            outbox.id = load.ids.first(), thread.id = %item.thread_id, attempt = attempts,
+            wait_ms = wait.as_millis() as u64, problem, messages = load.ids.len(),
             "a call has to be made again"
         );
-        let delays = vec![Delay { id, not_before, attempts, doubtful, problem, at }];
+        let delay =
+            |id: &i64| Delay { id: *id, not_before, attempts, doubtful, problem: problem.clone(), alone: split, at };
+        let delays = load.ids.iter().map(delay).collect();
         if let Err(error) = self.store.commit(Commit { delays, ..Commit::default() }).await {
             tracing::warn!(error = %error, "a delay could not be written; it holds in memory");
         }
-        self.lock().queue.delay(id, not_before, attempts, doubtful);
+        self.lock().queue.delay(&load.ids, not_before, attempts, doubtful, split);
     }
 }

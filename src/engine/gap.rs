@@ -53,6 +53,11 @@ impl Gap {
         self.ended_at
     }
 
+    /// Whether something may be missing anywhere.
+    pub fn is_any_open(&self) -> bool {
+        self.ended_at.is_some() || !self.fresh.is_empty()
+    }
+
     /// Whether something may be missing in a thread. `old` if its channel's newest messages do not tell of it.
     pub fn is_open(&self, key: &Key, old: bool) -> bool {
         self.fresh.contains(key)
@@ -137,7 +142,7 @@ mod tests {
 
     fn work(id: i64) -> Work {
         let effect: Effect = serde_json::from_str(r#"{"id":"a","order":1,"act":{"note":{"text":"x"}}}"#).unwrap();
-        Work::Answer { id, effect: Arc::new(effect), answer: Answer::Done }
+        Work::Answer { id, effect: Arc::new(effect), answer: Answer::Done, with_next: false }
     }
 
     #[test]

@@ -76,9 +76,11 @@ impl Engine {
         let event = Event { at_ms: now, what };
         if let Some(thread_id) = self.thread_at(channel, thread_ts).await? {
             let event = Arc::new(event);
-            let place = (channel.clone(), thread_ts.clone());
-            if live && let Some(taken) = self.wait_for_what_was_missed(&thread_id, place, &key, &event).await? {
-                return Ok(taken);
+            if live && self.lock().catch_up.is_any_open() {
+                let place = (channel.clone(), thread_ts.clone());
+                if let Some(taken) = self.wait_for_what_was_missed(&thread_id, place, &key, &event).await? {
+                    return Ok(taken);
+                }
             }
             if let Some(taken) = self.handle_at_once(&thread_id, "slack", &key, &event).await {
                 if taken == Taken::Stored {

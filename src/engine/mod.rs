@@ -11,10 +11,14 @@
 //! but what has to be tried again, the feed ([`poll`]), catch-up with Slack ([`catch_up`]), and the sweep
 //! of old rows.
 //!
+//! What one life on a database did, a later one knows from the tables, unless the database was put back to an earlier
+//! state; then what is not known to be done is looked for first ([`life`]).
+//!
 //! Races it allows for: a delivery that comes twice at once (unique keys); a message in a thread whose card is on
 //! its way (held ten minutes); a nudge during a read of the same ticket (counted); the answer of a call and the
 //! entry that it made, in either order.
 
+pub mod bundle;
 mod catch_up;
 pub mod clock;
 pub mod deliver;
@@ -25,6 +29,7 @@ mod late;
 mod life;
 mod notes;
 pub mod outside;
+pub mod pace;
 mod park;
 pub mod poll;
 pub mod queue;
@@ -48,6 +53,7 @@ use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
 use outside::{CallError, Outside};
+use pace::{Budget, Limits};
 use queue::{Item, Job, Queue, Work};
 use retry::Schedule;
 
@@ -77,6 +83,8 @@ pub struct Settings {
     pub reconcile_interval: Duration,
     /// How long payloads of settled rows are kept.
     pub keep: Duration,
+    /// How often the vendors may be called.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
@@ -88,6 +96,7 @@ impl Default for Settings {
             poll_interval: Duration::from_secs(20),
             reconcile_interval: Duration::from_secs(300),
             keep: Duration::from_secs(30 * 24 * 3600),
+            limits: Limits::default(),
         }
     }
 }
@@ -140,7 +149,7 @@ impl Engine {
     ) -> Result<Arc<Engine>, StoreError> {
         let now = clock.now_ms();
         let life = life::Life::begin(&store, now).await?;
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(settings.limits);
         for row in store.inbox_waiting().await? {
             let thread_id = ThreadId::new(row.thread_id);
             match serde_json::from_str(&row.event_json) {
@@ -154,42 +163,18 @@ impl Engine {
         }
         let mut threads = HashMap::new();
         for row in store.outbox_waiting().await? {
-            let thread_id = ThreadId::new(row.thread_id);
+            let thread_id = ThreadId::new(row.thread_id.clone());
+            // What is said in Slack is counted by its channel, which the thread knows.
+            let thread = match row.effect.act.vendor() {
+                Vendor::Slack => with_place(&mut threads, &store, &policy, &thread_id).await?,
+                Vendor::Zendesk => None,
+            };
             if matches!(row.effect.act, crate::bridge::Act::PostCard)
-                && let Some(mut thread) = store.thread(thread_id.as_str()).await?
+                && let Some(Place::Posting { channel }) = thread.as_ref().map(|thread| &thread.place)
             {
-                if let Some(target) = &mut thread.target {
-                    target.obey(&policy.routes);
-                }
-                if let Place::Posting { channel } = &thread.place {
-                    queue.card_begins(channel);
-                }
-                threads.insert(thread_id.clone(), Arc::new(thread));
+                queue.card_begins(channel);
             }
-            queue.add_call(
-                row.id,
-                Item {
-                    vendor: row.effect.act.vendor(),
-                    in_lane: row.effect.act.in_lane(),
-                    order: row.effect.order,
-                    words: row.effect.act.carries_words(),
-                    awaited_since: row.effect.act.is_awaited().then_some(row.decided_at),
-                    thread_id,
-                    effect: Some(Arc::new(row.effect)),
-                    not_before: row.not_before,
-                    attempts: row.attempts,
-                    first_attempt_ms: row.attempted_at,
-                    maybe_since_ms: row.doubtful.then_some(row.caused_at),
-                    // Nobody knows when the last process made the call that it had written down, only that it ended.
-                    last_attempt_ms: match row.attempted_at {
-                        Some(_) => Some(now),
-                        None => row.doubtful.then_some(life.other_until()),
-                    },
-                    doubtful: row.doubtful,
-                    written: false,
-                    caused_at: row.caused_at,
-                },
-            );
+            queue.add_call(row.id, Item::stored(row, thread.as_deref(), life.other_until(), now));
         }
         for (ticket_id, _) in store.nudges().await? {
             queue.add_ticket(TicketId(ticket_id), now);
@@ -233,13 +218,21 @@ impl Engine {
             self.missed(why);
         }
         let mut state = self.lock();
+        if let Some(plan) = self.outside.plan() {
+            state.queue.pace().learn(plan);
+        }
         for (thread_id, work) in state.catch_up.go_on(now) {
             work.into_iter().for_each(|one| state.queue.add_work(&thread_id, one));
         }
         let mut jobs = state.queue.take(now, TAKE);
         if state.next_poll <= now {
-            state.next_poll = now + self.settings.poll_interval.as_millis() as i64;
-            jobs.push(Job::Poll);
+            let free = state.queue.pace().when_read(&Budget::ZendeskFeed, now);
+            if free <= now {
+                state.next_poll = now + self.settings.poll_interval.as_millis() as i64;
+                jobs.push(Job::Poll);
+            } else {
+                state.next_poll = free;
+            }
         }
         if state.next_clean <= now {
             state.next_clean = now + CLEAN_EVERY.as_millis() as i64;
@@ -369,6 +362,7 @@ impl Engine {
             attempts: item.attempts - 1,
             doubtful: item.doubtful,
             problem: "the app ended before the call".to_owned(),
+            alone: false,
             at,
         };
         let delays: Vec<Delay> = self.lock().queue.not_begun().map(not_begun).collect();
@@ -492,6 +486,7 @@ impl Engine {
 
     async fn clean(&self) {
         let now = self.clock.now_ms();
+        self.lock().queue.forget(now);
         let commit = Commit {
             // While a card is on its way, what is held for it is not forgotten, however long it takes.
             forget_held_before: (!self.lock().queue.any_card_on_its_way()).then_some(now - intake::HELD_MS),
@@ -507,6 +502,26 @@ impl Engine {
         // A panic while this lock is held would leave the queue half changed; the process must end then.
         self.state.lock().expect("the engine's lock is never poisoned")
     }
+}
+
+/// A thread that is taken up at start, from memory or from its row.
+async fn with_place(
+    threads: &mut HashMap<ThreadId, Arc<BridgedThread>>,
+    store: &Store,
+    policy: &Policy,
+    thread_id: &ThreadId,
+) -> Result<Option<Arc<BridgedThread>>, StoreError> {
+    if let Some(known) = threads.get(thread_id) {
+        return Ok(Some(known.clone()));
+    }
+    let Some(mut thread) = store.thread(thread_id.as_str()).await? else { return Ok(None) };
+    if let Some(target) = &mut thread.target {
+        target.obey(&policy.routes);
+    }
+    let thread = Arc::new(thread);
+    worker::make_room(threads);
+    threads.insert(thread_id.clone(), thread.clone());
+    Ok(Some(thread))
 }
 
 /// What an operator asks first.

@@ -76,7 +76,9 @@ impl Engine {
         let gathered = Arc::new(gathered);
         state.queue.rewrite(id, gathered.clone());
         for (other, thread_id, effect) in others {
-            state.queue.add_work(&thread_id, Work::Answer { id: other, effect, answer: Answer::Done });
+            state
+                .queue
+                .add_work(&thread_id, Work::Answer { id: other, effect, answer: Answer::Done, with_next: false });
         }
         drop(state);
         self.wake.notify_one();

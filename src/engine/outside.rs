@@ -1,16 +1,19 @@
 //! The narrow waist between the engine and the vendors: the edges implement it, tests implement it, nothing else
 //! crosses.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::bundle;
+use super::pace::Plan;
 use crate::bridge::What;
 use crate::bridge::event::SideConversationEvent;
 use crate::bridge::ids::{ChannelId, TicketId, Ts};
 use crate::bridge::{Answer, BridgedThread, Card, Effect};
 
-/// One effect on its way to a vendor.
+/// One effect on its way to a vendor, or several messages that travel together.
 pub struct Call<'a> {
     /// The thread as it is now: where it stands in Slack, its ticket, its state.
     pub thread: &'a BridgedThread,
@@ -18,6 +21,8 @@ pub struct Call<'a> {
     pub card: Option<&'a Card>,
     /// What to do.
     pub effect: &'a Effect,
+    /// The messages that travel with it, in their order.
+    pub with: &'a [Arc<Effect>],
     /// When it was first attempted, in milliseconds since 1970: where a search begins.
     pub first_attempt_ms: i64,
 }
@@ -25,7 +30,17 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// The id that is written into what is sent, and by which it is found.
     pub fn marker(&self) -> String {
-        self.thread.marker(&self.effect.id)
+        bundle::marker(self.thread, self.effects())
+    }
+
+    /// Whether what bears this marker holds all that travels.
+    pub fn is_marked(&self, found: &str) -> bool {
+        bundle::holds(found, self.thread, self.effects())
+    }
+
+    /// All that travels, in order.
+    pub fn effects(&self) -> impl Iterator<Item = &Effect> + Clone {
+        std::iter::once(self.effect).chain(self.with.iter().map(Arc::as_ref))
     }
 }
 
@@ -50,6 +65,14 @@ pub enum CallError {
         /// Not before this much time has passed.
         after: Option<Duration>,
         /// The vendor's code.
+        problem: String,
+    },
+    /// Certainly not done: the other vendor, who has to be asked first, says later.
+    #[error("waits for the other vendor: {problem}")]
+    Elsewhere {
+        /// Not before this much time has passed.
+        after: Duration,
+        /// That vendor's code.
         problem: String,
     },
     /// It may have been done: look before repeating.
@@ -98,11 +121,16 @@ pub struct ReadChannel {
 /// Both vendors.
 #[async_trait]
 pub trait Outside: Send + Sync {
-    /// Does it, once.
+    /// Does it, once. The answer holds for each message of those that travel together.
     async fn perform(&self, call: &Call<'_>) -> Result<Answer, CallError>;
 
     /// Looks for it: asked before a second attempt.
     async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError>;
+
+    /// What Zendesk last said of its plan's limit.
+    fn plan(&self) -> Option<Plan> {
+        None
+    }
 
     /// Every entry of every side conversation of a ticket, with what is known of each as a whole.
     async fn read_ticket(&self, ticket_id: TicketId) -> Result<Vec<SideConversationEvent>, CallError>;

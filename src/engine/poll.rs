@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::deliver::PAUSE;
 use super::outside::{CallError, FeedError};
+use super::pace::Budget;
 use crate::bridge::event::{Event, SideConversationEvent, What};
 use crate::bridge::ids::{ThreadId, TicketId};
 use crate::bridge::{Policy, Vendor};
@@ -67,7 +68,7 @@ impl Feed {
     }
 
     /// After a gap: from further back at once, and the bridged tickets from the newest on.
-    pub(super) fn from_the_start(&mut self) {
+    pub(super) fn start_over(&mut self) {
         self.next_deep_at = 0;
         self.round = 0;
     }
@@ -108,7 +109,11 @@ impl Engine {
                 }
                 self.lock().queue.end_ticket(ticket_id, None, false);
             }
-            Err(CallError::Later { after, problem }) => self.ticket_later(ticket_id, after, &problem),
+            Err(CallError::Later { after, problem }) => {
+                self.hold_reads(&Budget::ZendeskPlan, after);
+                self.ticket_later(ticket_id, after, &problem);
+            }
+            Err(CallError::Elsewhere { after, problem }) => self.ticket_later(ticket_id, Some(after), &problem),
             Err(CallError::Unknown { problem }) => self.ticket_later(ticket_id, None, &problem),
             Err(CallError::Paused { why }) => self.hold_zendesk(Some(ticket_id), why),
         }
@@ -124,6 +129,25 @@ impl Engine {
         state.queue.end_ticket(ticket_id, Some(at), after.is_none());
         drop(state);
         tracing::warn!(zendesk.ticket_id = %ticket_id, attempt = attempts, wait_ms = wait.as_millis() as u64, problem, "a ticket could not be read; it is tried again");
+    }
+
+    /// Whether the feed's budget has room for a page, and counts it. What is not read is read by the next poll.
+    fn may_read_feed(&self) -> bool {
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        let pace = state.queue.pace();
+        let free = pace.when_read(&Budget::ZendeskFeed, now) <= now;
+        if free {
+            pace.call(&Budget::ZendeskFeed, now);
+        }
+        free
+    }
+
+    fn hold_reads(&self, budget: &Budget, after: Option<std::time::Duration>) {
+        if let Some(after) = after {
+            let now = self.clock.now_ms();
+            self.lock().queue.pace().hold(budget, now, now + after.as_millis() as i64);
+        }
     }
 
     fn hold_zendesk(&self, ticket_id: Option<TicketId>, why: String) {
@@ -185,6 +209,9 @@ impl Engine {
     async fn read_feed_from(&self, mut start: i64, pages: usize) -> Option<Read> {
         let now = self.clock.now_ms();
         for _ in 0..pages {
+            if !self.may_read_feed() {
+                return None;
+            }
             let page = match self.outside.read_feed(start).await {
                 Ok(page) => {
                     self.answers(Vendor::Zendesk, false);
@@ -214,6 +241,9 @@ impl Engine {
                     return None;
                 }
                 Err(FeedError::Call(error)) => {
+                    if let CallError::Later { after, .. } = &error {
+                        self.hold_reads(&Budget::ZendeskFeed, *after);
+                    }
                     self.read_failed(Vendor::Zendesk, &error);
                     tracing::warn!(error = %error, "the feed could not be read; it is asked again");
                     return None;

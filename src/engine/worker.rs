@@ -152,23 +152,14 @@ impl Engine {
         {
             let Some(id) = id else { continue };
             let at_hand = attempts > 0 || state.queue.calls() < AT_HAND;
-            let item = Item {
-                thread_id: thread_id.clone(),
-                vendor: effect.act.vendor(),
-                in_lane: effect.act.in_lane(),
-                order: effect.order,
-                not_before: effect.not_before_ms,
-                attempts,
-                first_attempt_ms: None,
-                maybe_since_ms: doubtful.then_some(caused_at),
-                last_attempt_ms: doubtful.then_some(self.life.other_until()),
-                doubtful,
-                written: attempts > 0,
-                caused_at,
-                words: effect.act.carries_words(),
-                awaited_since: effect.act.is_awaited().then_some(now),
-                effect: at_hand.then_some(effect),
-            };
+            let mut item = Item::new(effect, &thread, caused_at, attempts > 0);
+            item.awaited_since = item.effect.as_ref().filter(|effect| effect.act.is_awaited()).map(|_| now);
+            item.effect = item.effect.filter(|_| at_hand);
+            if doubtful {
+                item.doubtful = true;
+                item.maybe_since_ms = Some(caused_at);
+                item.last_attempt_ms = Some(self.life.other_until());
+            }
             state.queue.add_call(id, item);
         }
         let out_of_reach = |thread: &BridgedThread| thread.unreachable.is_some() || card_channel(thread).is_some();
@@ -182,24 +173,12 @@ impl Engine {
             state.queue.settle(id);
         }
         for row in committed.unparked {
-            let item = Item {
-                thread_id: thread_id.clone(),
-                vendor: row.effect.act.vendor(),
-                in_lane: row.effect.act.in_lane(),
-                order: row.effect.order,
-                not_before: row.not_before,
-                attempts: 0,
-                // A search begins where the first attempt may have been.
-                first_attempt_ms: Some(row.decided_at),
-                maybe_since_ms: None,
-                last_attempt_ms: Some(row.settled_at),
-                doubtful: row.doubtful,
-                written: false,
-                caused_at: row.caused_at,
-                words: row.effect.act.carries_words(),
-                awaited_since: None,
-                effect: Some(Arc::new(row.effect)),
-            };
+            let mut item = Item::new(Arc::new(row.effect), &thread, row.caused_at, false);
+            item.not_before = row.not_before;
+            // A search begins where the first attempt may have been.
+            item.first_attempt_ms = Some(row.decided_at);
+            item.last_attempt_ms = Some(row.settled_at);
+            item.doubtful = row.doubtful;
             state.queue.add_call(row.id, item);
         }
         for row in committed.released {
@@ -245,7 +224,7 @@ impl Engine {
         for one in work {
             let event = match one {
                 Work::Event { event, .. } | Work::Arrived { event, .. } => event.clone(),
-                Work::Answer { id, effect, answer } => {
+                Work::Answer { id, effect, answer, .. } => {
                     let parked = matches!(answer, Answer::Parked { .. });
                     settled.push((*id, parked));
                     commit.settled.push(settle(*id, answer, now));
@@ -358,7 +337,7 @@ impl Engine {
             });
         }
         let begun = self.begin_next(&settled, &mut commit, now);
-        self.begin_at_once(&thread.id, &effects, &doubts, &settled, &mut commit, now)?;
+        self.begin_at_once(&thread, &effects, &doubts, &settled, &mut commit, now)?;
         Ok(Some(Decided { thread, effects, commit, settled, begun }))
     }
 
@@ -375,8 +354,10 @@ impl Engine {
     /// before its call.
     fn begin_next(&self, settled: &[(i64, bool)], commit: &mut Commit, now: i64) -> Vec<i64> {
         let state = self.lock();
-        let begun: Vec<i64> = settled.iter().filter_map(|(id, _)| state.queue.follows(*id, now)).collect();
-        commit.attempts.extend(begun.iter().map(|id| Attempt { id: *id, attempted_at: now }));
+        let mut begun: Vec<i64> = settled.iter().filter_map(|(id, _)| state.queue.follows(*id, settled, now)).collect();
+        begun.sort_unstable();
+        begun.dedup();
+        commit.attempts.extend(begun.iter().map(|id| Attempt { id: *id, attempted_at: now, bundle: None }));
         begun
     }
 
@@ -384,7 +365,7 @@ impl Engine {
     /// as begun, which saves a commit before its call.
     fn begin_at_once(
         &self,
-        thread_id: &ThreadId,
+        thread: &BridgedThread,
         effects: &[Arc<Effect>],
         doubts: &[Option<i64>],
         settled: &[(i64, bool)],
@@ -400,7 +381,8 @@ impl Engine {
         }
         {
             let state = self.lock();
-            firsts.retain(|vendor, _| !state.stopping && state.queue.is_free(thread_id, *vendor, settled));
+            firsts
+                .retain(|_, first| !state.stopping && state.queue.is_free(thread, first, settled, effects.len(), now));
         }
         for (effect, since) in effects.iter().zip(doubts) {
             let doubtful = since.is_some() && effect.act.class() == Class::Marked;
@@ -413,7 +395,7 @@ impl Engine {
                 None => now,
             };
             commit.outbox.push(OutboxWrite {
-                thread_id: thread_id.to_string(),
+                thread_id: thread.id.to_string(),
                 effect_id: effect.id.to_string(),
                 vendor: effect.act.vendor().as_str(),
                 effect: to_raw_value(effect.as_ref())?,

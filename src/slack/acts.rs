@@ -56,19 +56,13 @@ impl SlackClient {
             },
             Act::PostCard => self.post_card(call).await,
             Act::UpdateCard => self.update_card(call).await,
-            Act::Post { author, text, written_at_ms } => {
+            Act::Post { .. } => {
                 let (channel, ts) = link(call)?;
                 if let Some(closed) = self.closed_if_shared(call, &channel).await? {
                     return Ok(closed);
                 }
-                let author = Some(shown_name(author));
-                let text = match written_at_ms {
-                    Some(at) if says_its_time(*at, self.clock.now_ms()) => {
-                        let (seconds, fallback) = time(*at);
-                        format!("{}\n{text}", notice::written_at(seconds, &fallback))
-                    }
-                    _ => text.clone(),
-                };
+                let (author, text) = said(call, self.clock.now_ms());
+                let author = Some(shown_name(&author));
                 let post = Post { channel, thread_ts: Some(ts), author, text, blocks: None };
                 self.say(call, post).await.or_else(unreachable)
             }
@@ -114,12 +108,11 @@ impl SlackClient {
             }
             _ => return Ok(None),
         };
-        let marker = call.marker();
         // A thread has one card, whichever try it was.
         let card = matches!(call.effect.act, Act::PostCard).then(|| format!("{}/card", call.thread.id));
         let is_it = |key: &str| match &card {
             Some(card) => key.strip_prefix(card).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')),
-            None => key == marker,
+            None => call.is_marked(key),
         };
         let oldest = format!("{}.000000", call.first_attempt_ms.div_euclid(1000) - SEARCH_BEFORE_SECS);
         let mut cursor = String::new();
@@ -263,6 +256,45 @@ impl SlackClient {
     fn ticket_url(&self, call: &Call<'_>) -> Result<String, CallError> {
         Ok(ticket_url(&self.house()?.zendesk_url, call.thread.ticket_id.0))
     }
+}
+
+/// Under whose name, and what: one message, or several that travel together.
+fn said(call: &Call<'_>, now_ms: i64) -> (String, String) {
+    if let (Act::Post { author, text, written_at_ms }, []) = (&call.effect.act, call.with) {
+        let text = match written_at_ms {
+            Some(at) if says_its_time(*at, now_ms) => {
+                let (seconds, fallback) = time(*at);
+                format!("{}\n{text}", notice::written_at(seconds, &fallback))
+            }
+            _ => text.clone(),
+        };
+        return (author.clone(), text);
+    }
+    let posts: Vec<(i64, &str, &str)> = call
+        .effects()
+        .filter_map(|effect| match &effect.act {
+            Act::Post { author, text, .. } => Some((effect.order / 1000, author.as_str(), text.as_str())),
+            _ => None,
+        })
+        .collect();
+    let mut authors: Vec<String> = Vec::new();
+    for (_, author, _) in &posts {
+        if !authors.iter().any(|known| known == author) {
+            authors.push((*author).to_owned());
+        }
+    }
+    let several = authors.len() > 1;
+    let mut before = None;
+    let texts = posts.iter().map(|(at_ms, author, text)| {
+        // The parts of one message stand under one heading.
+        if before.replace((*at_ms, *author)) == Some((*at_ms, *author)) {
+            return (*text).to_owned();
+        }
+        let (seconds, fallback) = time(*at_ms);
+        notice::one_of_several(several.then_some(*author), seconds, &fallback, text)
+    });
+    let text = texts.collect::<Vec<_>>().join("\n\n");
+    (notice::several_authors(&authors), text)
 }
 
 /// A ticket's address for people.

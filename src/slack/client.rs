@@ -55,6 +55,8 @@ pub struct SlackClient {
     pub(super) people: People,
     names: Mutex<HashMap<String, ChannelId>>,
     shared: Mutex<HashMap<ChannelId, (i64, bool)>>,
+    /// Until when Slack told a method to wait, in milliseconds since 1970.
+    held: Mutex<HashMap<String, i64>>,
     house: OnceLock<House>,
 }
 
@@ -113,6 +115,7 @@ impl SlackClient {
             people: People::default(),
             names: Mutex::new(HashMap::new()),
             shared: Mutex::new(HashMap::new()),
+            held: Mutex::new(HashMap::new()),
             house: OnceLock::new(),
         }
     }
@@ -285,8 +288,10 @@ impl SlackClient {
         RQ: Serialize + Send + Sync,
         RS: for<'de> Deserialize<'de> + Send,
     {
+        self.not_held(method)?;
         let session = self.morphism.open_session(&self.token);
-        session.http_session_api.http_post(method, request, None).await.map_err(|error| SlackError::read(&error))
+        let answer = session.http_session_api.http_post(method, request, None).await;
+        answer.map_err(|error| self.learn(method, SlackError::read(&error)))
     }
 
     /// Calls a method that takes a query; about a third of Slack's methods take no JSON.
@@ -294,9 +299,35 @@ impl SlackClient {
     where
         RS: for<'de> Deserialize<'de> + Send,
     {
+        self.not_held(method)?;
         let session = self.morphism.open_session(&self.token);
         let parameters: Vec<(&str, Option<&str>)> =
             parameters.iter().map(|(key, value)| (*key, Some(*value))).collect();
-        session.http_session_api.http_get(method, &parameters, None).await.map_err(|error| SlackError::read(&error))
+        let answer = session.http_session_api.http_get(method, &parameters, None).await;
+        answer.map_err(|error| self.learn(method, SlackError::read(&error)))
+    }
+
+    /// A method that Slack told to wait is not called before its time, whoever asks for it.
+    fn not_held(&self, method: &str) -> Result<(), SlackError> {
+        let now = self.clock.now_ms();
+        let held = self.held.lock().expect("the held methods' lock is never poisoned");
+        match held.get(method) {
+            Some(until) if *until > now => Err(SlackError::Call(CallError::Later {
+                after: Some(std::time::Duration::from_millis((until - now) as u64)),
+                problem: "ratelimited".to_owned(),
+            })),
+            _ => Ok(()),
+        }
+    }
+
+    fn learn(&self, method: &str, error: SlackError) -> SlackError {
+        // Posts are counted by channel, and the engine keeps that count.
+        if let SlackError::Call(CallError::Later { after: Some(after), .. }) = &error
+            && method != "chat.postMessage"
+        {
+            let until = self.clock.now_ms() + after.as_millis() as i64;
+            self.held.lock().expect("the held methods' lock is never poisoned").insert(method.to_owned(), until);
+        }
+        error
     }
 }

@@ -259,6 +259,8 @@ pub struct Attempt {
     pub id: i64,
     /// When, in milliseconds since 1970.
     pub attempted_at: i64,
+    /// The first row of those it travels with, if it does not travel alone.
+    pub bundle: Option<i64>,
 }
 
 /// A call that has to wait.
@@ -274,6 +276,8 @@ pub struct Delay {
     pub doubtful: bool,
     /// What the answer said.
     pub problem: String,
+    /// Whether it travels alone from here on.
+    pub alone: bool,
     /// When it said so, in milliseconds since 1970.
     pub at: i64,
 }

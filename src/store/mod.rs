@@ -202,6 +202,7 @@ fn migrator() -> Migrator {
     };
     Migrator::with_migrations(vec![
         step(1, "spine", include_str!("../../migrations/0001_spine.sql")),
+        step(2, "bundle", include_str!("../../migrations/0002_bundle.sql")),
         step(3, "trace", include_str!("../../migrations/0003_trace.sql")),
     ])
 }

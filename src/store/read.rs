@@ -36,6 +36,8 @@ pub struct OutboxRow {
     pub attempted_at: Option<i64>,
     /// When its cause happened at the vendor, in milliseconds since 1970.
     pub caused_at: i64,
+    /// The first row of those it travels with, if it does not travel alone.
+    pub bundle: Option<i64>,
     /// When it was decided, in milliseconds since 1970.
     pub decided_at: i64,
 }
@@ -116,7 +118,7 @@ const BY_SIDE_CONVERSATION: &str = "SELECT side_conversation_id, id FROM thread
 const KNOWN: &str = "SELECT key FROM inbox WHERE source = $1 AND key IN (SELECT value FROM json_each($2))";
 const INBOX_WAITING: &str = "SELECT seq, thread_id, event_json FROM inbox WHERE done_at IS NULL ORDER BY seq";
 const OUTBOX_WAITING: &str =
-    "SELECT id, thread_id, effect_json, not_before, attempts, attempted_at, caused_at, doubtful, decided_at
+    "SELECT id, thread_id, effect_json, not_before, attempts, attempted_at, caused_at, doubtful, decided_at, bundle
     FROM outbox WHERE state = 'waiting' ORDER BY id";
 const EFFECT: &str = "SELECT effect_json FROM outbox WHERE id = $1";
 const PARKED_CALL: &str = "SELECT p.thread_id, p.effect_id, (SELECT n.result FROM outbox AS n
@@ -246,6 +248,7 @@ impl Store {
                     caused_at: row.try_get(6)?,
                     doubtful: row.try_get::<i64, _>(7)? != 0,
                     decided_at: row.try_get(8)?,
+                    bundle: row.try_get(9)?,
                 })
             })
             .filter_map(|row: Result<OutboxRow, StoreError>| match row {

@@ -74,7 +74,7 @@ static SETTLED: Rows<Settle> = Rows::new(
     bind_settled,
 );
 // What is blanked cannot be tried again; that it is given up can always be written.
-const UNPARKED: &str = "UPDATE outbox SET state = $4, not_before = $5, attempts = 0
+const UNPARKED: &str = "UPDATE outbox SET state = $4, not_before = $5, attempts = 0, bundle = NULL
     WHERE thread_id = $1 AND effect_id >= $2 AND effect_id <= $3 AND state = 'parked'
         AND (effect_json IS NOT NULL OR $4 <> 'waiting')
     RETURNING id, effect_json, not_before, caused_at, decided_at, settled_at, doubtful";
@@ -82,13 +82,15 @@ const HELD_BACK: &str = "UPDATE outbox SET state = 'parked', problem = $4, settl
     WHERE thread_id = $1 AND effect_id >= $2 AND effect_id <= $3 AND state = 'waiting' RETURNING id";
 const REWRITE: &str = "UPDATE outbox SET effect_json = $2 WHERE id = $1 AND state = 'waiting'";
 static ATTEMPTS: Rows<Attempt> = Rows::new(
-    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1 FROM (VALUES",
-    2,
+    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1,
+        bundle = coalesce(j.column3, outbox.bundle) FROM (VALUES",
+    3,
     ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
     bind_attempt,
 );
 const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', attempts = j.value ->> 'attempts',
-        doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem'
+        doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem',
+        bundle = CASE WHEN j.value ->> 'alone' THEN NULL ELSE outbox.bundle END
     FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
 static OUTBOX: Rows<OutboxWrite> = Rows::new(
     "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
@@ -364,7 +366,8 @@ fn bind_settled(values: &mut SqliteArguments, _: i64, row: &Settle) -> Result<()
 
 fn bind_attempt(values: &mut SqliteArguments, _: i64, row: &Attempt) -> Result<(), BoxDynError> {
     values.add(row.id)?;
-    values.add(row.attempted_at)
+    values.add(row.attempted_at)?;
+    values.add(row.bundle)
 }
 
 /// Which of `rows` ids from `first` on were inserted. All, most often; then nothing is asked.

@@ -17,6 +17,7 @@ use crate::bridge::route::Route;
 use crate::config::ZendeskCredential;
 use crate::engine::clock::Clock;
 use crate::engine::outside::{CallError, FeedError, FeedPage};
+use crate::engine::pace::Plan;
 use crate::wire::Wire;
 
 pub(super) const ME: &str = "GET users/me";
@@ -94,6 +95,11 @@ impl ZendeskClient {
     /// Tells the client what it needs before it can say who reads a reply; the first call holds.
     pub fn settle_in(&self, house: House) {
         let _ = self.house.set(house);
+    }
+
+    /// What Zendesk last said of its plan's limit.
+    pub fn plan(&self) -> Option<Plan> {
+        self.http.plan()
     }
 
     /// The ticket's address for people.

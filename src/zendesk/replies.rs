@@ -7,7 +7,6 @@ use super::client::{Author, ZendeskClient, in_order};
 use super::decode::{self, Abouts, MARKER};
 use super::people::{Readers, Scene};
 use super::transport::Failure;
-use crate::bridge::Answer;
 use crate::bridge::content::{Names, escape_html};
 use crate::bridge::effect::Reply;
 use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, Ticket, TicketRead};
@@ -16,6 +15,7 @@ use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
 use crate::bridge::route::OutsidePolicy;
 use crate::bridge::thread::{says_its_time, time_with_offset};
+use crate::bridge::{Act, Answer};
 use crate::engine::outside::{Call, CallError};
 
 /// The key under which a reply names its author's own Zendesk user.
@@ -50,15 +50,14 @@ impl ZendeskClient {
         Ok(Answer::TicketRead(Box::new(TicketRead { ticket: shown(&ticket), readers, entries })))
     }
 
-    /// Replies to the side conversation, if it may go to those who would read it.
+    /// Replies to the side conversation, if it may go to those who would read it; several replies may travel together.
     ///
     /// # Errors
     /// Of a read when it cannot be told who would read it, and nothing is sent; otherwise of the write.
     pub async fn reply(
         &self,
         call: &Call<'_>,
-        reply: &Reply,
-        author: &Author,
+        replies: &[(&Reply, Author)],
         names: &(dyn Names + Sync),
     ) -> Result<Answer, CallError> {
         let thread = call.thread;
@@ -68,7 +67,7 @@ impl ZendeskClient {
             starter: thread.starter.as_ref(),
             outside: outside(call),
         };
-        let mut message = message(call, reply, author, names, self.http.now_ms());
+        let mut message = message(call, replies, names, self.http.now_ms());
         let Readers { candidates, audience } = self.readers(scene).await?;
         let (to, readers, left_out) = match decided(audience)? {
             Decided::Send { to, readers, left_out } => (to, readers, left_out),
@@ -96,22 +95,24 @@ impl ZendeskClient {
         Ok(Answer::Replied { entry, readers, left_out })
     }
 
-    /// Looks for a reply that a doubtful call may have made.
+    /// Looks for the reply that a doubtful call may have made.
     ///
     /// # Errors
     /// As for any read.
-    pub async fn find_reply(&self, call: &Call<'_>, reply: &Reply) -> Result<Option<Answer>, CallError> {
+    pub async fn find_reply(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
         let entries = self.entries(call.thread.ticket_id, &call.thread.side_conversation_id, &Abouts::new()).await?;
-        let marker = call.marker();
         let marked = |entry: &&SideConversationEvent| {
-            entry.message.as_ref().is_some_and(|message| message.marker.as_deref() == Some(marker.as_str()))
+            entry
+                .message
+                .as_ref()
+                .is_some_and(|message| message.marker.as_deref().is_some_and(|found| call.is_marked(found)))
         };
         let app_user = self.house.get().map(|house| house.app_user);
-        let reference = format!("p{}", reply.ts.as_str().replace('.', ""));
+        let references: Vec<String> = call.effects().filter_map(|effect| reference(&effect.act)).collect();
         let recognised = |entry: &&SideConversationEvent| {
             let ours = app_user.is_some() && entry.actor.user_id == app_user;
             entry.message.as_ref().filter(|message| ours && message.marker.is_none()).is_some_and(|message| {
-                [&message.plain, &message.html].into_iter().flatten().any(|text| leads_with(text, &reference))
+                [&message.plain, &message.html].into_iter().flatten().any(|text| leads_with(text, &references))
             })
         };
         let found = entries.iter().find(marked).or_else(|| entries.iter().find(recognised));
@@ -202,23 +203,38 @@ fn outside(call: &Call<'_>) -> OutsidePolicy {
     call.thread.target.as_ref().map_or(OutsidePolicy::Never, |target| target.outside)
 }
 
-fn message(call: &Call<'_>, reply: &Reply, author: &Author, names: &(dyn Names + Sync), now_ms: i64) -> Value {
-    let written_at_ms = reply.ts.millis();
-    let who = match says_its_time(written_at_ms, now_ms) {
-        true => notice::in_slack_at(&author.name, &time_with_offset(written_at_ms)),
-        false => notice::in_slack(&author.name),
-    };
-    let (link, shown_who) = (escape_html(&reply.permalink), escape_html(&who));
-    let mut html = format!("<p><a href=\"{link}\"><strong>{shown_who}</strong></a></p>{}", reply.doc.to_html(names));
-    let mut lines = vec![format!("{who} ({}):", reply.permalink)];
-    lines.extend(Some(reply.doc.to_plain(names)).filter(|plain| !plain.is_empty()));
-    if !reply.files.is_empty() {
-        let files = notice::files_stay_in_slack(&reply.files);
-        html.push_str(&format!("<p>{}</p>", escape_html(&files)));
-        lines.push(files);
+/// The body of one reply, or of several that travel together, each under its author's name and its time.
+fn message(call: &Call<'_>, replies: &[(&Reply, Author)], names: &(dyn Names + Sync), now_ms: i64) -> Value {
+    let mut html = String::new();
+    let mut lines = Vec::new();
+    for (reply, author) in replies {
+        let written_at_ms = reply.ts.millis();
+        let time = time_with_offset(written_at_ms);
+        let who = match says_its_time(written_at_ms, now_ms) {
+            true => notice::in_slack_at(&author.name, &time),
+            false => notice::in_slack(&author.name),
+        };
+        let when = match says_its_time(written_at_ms, now_ms) || replies.len() == 1 {
+            true => String::new(),
+            false => notice::said_at(&time),
+        };
+        let (link, shown_who) = (escape_html(&reply.permalink), escape_html(&who));
+        html.push_str(&format!("<p><a href=\"{link}\"><strong>{shown_who}</strong></a>{}</p>", escape_html(&when)));
+        html.push_str(&reply.doc.to_html(names));
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(format!("{who}{when} ({}):", reply.permalink));
+        lines.extend(Some(reply.doc.to_plain(names)).filter(|plain| !plain.is_empty()));
+        if !reply.files.is_empty() {
+            let files = notice::files_stay_in_slack(&reply.files);
+            html.push_str(&format!("<p>{}</p>", escape_html(&files)));
+            lines.push(files);
+        }
     }
     let mut external_ids = json!({ MARKER: call.marker() });
-    if let Some(user) = author.zendesk_user {
+    let author = replies.first().and_then(|(_, author)| author.zendesk_user);
+    if let Some(user) = author.filter(|user| replies.iter().all(|(_, other)| other.zendesk_user == Some(*user))) {
         external_ids[AUTHOR] = json!(user.to_string());
     }
     json!({"body": lines.join("\n"), "html_body": html, "external_ids": external_ids})
@@ -243,13 +259,29 @@ fn same(one: &Participant, other: &Participant) -> bool {
     }
 }
 
-/// Whether the first Slack link of a text is the one with this reference: a later one is quoted by its author.
-fn leads_with(text: &str, reference: &str) -> bool {
+/// How a reply's Slack message is called in its address.
+fn reference(act: &Act) -> Option<String> {
+    match act {
+        Act::Reply(reply) => Some(format!("p{}", reply.ts.as_str().replace('.', ""))),
+        _ => None,
+    }
+}
+
+/// Whether the first Slack link of a text is the first of these and the others follow, or each stands in a heading as a
+/// bundle has them: any other is quoted by its author.
+fn leads_with(text: &str, references: &[String]) -> bool {
     const LINK: &str = "/archives/";
-    text.find(reference).is_some_and(|at| {
+    const HEADING: &str = " in Slack, ";
+    let Some((first, others)) = references.split_first() else { return false };
+    let leads = text.find(first.as_str()).is_some_and(|at| {
         let before = &text[..at];
         before.find(LINK) == before.rfind(LINK)
-    })
+    });
+    let heads = |reference: &String| {
+        let heading = |line: &str| line.contains(reference.as_str()) && line.contains(HEADING) && line.ends_with("):");
+        text.lines().any(heading)
+    };
+    leads && others.iter().all(|other| text.contains(other.as_str())) || references.iter().all(heads)
 }
 
 /// What the card shows of a ticket that was read with its people.

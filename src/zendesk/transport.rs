@@ -1,10 +1,12 @@
 //! One HTTP exchange with Zendesk: address, credential, meaning of the answer.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::Value;
 use url::Url;
 
@@ -12,6 +14,7 @@ use super::auth::Auth;
 use super::{decode, errors};
 use crate::engine::clock::Clock;
 use crate::engine::outside::CallError;
+use crate::engine::pace::Plan;
 use crate::wire::Wire;
 
 /// More pages than any list has.
@@ -23,6 +26,10 @@ pub(super) struct Transport {
     pub(super) clock: Arc<dyn Clock>,
     base: Url,
     auth: Auth,
+    /// What Zendesk last said of the plan's limit.
+    plan: Mutex<Option<Plan>>,
+    /// Until when Zendesk told a call to wait, in milliseconds since 1970.
+    held: Mutex<HashMap<&'static str, i64>>,
 }
 
 /// A call that gave nothing, and the status if there was an answer.
@@ -56,7 +63,7 @@ impl Failure {
 
 impl Transport {
     pub(super) fn new(wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, base: &Url, auth: Auth) -> Self {
-        Transport { wire, clock, base: base.clone(), auth }
+        Transport { wire, clock, base: base.clone(), auth, plan: Mutex::default(), held: Mutex::default() }
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -127,6 +134,7 @@ impl Transport {
         url: &Url,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        self.not_held(call)?;
         let body = body.map(|body| Bytes::from(body.to_string()));
         let mut renewed = false;
         let answer = loop {
@@ -151,8 +159,12 @@ impl Transport {
             break answer;
         };
         let status = answer.status();
+        if let Some(plan) = plan(answer.headers(), self.now_ms()) {
+            *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+        }
         if !status.is_success() {
             let error = errors::of_an_answer(status.as_u16(), answer.headers(), answer.body());
+            self.learn(call, &error);
             return Err(Failure { status: Some(status), error });
         }
         // A 2xx without a JSON object comes from a proxy or an outage.
@@ -161,6 +173,47 @@ impl Transport {
             error: CallError::Unknown { problem: "the answer is not JSON".to_owned() },
         })
     }
+
+    /// What Zendesk last said of the plan's limit.
+    pub(super) fn plan(&self) -> Option<Plan> {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call that Zendesk told to wait is not made before its time, whoever asks for it.
+    fn not_held(&self, call: &'static str) -> Result<(), CallError> {
+        let now = self.now_ms();
+        let until = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(call).copied();
+        match until.map(|until| until - now) {
+            Some(left @ 1..) => Err(CallError::Later {
+                after: Some(Duration::from_millis(left.unsigned_abs())),
+                problem: "HTTP 429".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn learn(&self, call: &'static str, error: &CallError) {
+        // Of what is written the engine keeps the count.
+        if let CallError::Later { after: Some(after), .. } = error
+            && call.starts_with("GET ")
+        {
+            let until = self.now_ms() + after.as_millis() as i64;
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(call, until);
+        }
+    }
+}
+
+/// What an answer says of the plan's limit. Zendesk names the headers in two ways.
+fn plan(headers: &HeaderMap, now_ms: i64) -> Option<Plan> {
+    let number = |names: [&str; 2]| {
+        let header = names.iter().find_map(|name| headers.get(*name))?;
+        header.to_str().ok()?.trim().parse::<u32>().ok()
+    };
+    let total = number(["ratelimit-limit", "x-rate-limit"])?;
+    let left = number(["ratelimit-remaining", "x-rate-limit-remaining"])?;
+    // Without a time to come back it is the rest of the minute, which is a minute at most.
+    let secs = number(["ratelimit-reset", "rate-limit-reset"]).unwrap_or(60);
+    Some(Plan { total, left, resets_at_ms: now_ms + i64::from(secs.min(3600)) * 1000 })
 }
 
 /// `users/me` answers 200 with a name and no id to a credential that it does not accept.

@@ -155,8 +155,26 @@ async fn every_kind_of_gap_is_followed_by_a_round() {
 
     app.pass(Duration::from_secs(120)).await;
     missed("sent again").await;
-    app.app.engine().unwrap().sent_again(1);
+    let again = async |times: &str| {
+        app.slack.say(&app.ana, &channel, None, "elsewhere").unwrap();
+        for mut parcel in sidethread::sandbox::post::Sender::take_due(&app.slack) {
+            parcel.headers.push(("x-slack-retry-num".into(), times.into()));
+            parcel.headers.push(("x-slack-retry-reason".into(), "http_timeout".into()));
+            app.deliver(&parcel).await;
+            sidethread::sandbox::post::Sender::settle(
+                &app.slack,
+                parcel.id,
+                sidethread::sandbox::post::Receipt::Answered { status: 200, retry_after: None, body: Vec::new() },
+            );
+        }
+    };
+    again("1").await;
     assert_eq!(soon().await, ["asleep", "held", "rate limited", "sent again"]);
+
+    app.pass(Duration::from_secs(120)).await;
+    missed("given up").await;
+    again("3").await;
+    assert_eq!(soon().await, ["asleep", "held", "rate limited", "sent again", "given up"]);
     app.ends_quietly().await;
 }
 

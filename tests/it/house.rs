@@ -101,14 +101,18 @@ pub struct House {
 /// What can be chosen before the app starts.
 pub struct Setup {
     pub unconfirmed: Unconfirmed,
+    /// More of `[zendesk]`, of `[slack]`, and of `[bridge]` and what follows it.
     pub config: &'static str,
+    pub slack: &'static str,
     pub routes: &'static str,
     pub admin: bool,
+    /// Whether the vendors refuse what is over their limits.
+    pub limits: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { unconfirmed: Unconfirmed::default(), config: "", routes: "", admin: true }
+        Setup { unconfirmed: Unconfirmed::default(), config: "", slack: "", routes: "", admin: true, limits: false }
     }
 }
 
@@ -139,7 +143,7 @@ impl House {
             bot_token: "xoxb-token-canary".into(),
             signing_secret: SLACK_SECRET.into(),
             base_url: BASE.into(),
-            limits: false,
+            limits: setup.limits,
             scopes,
             ..Default::default()
         };
@@ -149,7 +153,7 @@ impl House {
             oauth_client_id: "client".into(),
             oauth_client_secret: "client-secret-canary".into(),
             webhook_secret: ZENDESK_SECRET.into(),
-            limits: false,
+            limits: setup.limits,
             unconfirmed: setup.unconfirmed,
             ..Default::default()
         };
@@ -214,6 +218,7 @@ impl House {
             bot_token = "xoxb-token-canary"
             signing_secret = "{SLACK_SECRET}"
             api_url = "{BASE}/slack/api"
+            {}
             [zendesk]
             url = "{BASE}/zendesk"
             {credential}
@@ -223,7 +228,7 @@ impl House {
             [bridge]
             {}
             "##,
-            setup.config, setup.routes
+            setup.slack, setup.config, setup.routes
         );
         let folder = tempfile::tempdir().unwrap();
         House {

@@ -4,11 +4,18 @@
 //! at a time: that is the lease. It needs no row, because one process owns the database and a dead process holds
 //! nothing.
 
+mod calls;
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::bundle;
+use super::pace::{Budget, Limits, Pace};
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId};
-use crate::bridge::{Answer, Effect, Event, Vendor};
+use crate::bridge::{Answer, BridgedThread, Effect, Event, Vendor};
+use crate::store::OutboxRow;
+use calls::Calls;
 
 /// Something the engine can do now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +54,8 @@ pub enum Work {
         effect: Arc<Effect>,
         /// What came back.
         answer: Answer,
+        /// Whether the next one travelled with it: both are handled in one commit.
+        with_next: bool,
     },
     /// An event that is written together with what is decided about it.
     Arrived {
@@ -90,37 +99,79 @@ pub struct Item {
     pub caused_at: i64,
     /// Whether it carries a person's words.
     pub words: bool,
+    /// Whether it may travel with its neighbours.
+    pub plain: bool,
+    /// Under what it is counted.
+    pub budget: Budget,
+    /// The first row of those it travels with, once that is written down.
+    pub bundle: Option<i64>,
+    under_way: bool,
     /// Since when people wait for it, in milliseconds since 1970; `None` if nobody does.
     pub awaited_since: Option<i64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum LaneKey {
-    Ordered(Vendor, ThreadId),
-    Single(Vendor, i64),
-}
-
-impl LaneKey {
-    fn of(id: i64, item: &Item) -> LaneKey {
-        if item.in_lane {
-            LaneKey::Ordered(item.vendor, item.thread_id.clone())
-        } else {
-            LaneKey::Single(item.vendor, id)
+impl Item {
+    /// A call that was just decided. `begun` if its first attempt is written down already.
+    pub fn new(effect: Arc<Effect>, thread: &BridgedThread, caused_at: i64, begun: bool) -> Item {
+        Item {
+            thread_id: thread.id.clone(),
+            vendor: effect.act.vendor(),
+            in_lane: effect.act.in_lane(),
+            order: effect.order,
+            not_before: effect.not_before_ms,
+            attempts: i64::from(begun),
+            first_attempt_ms: None,
+            maybe_since_ms: None,
+            last_attempt_ms: None,
+            doubtful: false,
+            written: begun,
+            caused_at,
+            words: effect.act.carries_words(),
+            awaited_since: None,
+            plain: bundle::is_plain(&effect.act),
+            budget: Budget::of(&effect.act, Some(thread)),
+            bundle: None,
+            under_way: false,
+            effect: Some(effect),
         }
     }
 
-    fn vendor(&self) -> Vendor {
-        match self {
-            LaneKey::Ordered(vendor, _) | LaneKey::Single(vendor, _) => *vendor,
+    /// A call that the last process left, which ended before `now`; a life that the tables do not know ended before
+    /// `other_until` (milliseconds since 1970). Without its thread, or without its place in Slack, it is counted under
+    /// what is known.
+    pub fn stored(row: OutboxRow, thread: Option<&BridgedThread>, other_until: i64, now: i64) -> Item {
+        Item {
+            thread_id: ThreadId::new(row.thread_id),
+            vendor: row.effect.act.vendor(),
+            in_lane: row.effect.act.in_lane(),
+            order: row.effect.order,
+            not_before: row.not_before,
+            attempts: row.attempts,
+            first_attempt_ms: row.attempted_at,
+            maybe_since_ms: row.doubtful.then_some(row.caused_at),
+            // Nobody knows when the last process made the call that it had written down, only that it ended.
+            last_attempt_ms: match row.attempted_at {
+                Some(_) => Some(now),
+                None => row.doubtful.then_some(other_until),
+            },
+            doubtful: row.doubtful,
+            written: false,
+            caused_at: row.caused_at,
+            words: row.effect.act.carries_words(),
+            awaited_since: row.effect.act.is_awaited().then_some(row.decided_at),
+            plain: bundle::is_plain(&row.effect.act),
+            budget: Budget::of(&row.effect.act, thread),
+            bundle: row.bundle,
+            under_way: false,
+            effect: Some(Arc::new(row.effect)),
         }
     }
-}
 
-#[derive(Default)]
-struct Lane {
-    waiting: BTreeSet<(i64, i64)>,
-    running: bool,
-    due: Option<i64>,
+    /// Whether it may join others: no attempt was ever begun, so nothing of it stands anywhere.
+    fn may_join(&self, now: i64) -> bool {
+        let untried = self.attempts == 0 && self.first_attempt_ms.is_none() && !self.written && !self.doubtful;
+        self.plain && untried && self.bundle.is_none() && self.not_before <= now
+    }
 }
 
 #[derive(Default)]
@@ -147,24 +198,25 @@ pub struct Queue {
     cells: HashMap<ThreadId, Cell>,
     ready: VecDeque<ThreadId>,
     resting: BTreeSet<(i64, ThreadId)>,
-    items: HashMap<i64, Item>,
-    lanes: HashMap<LaneKey, Lane>,
-    due: BTreeMap<Vendor, BTreeSet<(i64, LaneKey)>>,
-    calling: BTreeMap<Vendor, usize>,
-    paused: BTreeMap<Vendor, (i64, String)>,
+    calls: Calls,
     tickets: BTreeMap<TicketId, TicketCell>,
     cards: HashMap<ChannelId, usize>,
     events: usize,
 }
 
-/// How many calls may be under way to one vendor.
-const CALLS: usize = 48;
 /// How soon a ticket that could not be read is read again when it is nudged, in milliseconds.
 const NUDGED_AGAIN_MS: i64 = 5000;
 /// How many tickets may be read at a time.
 const READS: usize = 8;
 
 impl Queue {
+    /// An empty one, under these limits.
+    pub fn new(limits: Limits) -> Queue {
+        let mut queue = Queue::default();
+        queue.calls.pace = Pace::new(limits);
+        queue
+    }
+
     /// Adds something for a thread to handle.
     pub fn add_work(&mut self, thread_id: &ThreadId, work: Work) {
         self.events += 1;
@@ -176,14 +228,6 @@ impl Queue {
         }
     }
 
-    /// Adds a call.
-    pub fn add_call(&mut self, id: i64, item: Item) {
-        let key = LaneKey::of(id, &item);
-        self.lanes.entry(key.clone()).or_default().waiting.insert((item.order, id));
-        self.items.insert(id, item);
-        self.schedule(&key);
-    }
-
     /// Adds a ticket to be read.
     pub fn add_ticket(&mut self, ticket_id: TicketId, now: i64) {
         let cell = self.tickets.entry(ticket_id).or_default();
@@ -191,35 +235,6 @@ impl Queue {
         // Zendesk speaks of the ticket anew, so an old failure counts for nothing.
         cell.attempts = 0;
         cell.not_before = cell.not_before.min(now + NUDGED_AGAIN_MS);
-    }
-
-    /// Whether a call of this lane would be made at once, when `settled` are out of it.
-    pub fn is_free(&self, thread_id: &ThreadId, vendor: Vendor, settled: &[(i64, bool)]) -> bool {
-        let lane = self.lanes.get(&LaneKey::Ordered(vendor, thread_id.clone()));
-        self.takes_calls(vendor)
-            && lane
-                .is_none_or(|lane| lane.waiting.iter().all(|(_, id)| settled.iter().any(|(settled, _)| settled == id)))
-    }
-
-    /// The call that follows in the lane of `id`, if it would be made for the first time as soon as `id` is settled.
-    pub fn follows(&self, id: i64, now: i64) -> Option<i64> {
-        let item = self.items.get(&id).filter(|item| item.in_lane && self.takes_calls(item.vendor))?;
-        let lane = self.lanes.get(&LaneKey::of(id, item))?;
-        let (_, next) = lane.waiting.iter().find(|(_, other)| *other != id)?;
-        let item = self.items.get(next)?;
-        (item.attempts == 0 && !item.doubtful && item.not_before <= now).then_some(*next)
-    }
-
-    /// Notes that the first attempt of a call is written down before its turn comes.
-    pub fn begun(&mut self, id: i64) {
-        if let Some(item) = self.items.get_mut(&id) {
-            item.attempts += 1;
-            item.written = true;
-        }
-    }
-
-    fn takes_calls(&self, vendor: Vendor) -> bool {
-        !self.paused.contains_key(&vendor) && self.calling.get(&vendor).copied().unwrap_or(0) < CALLS
     }
 
     /// Takes up to `most` jobs that can be done now. Each must be ended by its `end_…`.
@@ -236,28 +251,9 @@ impl Queue {
             self.ready.push_back(id);
         }
         jobs.extend(self.take_handles(most));
-        for vendor in [Vendor::Slack, Vendor::Zendesk] {
-            let due_here = self.due.entry(vendor).or_default();
-            let under_way = self.calling.entry(vendor).or_default();
-            while jobs.len() < most
-                && *under_way < CALLS
-                && self.paused.get(&vendor).is_none_or(|(until, _)| *until <= now && *under_way == 0)
-                && let Some((due, _)) = due_here.first()
-                && *due <= now
-                && let Some((_, key)) = due_here.pop_first()
-            {
-                if let Some(lane) = self.lanes.get_mut(&key)
-                    && let Some((_, id)) = lane.waiting.first().copied()
-                {
-                    lane.running = true;
-                    lane.due = None;
-                    *under_way += 1;
-                    jobs.push(Job::Deliver(id));
-                }
-            }
-        }
+        self.take_calls(now, most, &mut jobs);
         let mut reading = self.tickets.values().filter(|cell| cell.running).count();
-        if self.paused.get(&Vendor::Zendesk).is_none_or(|(until, _)| *until <= now) {
+        if self.reads_from(now) <= now {
             for (ticket_id, cell) in &mut self.tickets {
                 if jobs.len() >= most || reading >= READS {
                     break;
@@ -265,6 +261,7 @@ impl Queue {
                 if !cell.running && cell.not_before <= now {
                     cell.running = true;
                     reading += 1;
+                    self.calls.pace.call(&Budget::ZendeskPlan, now);
                     jobs.push(Job::ReadTicket(*ticket_id));
                 }
             }
@@ -320,39 +317,36 @@ impl Queue {
         }
     }
 
-    /// Calls that are written down as begun and were not made.
-    pub fn not_begun(&self) -> impl Iterator<Item = (i64, &Item)> {
-        self.items.iter().filter(|(_, item)| item.written).map(|(id, item)| (*id, item))
-    }
-
     /// When the next job falls due, in milliseconds since 1970.
     pub fn next_due(&self, now: i64) -> Option<i64> {
         if !self.ready.is_empty() {
             return Some(now);
         }
-        let until = |vendor: Vendor, due: i64| self.paused.get(&vendor).map_or(due, |(until, _)| due.max(*until));
-        // A vendor that is held takes one call at a time, to see whether it is mended.
-        let most = |vendor: Vendor| if self.paused.contains_key(&vendor) { 1 } else { CALLS };
-        let full = |vendor: Vendor| self.calling.get(&vendor).copied().unwrap_or(0) >= most(vendor);
-        let calls = self
-            .due
-            .iter()
-            .filter(|(vendor, _)| !full(**vendor))
-            .filter_map(|(vendor, due)| due.first().map(|(due, _)| until(*vendor, *due)));
         let reading = self.tickets.values().filter(|cell| cell.running).count();
         let tickets = self
             .tickets
             .values()
             .filter(|cell| !cell.running && reading < READS)
-            .map(|cell| until(Vendor::Zendesk, cell.not_before));
+            .map(|cell| cell.not_before.max(self.reads_from(now)));
         let resting = self.resting.first().map(|(due, _)| *due);
-        calls.chain(tickets).chain(resting).min()
+        self.calls_due(now).into_iter().chain(tickets).chain(resting).min()
     }
 
-    /// Takes what a thread has to handle, oldest first, at most `most`.
+    /// From when on Zendesk takes reads, in milliseconds since 1970.
+    fn reads_from(&self, now: i64) -> i64 {
+        let paused = self.calls.paused.get(&Vendor::Zendesk).map_or(now, |(until, _)| *until);
+        paused.max(self.calls.pace.when_read(&Budget::ZendeskPlan, now))
+    }
+
+    /// Takes what a thread has to handle, oldest first, at most `most` and what must be handled with
+    /// the last of them.
     pub fn take_work(&mut self, thread_id: &ThreadId, most: usize) -> Vec<Work> {
         let Some(cell) = self.cells.get_mut(thread_id) else { return Vec::new() };
-        let count = cell.work.len().min(most);
+        let mut count = cell.work.len().min(most);
+        let travels_on = |work: Option<&Work>| matches!(work, Some(Work::Answer { with_next: true, .. }));
+        while count < cell.work.len() && travels_on(cell.work.get(count - 1)) {
+            count += 1;
+        }
         self.events -= count;
         cell.work.drain(..count).collect()
     }
@@ -387,105 +381,6 @@ impl Queue {
         let cell = self.cells.entry(thread_id.clone()).or_default();
         cell.running = false;
         cell.poisoned = true;
-    }
-
-    /// A call that waits or is under way.
-    pub fn item(&self, id: i64) -> Option<&Item> {
-        self.items.get(&id)
-    }
-
-    /// What rests of a thread's calls to a vendor is due.
-    pub fn wake(&mut self, thread_id: &ThreadId, vendor: Vendor, now: i64) {
-        let resting = |item: &&mut Item| item.thread_id == *thread_id && item.vendor == vendor && item.not_before > now;
-        let mut lanes = BTreeSet::new();
-        for (id, item) in self.items.iter_mut().filter(|(_, item)| resting(item)) {
-            item.not_before = now;
-            lanes.insert(LaneKey::of(*id, item));
-        }
-        for lane in lanes {
-            self.schedule(&lane);
-        }
-    }
-
-    /// A call is to do something else from now on.
-    pub fn rewrite(&mut self, id: i64, effect: Arc<Effect>) {
-        if let Some(item) = self.items.get_mut(&id) {
-            item.effect = Some(effect);
-        }
-    }
-
-    /// The vendor has answered, or the call was given back: others may be made to it.
-    pub fn end_calling(&mut self, vendor: Vendor) {
-        if let Some(count) = self.calling.get_mut(&vendor) {
-            *count = count.saturating_sub(1);
-        }
-    }
-
-    /// Notes that an attempt begins.
-    pub fn attempt(&mut self, id: i64, now: i64) {
-        if let Some(item) = self.items.get_mut(&id) {
-            if !item.written {
-                item.attempts += 1;
-            }
-            item.written = false;
-            item.first_attempt_ms.get_or_insert(now);
-            item.last_attempt_ms = Some(now);
-        }
-    }
-
-    /// Notes that it is looked for.
-    pub fn looked(&mut self, id: i64, now: i64) {
-        if let Some(item) = self.items.get_mut(&id) {
-            item.first_attempt_ms.get_or_insert(now);
-        }
-    }
-
-    /// Notes that an attempt has ended: it may have been done as late as this.
-    pub fn attempted(&mut self, id: i64, now: i64) {
-        if let Some(item) = self.items.get_mut(&id) {
-            item.last_attempt_ms = Some(now);
-        }
-    }
-
-    /// Ends a `Deliver` that has to be done again, with what is now true of it.
-    pub fn delay(&mut self, id: i64, not_before: i64, attempts: i64, doubtful: bool) {
-        let Some(item) = self.items.get_mut(&id) else { return };
-        item.not_before = not_before;
-        item.attempts = attempts;
-        item.doubtful = doubtful;
-        item.written = false;
-        let key = LaneKey::of(id, item);
-        if let Some(lane) = self.lanes.get_mut(&key) {
-            lane.running = false;
-        }
-        self.schedule(&key);
-    }
-
-    /// Ends a `Deliver` whose answer is handled: its lane goes on.
-    pub fn settle(&mut self, id: i64) -> Option<Item> {
-        let item = self.items.remove(&id)?;
-        let key = LaneKey::of(id, &item);
-        if let Some(lane) = self.lanes.get_mut(&key) {
-            lane.waiting.remove(&(item.order, id));
-            lane.running = false;
-        }
-        self.schedule(&key);
-        Some(item)
-    }
-
-    /// Holds every call to a vendor until `until` (milliseconds since 1970). Says whether that is news.
-    pub fn pause(&mut self, vendor: Vendor, until: i64, why: String) -> bool {
-        self.paused.insert(vendor, (until, why)).is_none()
-    }
-
-    /// Lets calls to a vendor go on. Says whether they were held.
-    pub fn resume(&mut self, vendor: Vendor) -> bool {
-        self.paused.remove(&vendor).is_some()
-    }
-
-    /// Which vendors are held, and why.
-    pub fn paused(&self) -> Vec<(Vendor, String)> {
-        self.paused.iter().map(|(vendor, (_, why))| (*vendor, why.clone())).collect()
     }
 
     /// Ends a `ReadTicket`. `retry_at` (milliseconds since 1970) if it has to be read again; `counts` if that is a failure
@@ -539,49 +434,25 @@ impl Queue {
         !self.cards.is_empty()
     }
 
-    /// How many calls wait or are under way.
-    pub fn calls(&self) -> usize {
-        self.items.len()
-    }
-
     /// How much waits: events, calls to Slack, calls to Zendesk.
     pub fn waiting(&self) -> (usize, usize, usize) {
-        let to_slack = self.items.values().filter(|item| item.vendor == Vendor::Slack).count();
-        (self.events, to_slack, self.items.len() - to_slack)
+        let to_slack = self.waiting_calls().filter(|item| item.vendor == Vendor::Slack).count();
+        (self.events, to_slack, self.calls() - to_slack)
     }
 
     /// When the oldest cause of a waiting call to a vendor happened, in milliseconds since 1970.
     pub fn oldest(&self, vendor: Vendor) -> Option<i64> {
-        self.items.values().filter(|item| item.vendor == vendor && item.words).map(|item| item.caused_at).min()
+        self.waiting_calls().filter(|item| item.vendor == vendor && item.words).map(|item| item.caused_at).min()
     }
 
     /// The calls that people have awaited since before a time of their vendor's (milliseconds since 1970).
     pub fn awaited(&self, before: impl Fn(Vendor) -> i64) -> impl Iterator<Item = (i64, &Item)> {
         let too_long = move |item: &Item| item.awaited_since.is_some_and(|since| since <= before(item.vendor));
-        self.items.iter().filter(move |(_, item)| too_long(item)).map(|(id, item)| (*id, item))
+        self.calls_by_id().filter(move |(_, item)| too_long(item))
     }
 
     /// Whether nothing waits and nothing is under way.
     pub fn is_idle(&self) -> bool {
-        self.cells.values().all(|cell| cell.poisoned) && self.items.is_empty() && self.tickets.is_empty()
-    }
-
-    fn schedule(&mut self, key: &LaneKey) {
-        let Some(lane) = self.lanes.get_mut(key) else { return };
-        let due_here = self.due.entry(key.vendor()).or_default();
-        if let Some(due) = lane.due.take() {
-            due_here.remove(&(due, key.clone()));
-        }
-        match lane.waiting.first() {
-            None if !lane.running => {
-                self.lanes.remove(key);
-            }
-            Some((_, id)) if !lane.running => {
-                let due = self.items.get(id).map_or(0, |item| item.not_before);
-                lane.due = Some(due);
-                due_here.insert((due, key.clone()));
-            }
-            _ => {}
-        }
+        self.cells.values().all(|cell| cell.poisoned) && self.calls() == 0 && self.tickets.is_empty()
     }
 }
