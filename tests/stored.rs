@@ -35,6 +35,9 @@ named!(name_of_what, WHATS, What,
     What::SideConversation(SideConversationEvent { kind: Kind::Other, .. }) => "side_conversation_other",
     What::Unpark(_) => "unpark",
     What::Late(_) => "late",
+    What::Unreachable(_) => "unreachable",
+    What::CardGone { .. } => "card_gone",
+    What::ChannelMoved { .. } => "channel_moved",
     What::Answered { .. } => "answered",
 );
 

@@ -232,6 +232,14 @@ impl Act {
         matches!(self, Act::PostCard | Act::Post { .. } | Act::Reply(_))
     }
 
+    /// Whether it is done in a thread that stands in Slack, and waits while there is none or it is out of reach.
+    pub fn needs_thread(&self) -> bool {
+        matches!(
+            self,
+            Act::UpdateCard | Act::Post { .. } | Act::Tell { .. } | Act::ChangeTell { .. } | Act::TakeBack { .. }
+        )
+    }
+
     /// Whether people wait for it, and are told if it takes long.
     pub fn is_awaited(&self) -> bool {
         self.carries_words() || matches!(self, Act::OpenChannel { .. })

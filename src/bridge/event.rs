@@ -35,6 +35,20 @@ pub enum What {
     Unpark(Unpark),
     /// Words wait too long to be carried over.
     Late(Late),
+    /// The thread's channel takes no posts.
+    Unreachable(ChannelProblem),
+    /// The thread's parent is not there any more.
+    CardGone {
+        /// The parent that was.
+        ts: Ts,
+    },
+    /// Slack has given the channel another id.
+    ChannelMoved {
+        /// The id that was.
+        from: ChannelId,
+        /// The id that is.
+        to: ChannelId,
+    },
     /// A call that was decided has been answered. Lives in memory only: it is handled in the transaction that
     /// settles the call.
     Answered {
@@ -58,7 +72,12 @@ impl What {
             What::SlackMessage(message) => Some(message.ts.millis()),
             What::Pressed(press) => press.action_ts.parse::<Ts>().ok().map(|ts| ts.millis()),
             What::SideConversation(entry) => Some(entry.created_at_ms),
-            What::Unpark(_) | What::Late(_) | What::Answered { .. } => None,
+            What::Unpark(_)
+            | What::Late(_)
+            | What::Unreachable(_)
+            | What::CardGone { .. }
+            | What::ChannelMoved { .. }
+            | What::Answered { .. } => None,
         }
     }
 }
@@ -316,6 +335,8 @@ pub enum Answer {
     },
     /// Who somebody in Slack is.
     Person(Person),
+    /// Not done: the thread's channel takes no posts. It waits until it does.
+    Unreachable(ChannelProblem),
     /// Done; nothing to say about it.
     Done,
     /// It will not be done; a person has to look.

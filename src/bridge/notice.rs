@@ -210,8 +210,30 @@ pub fn several_channels(channel: &ChannelRef, others: usize) -> String {
 
 /// The ticket: the channel cannot be posted in.
 pub fn channel_closed(channel: &ChannelRef, problem: &ChannelProblem) -> String {
+    let (why, remedy) = why_closed(channel, problem);
+    format!(
+        "Sidethread could not post this side conversation in Slack: {why}. {remedy} Nothing is lost: it will be \
+         posted as soon as the channel can be reached."
+    )
+}
+
+/// The ticket: the thread stands in a channel that takes no posts any more.
+pub fn thread_out_of_reach(channel: &ChannelRef, problem: &ChannelProblem) -> String {
+    let (why, remedy) = why_closed(channel, problem);
+    format!(
+        "Messages of a side conversation of this ticket do not reach Slack: {why}. {remedy} Nothing is lost: they wait, and \
+         are posted as soon as the channel can be reached."
+    )
+}
+
+/// The thread: its card was deleted.
+pub fn card_again() -> String {
+    "The message that this thread began with was deleted, so it goes on here. Answers belong in this thread.".to_owned()
+}
+
+fn why_closed(channel: &ChannelRef, problem: &ChannelProblem) -> (String, String) {
     let channel = shown(channel);
-    let (why, remedy) = match problem {
+    match problem {
         ChannelProblem::NotFound => (
             format!("there is no Slack channel {channel} that Sidethread can see"),
             format!(
@@ -235,11 +257,7 @@ pub fn channel_closed(channel: &ChannelRef, problem: &ChannelProblem) -> String 
             format!("the Slack channel {channel} does not let apps post"),
             "Ask its owner to let Sidethread post there, or use another channel.".to_owned(),
         ),
-    };
-    format!(
-        "Sidethread could not post this side conversation in Slack: {why}. {remedy} Nothing is lost: it will be \
-         posted as soon as the channel can be reached."
-    )
+    }
 }
 
 /// The ticket: a message could not be shown in Slack.

@@ -14,6 +14,7 @@ use super::outside::{Call, CallError};
 use super::pace::Budget;
 use super::queue::{Item, Job, Work};
 use super::{Engine, bundle};
+use crate::bridge::event::What;
 use crate::bridge::{Act, Answer, Class, Effect, Vendor, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
@@ -145,6 +146,9 @@ impl Engine {
         if !item.doubtful && !thread.wants(&first) {
             return Ok(Ended::Answered(Answer::Done));
         }
+        if let Some(until) = self.rests(&thread, &first.act) {
+            return Ok(Ended::Rests { until });
+        }
         if let Act::Note { .. } = first.act
             && !load.item.doubtful
         {
@@ -180,6 +184,19 @@ impl Engine {
         {
             let (mut state, now) = (self.lock(), self.clock.now_ms());
             ids.iter().for_each(|id| state.queue.attempted(*id, now));
+        }
+        let standing = thread.link().filter(|_| first.act.needs_thread());
+        let found = match (&result, standing) {
+            (Ok(Answer::Unreachable(problem)), Some(_)) => Some(What::Unreachable(problem.clone())),
+            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, now) => {
+                Some(What::CardGone { ts: ts.clone() })
+            }
+            _ => None,
+        };
+        if let Some(what) = found {
+            let id = ids.first().copied().unwrap_or_default();
+            let until = self.out_of_reach(id, &item.thread_id, what).await?;
+            return Ok(Ended::Rests { until });
         }
         Ok(self.judge(ids.first().copied().unwrap_or_default(), item, &call, (attempts, now), result))
     }

@@ -36,6 +36,7 @@ pub mod pace;
 mod park;
 pub mod poll;
 pub mod queue;
+mod reach;
 pub mod retry;
 pub mod worker;
 

@@ -12,7 +12,7 @@ use super::queue::{Item, Job, Work};
 use super::{AT_HAND, Engine, REMEMBERED};
 use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
-use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Why, handle, notice};
+use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Vendor, Why, handle, notice};
 use crate::store::{
     Attempt, Commit, Done, HeldBack, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite,
     Unparked,
@@ -162,6 +162,13 @@ impl Engine {
             }
             state.queue.add_call(id, item);
         }
+        let out_of_reach = |thread: &BridgedThread| thread.unreachable.is_some() || card_channel(thread).is_some();
+        let stands = thread.link().is_some() && !out_of_reach(&thread);
+        let is_back = stands && before.as_deref().is_some_and(out_of_reach);
+        if is_back {
+            state.queue.wake(thread_id, Vendor::Slack, now);
+        }
+        let was_closed = is_back && before.as_deref().is_some_and(|before| before.unreachable.is_some());
         for id in committed.held_back {
             state.queue.settle(id);
         }
@@ -182,6 +189,10 @@ impl Engine {
         make_room(&mut state.threads);
         state.threads.insert(thread_id.clone(), Arc::new(thread));
         state.queue.end_handle(thread_id);
+        drop(state);
+        if was_closed {
+            self.missed("a channel takes posts again");
+        }
         Ok(true)
     }
 

@@ -58,17 +58,19 @@ impl SlackClient {
             Act::UpdateCard => self.update_card(call).await,
             Act::Post { .. } => {
                 let (channel, ts) = link(call)?;
-                self.refuse_if_shared(call, &channel).await?;
+                if let Some(closed) = self.closed_if_shared(call, &channel).await? {
+                    return Ok(closed);
+                }
                 let (author, text) = said(call, self.clock.now_ms());
                 let author = Some(shown_name(&author));
                 let post = Post { channel, thread_ts: Some(ts), author, text, blocks: None };
-                self.say(call, post).await.map_err(SlackError::into_call_error)
+                self.say(call, post).await.or_else(unreachable)
             }
             Act::Tell { text, reopen, retry } => {
                 let (channel, ts) = link(call)?;
                 let blocks = Some(blocks::notice(call.thread, text, *reopen, retry.as_ref()));
                 let post = Post { channel, thread_ts: Some(ts), author: None, text: text.clone(), blocks };
-                self.say(call, post).await.map_err(SlackError::into_call_error)
+                self.say(call, post).await.or_else(unreachable)
             }
             Act::ChangeTell { ts, text, retry } => self.change_tell(call, ts, text, retry.as_ref()).await,
             Act::TakeBack { ts, text } => self.take_back(call, ts, text).await,
@@ -174,7 +176,7 @@ impl SlackClient {
         let content = SlackMessageContent::new().with_text(text).with_blocks(blocks);
         let request = SlackApiChatUpdateRequest::new(channel.as_str().into(), content, ts.as_str().into());
         let updated: Result<Value, SlackError> = self.post("chat.update", &request).await;
-        updated.map(|_| Answer::Done).map_err(SlackError::into_call_error)
+        updated.map(|_| Answer::Done).or_else(unreachable)
     }
 
     /// Changes a notice of the app's own; one that somebody deleted has nothing more to say.
@@ -192,7 +194,7 @@ impl SlackClient {
         match self.post::<_, Value>("chat.update", &request).await {
             Ok(_) => Ok(Answer::Done),
             Err(SlackError::Code(code)) if code == "message_not_found" => Ok(Answer::Done),
-            Err(error) => Err(error.into_call_error()),
+            Err(error) => unreachable(error),
         }
     }
 
@@ -200,22 +202,26 @@ impl SlackClient {
     async fn take_back(&self, call: &Call<'_>, ts: &Ts, text: &str) -> Result<Answer, CallError> {
         let (channel, _) = link(call)?;
         let request = serde_json::json!({"channel": channel.as_str(), "ts": ts.as_str()});
-        match self.post::<_, Value>("chat.delete", &request).await.map_err(SlackError::into_call_error) {
-            Ok(_) => Ok(Answer::Done),
+        let deleted = self.post::<_, Value>("chat.delete", &request).await;
+        match deleted.map(|_| Answer::Done).or_else(unreachable) {
+            Ok(answer) => Ok(answer),
             Err(CallError::Refused { .. } | CallError::Missing { .. }) => self.change_tell(call, ts, text, None).await,
             Err(error) => Err(error),
         }
     }
 
     /// A channel may be opened to another firm after its thread was made; an agent's words then stay out of it.
-    async fn refuse_if_shared(&self, call: &Call<'_>, channel: &ChannelId) -> Result<(), CallError> {
-        if !allows_shared(call) && self.is_shared_outside(channel).await.map_err(SlackError::of_a_read)? {
-            return Err(CallError::Refused {
-                reason: "the Slack channel is now shared with another firm, and its route does not allow that."
-                    .to_owned(),
-            });
+    async fn closed_if_shared(&self, call: &Call<'_>, channel: &ChannelId) -> Result<Option<Answer>, CallError> {
+        if allows_shared(call) {
+            return Ok(None);
         }
-        Ok(())
+        match self.is_shared_outside(channel).await {
+            Ok(shared) => Ok(shared.then_some(Answer::Unreachable(ChannelProblem::Shared))),
+            Err(error) => match error.channel_problem() {
+                Some(problem) => Ok(Some(Answer::Unreachable(problem))),
+                None => Err(error.of_a_read()),
+            },
+        }
     }
 
     async fn say(&self, call: &Call<'_>, post: Post) -> Result<Answer, SlackError> {
@@ -311,6 +317,14 @@ fn card_channel(call: &Call<'_>) -> Result<ChannelId, CallError> {
     match &call.thread.place {
         Place::Posting { channel } => Ok(channel.clone()),
         _ => Err(SlackError::Channel(ChannelProblem::NotFound).into_call_error()),
+    }
+}
+
+/// A thread whose channel takes no posts is out of reach; its posts wait.
+fn unreachable(error: SlackError) -> Result<Answer, CallError> {
+    match error.channel_problem() {
+        Some(problem) => Ok(Answer::Unreachable(problem)),
+        None => Err(error.into_call_error()),
     }
 }
 

@@ -42,6 +42,13 @@ pub enum Inbound {
         /// The delivery as it came, without what must not be kept.
         raw: String,
     },
+    /// A channel has another id.
+    ChannelMoved {
+        /// The id that was.
+        from: ChannelId,
+        /// The id that is.
+        to: ChannelId,
+    },
     /// Not mirrored, for this reason; only counted.
     NotMirrored(&'static str),
 }
@@ -68,6 +75,10 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
         Some("message") => message(envelope, event, us),
         Some("reaction_added" | "reaction_removed") => Inbound::NotMirrored("reaction"),
         Some("app_mention") => Inbound::NotMirrored("mention"),
+        Some("channel_id_changed") => match (text(event, "old_channel_id"), text(event, "new_channel_id")) {
+            (Some(from), Some(to)) => Inbound::ChannelMoved { from: ChannelId::new(from), to: ChannelId::new(to) },
+            _ => Inbound::NotMirrored("unreadable"),
+        },
         Some(
             "app_uninstalled"
             | "tokens_revoked"
@@ -76,7 +87,6 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             | "channel_deleted"
             | "channel_left"
             | "channel_rename"
-            | "channel_id_changed"
             | "channel_shared"
             | "channel_unshared"
             | "group_archive"
@@ -108,8 +118,13 @@ fn is_foreign(envelope: &Value, us: &Identity) -> bool {
 pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound {
     match text(event, "subtype") {
         None | Some("file_share" | "thread_broadcast" | "me_message") => {}
+        Some("message_changed") if text(&event["message"], "subtype") == Some("tombstone") => {
+            return gone(event, text(&event["message"], "ts")).unwrap_or(Inbound::NotMirrored("deletion"));
+        }
         Some("message_changed") => return Inbound::NotMirrored("edit"),
-        Some("message_deleted") => return Inbound::NotMirrored("deletion"),
+        Some("message_deleted") => {
+            return gone(event, text(event, "deleted_ts")).unwrap_or(Inbound::NotMirrored("deletion"));
+        }
         Some("bot_message") => return Inbound::NotMirrored("bot"),
         Some(_) => return Inbound::NotMirrored("notice"),
     }
@@ -156,6 +171,14 @@ pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound
             Inbound::InThread { key: format!("{ts}:{channel}"), channel, thread_ts, what }
         }
     }
+}
+
+/// A message that is gone: of interest if a bridged thread stood under it.
+fn gone(event: &Value, ts: Option<&str>) -> Option<Inbound> {
+    let channel = ChannelId::new(text(event, "channel")?);
+    let ts: Ts = ts?.parse().ok()?;
+    let key = format!("gone:{ts}:{channel}");
+    Some(Inbound::InThread { key, channel, thread_ts: ts.clone(), what: What::CardGone { ts } })
 }
 
 /// Any of the three ways in which Slack marks an app's own post.
@@ -276,6 +299,7 @@ mod tests {
             (serde_json::json!({"subtype": "bot_message"}), "bot"),
             (serde_json::json!({"subtype": "message_changed"}), "edit"),
             (serde_json::json!({"subtype": "message_deleted"}), "deletion"),
+            (serde_json::json!({"type": "channel_id_changed", "new_channel_id": "C2"}), "unreadable"),
             (serde_json::json!({"subtype": "channel_join"}), "notice"),
             (serde_json::json!({"user": "USLACKBOT"}), "notice"),
             (serde_json::json!({"thread_ts": null}), "not_in_thread"),

@@ -105,7 +105,7 @@ pub const TABLE: &[(&str, Meaning)] = &[
     ("cant_delete_message", Meaning::Refused("Slack does not let the app delete that message.")),
     ("compliance_exports_prevent_deletion", Meaning::Refused("Slack does not let the app delete that message.")),
     ("edit_window_closed", Meaning::Refused("Slack does not let the app change so old a message.")),
-    ("is_inactive", Meaning::Refused("the Slack channel is frozen or archived.")),
+    ("is_inactive", Meaning::Channel(Closed::Archived)),
     ("user_not_in_channel", Meaning::Refused("that person is not in the Slack channel.")),
     ("msg_too_long", Meaning::Refused("Slack found the message too long.")),
     ("msg_blocks_too_long", Meaning::Refused("Slack found the message too long.")),

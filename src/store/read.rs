@@ -131,6 +131,7 @@ const LAST_NOTED: &str = "SELECT max(attempted_at) FROM outbox WHERE effect_id >
 const NOTES_WAITING: &str = "SELECT id, thread_id, effect_json, not_before FROM outbox
     WHERE effect_id >= 'note:' AND effect_id < 'note;' AND state = 'waiting' AND doubtful = 0
     AND thread_id IN (SELECT id FROM thread WHERE ticket_id = $1) ORDER BY id LIMIT 100";
+const IN_CHANNEL: &str = "SELECT thread_id FROM link WHERE channel_id = $1 ORDER BY thread_ts";
 const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
 const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";
 const SWEEPS: &str =
@@ -386,6 +387,15 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// The threads that stand in a channel.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn threads_in_channel(&self, channel_id: &str) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(IN_CHANNEL).bind(channel_id).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
     }
 
     /// How many calls are parked, by vendor.

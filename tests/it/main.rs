@@ -16,4 +16,5 @@ mod restored;
 mod slack_to_zendesk;
 mod state;
 mod trace;
+mod workspace;
 mod zendesk_to_slack;

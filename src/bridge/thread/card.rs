@@ -135,6 +135,9 @@ impl Deciding<'_> {
     }
 
     pub(super) fn channel_open(&mut self, open: ChannelId) {
+        if self.thread.link().is_some() {
+            return self.reachable_again();
+        }
         let Place::Preparing { read, channel } = &mut self.thread.place else {
             self.ignored = Some(Why::Known);
             return;
@@ -156,6 +159,9 @@ impl Deciding<'_> {
     }
 
     pub(super) fn channel_closed(&mut self, problem: &ChannelProblem) {
+        if self.thread.link().is_some() {
+            return self.still_unreachable(problem);
+        }
         match &mut self.thread.place {
             Place::Preparing { channel, .. } => *channel = None,
             Place::Posting { .. } => self.thread.place = Place::Preparing { read: true, channel: None },
@@ -181,6 +187,9 @@ impl Deciding<'_> {
         self.thread.told.channel = None;
         let held = std::mem::take(&mut self.thread.held);
         self.effects.extend(held);
+        if let Some(before) = self.thread.card_before.take() {
+            self.tell(format!("card-again:{before}"), notice::card_again(), false);
+        }
         // A card that may have stood for a while may show what was so then.
         if self.thread.card_version > 0 || in_doubt {
             self.update_card();

@@ -32,7 +32,8 @@ impl Deciding<'_> {
         let told = matches!(self.thread.place, Place::Preparing { .. } | Place::Posting { .. })
             && (self.thread.told.channel.is_some() || self.thread.told.not_posted);
         let tried_again = self.thread.retrying.iter().any(|again| again.effect == late.effect);
-        if !late.waits || told || tried_again {
+        let out_of_reach = late.vendor == Vendor::Slack && self.thread.unreachable.is_some();
+        if !late.waits || told || tried_again || out_of_reach {
             self.ignored = Some(Why::Stale);
             return;
         }

@@ -4,14 +4,15 @@
 //! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
-//! comes to stand in Slack), `answer` (of a call), `late` (what takes long), `notices` (what was not delivered),
-//! `unpark` (what is tried again).
+//! comes to stand in Slack), `answer` (of a call), `reach` (what happens to the thread in Slack later), `late` (what takes long), `notices` (what was not
+//! delivered), `unpark` (what is tried again).
 
 mod answer;
 mod card;
 mod entry;
 mod late;
 mod notices;
+mod reach;
 mod unpark;
 
 use serde::{Deserialize, Serialize};
@@ -113,6 +114,25 @@ pub struct BridgedThread {
     /// That words are not in Slack yet, while the ticket is told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_in_slack: Option<NotInSlack>,
+    /// That its channel takes no posts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<Unreachable>,
+    /// The parent in whose place the card on its way comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_before: Option<Ts>,
+}
+
+/// A channel that takes no posts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unreachable {
+    /// Why.
+    pub problem: ChannelProblem,
+    /// How often it was tried since.
+    #[serde(default)]
+    pub tries: u32,
+    /// Whether the ticket was told.
+    #[serde(default)]
+    pub told: bool,
 }
 
 /// Words that are not in the ticket yet.
@@ -336,6 +356,8 @@ impl BridgedThread {
             retrying: Vec::new(),
             not_in_ticket: None,
             not_in_slack: None,
+            unreachable: None,
+            card_before: None,
         }
     }
 
@@ -370,6 +392,9 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::Pressed(press) => deciding.pressed(press),
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
+        What::Unreachable(problem) => deciding.unreachable(problem),
+        What::CardGone { ts } => deciding.card_gone(ts),
+        What::ChannelMoved { from, to } => deciding.channel_moved(from, to),
         What::Unpark(unpark) => deciding.unpark(unpark),
         What::Answered { effect, order, act, answer, in_doubt } => {
             deciding.answered(effect, *order, act, answer, *in_doubt);

@@ -213,6 +213,11 @@ fn message(row: &TracedEvent) -> (String, Told) {
             (row.key.clone(), None, format!("{wish} of {} asked for by {by}", unpark.effect), None)
         }
         Some(What::Late(late)) => (row.key.clone(), None, format!("{} has waited too long", late.effect), None),
+        Some(What::Unreachable(_)) => (row.key.clone(), None, "The Slack channel takes no posts".to_owned(), None),
+        Some(What::CardGone { ts }) => (row.key.clone(), None, format!("The card {ts} is gone"), None),
+        Some(What::ChannelMoved { from, to }) => {
+            (row.key.clone(), None, format!("The Slack channel {from} is {to} from here on"), None)
+        }
         Some(What::Answered { .. }) | None if row.source == "slack" => {
             let name = of_key();
             let at = name.parse::<Ts>().ok().map(|ts| ts.millis());

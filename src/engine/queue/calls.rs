@@ -228,6 +228,20 @@ impl Queue {
         }
     }
 
+    /// What rests of a thread's calls to a vendor is due.
+    pub fn wake(&mut self, thread_id: &ThreadId, vendor: Vendor, now: i64) {
+        let calls = &mut self.calls;
+        let resting = |item: &&mut Item| item.thread_id == *thread_id && item.vendor == vendor && item.not_before > now;
+        let mut lanes = BTreeSet::new();
+        for (id, item) in calls.items.iter_mut().map(|(id, item)| (*id, item)).filter(|(_, item)| resting(item)) {
+            item.not_before = now;
+            lanes.insert(LaneKey::of(id, item));
+        }
+        for lane in lanes {
+            calls.schedule(&lane);
+        }
+    }
+
     /// Ends a `Deliver` that has to be done again, with what is now true of it; `split` if each is to travel alone.
     pub fn delay(&mut self, ids: &[i64], not_before: i64, attempts: i64, doubtful: bool, split: bool) {
         let calls = &mut self.calls;
