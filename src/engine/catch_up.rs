@@ -256,25 +256,17 @@ impl Engine {
         let budget = Budget::SlackCatchUp(method);
         {
             let mut state = self.lock();
-            let free = state.queue.pace().when(&budget, now);
-            if free > now {
+            if let Err(free) = state.queue.pace().try_call(&budget, now) {
                 state.catch_up.put_back(step, old);
                 return Duration::from_millis((free - now) as u64);
             }
-            state.queue.pace().call(&budget, now);
         }
         let Err(error) = self.catch_up_step(&step).await else { return Duration::ZERO };
         tracing::warn!(problem = %error, "Slack could not be asked for what was missed; it is tried again");
-        let now = self.clock.now_ms();
-        let mut state = self.lock();
-        state.catch_up.put_back(step, old);
-        match error {
-            CallError::Later { after: Some(after), .. } => {
-                state.queue.pace().hold(&Budget::SlackMethod(method), now, now + after.as_millis() as i64);
-                after
-            }
-            _ => LATER,
-        }
+        self.lock().catch_up.put_back(step, old);
+        let CallError::Later { after: Some(after), .. } = error else { return LATER };
+        self.hold_budget(&Budget::SlackMethod(method), Some(after));
+        after
     }
 
     async fn end_of_call(&self, wait: Duration) {

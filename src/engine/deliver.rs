@@ -65,7 +65,7 @@ impl Engine {
         let (_, item) = travellers.first().cloned()?;
         let mut load = Load { ids: Vec::new(), effects: Vec::new(), item };
         let ended = match self.load(&mut load, travellers, frozen).await {
-            Ok(()) => self.attempt(&mut load).await,
+            Ok(()) => self.attempt(id, &mut load).await,
             Err(error) => Err(error),
         };
         if load.ids.is_empty() {
@@ -123,7 +123,8 @@ impl Engine {
         Ok(())
     }
 
-    async fn attempt(&self, load: &mut Load) -> Result<Ended, StoreError> {
+    /// `id` is the first of the load.
+    async fn attempt(&self, id: i64, load: &mut Load) -> Result<Ended, StoreError> {
         let nothing = || Ended::Exhausted {
             problem: "there is nothing to do".to_owned(),
             doubtful: false,
@@ -152,7 +153,7 @@ impl Engine {
         if let Act::Note { .. } = first.act
             && !load.item.doubtful
         {
-            match self.gather(load.ids[0], &first, thread.ticket_id).await? {
+            match self.gather(id, &first, thread.ticket_id).await? {
                 Noted::Write(gathered) => load.effects[0] = gathered,
                 Noted::Rest(until) => return Ok(Ended::Rests { until }),
             }
@@ -163,14 +164,14 @@ impl Engine {
         if item.doubtful && effect.act.class() == Class::Marked {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
             call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
-            if let Some(ended) = self.look(ids.first().copied().unwrap_or_default(), item, &call, now).await {
+            if let Some(ended) = self.look(id, item, &call, now).await {
                 self.lock().queue.pace().not_called(&item.budget);
                 return Ok(ended);
             }
             call.first_attempt_ms = now;
         }
         if !item.written {
-            let bundle = ids.first().copied().filter(|_| ids.len() > 1);
+            let bundle = Some(id).filter(|_| ids.len() > 1);
             let attempts = ids.iter().map(|id| Attempt { id: *id, attempted_at: now, bundle }).collect();
             self.store.commit(Commit { attempts, ..Commit::default() }).await?;
         }
@@ -194,27 +195,18 @@ impl Engine {
             _ => None,
         };
         if let Some(what) = found {
-            let id = ids.first().copied().unwrap_or_default();
             let until = self.out_of_reach(id, &item.thread_id, what).await?;
             return Ok(Ended::Rests { until });
         }
-        Ok(self.judge(ids.first().copied().unwrap_or_default(), item, &call, (attempts, now), result))
+        Ok(self.judge(id, item, &call, (attempts, now), result))
     }
 
     /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.
     async fn look(&self, id: i64, item: &Item, call: &Call<'_>, now: i64) -> Option<Ended> {
         let lag = self.lag(item.vendor);
         let budget = Budget::of_a_look(&call.effect.act);
-        let free = {
-            let mut state = self.lock();
-            let pace = state.queue.pace();
-            let free = pace.when(&budget, now);
-            if free <= now {
-                pace.call(&budget, now);
-            }
-            free
-        };
-        if free > now {
+        let paced = self.lock().queue.pace().try_call(&budget, now);
+        if let Err(free) = paced {
             let wait = Duration::from_millis((free - now) as u64);
             let problem = "it cannot be looked for yet".to_owned();
             return Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem });
@@ -327,14 +319,6 @@ impl Engine {
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },
             Err(CallError::Paused { why }) => self.pause(item, why, item.doubtful),
-        }
-    }
-
-    /// A vendor that says when to come back speaks of everything that is counted with the call, and of nothing else.
-    fn hold_budget(&self, budget: &Budget, after: Option<Duration>) {
-        if let Some(after) = after {
-            let now = self.clock.now_ms();
-            self.lock().queue.pace().hold(budget, now, now + after.as_millis() as i64);
         }
     }
 

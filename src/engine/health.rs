@@ -5,8 +5,13 @@
 //! what waits behind it overtakes it. What a vendor answers 429 to has not failed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
-use crate::bridge::Vendor;
+use super::Engine;
+use super::deliver::PAUSE;
+use super::outside::CallError;
+use super::pace::Budget;
+use crate::bridge::{Vendor, notice};
 
 /// How many different calls must fail before a vendor counts as down, and how often together.
 const DIFFERENT: usize = 2;
@@ -80,6 +85,46 @@ impl Health {
     pub fn settled(&mut self, vendor: Vendor, call: i64) {
         if let Some(lately) = self.vendors.get_mut(&vendor) {
             lately.own.remove(&call);
+        }
+    }
+}
+
+impl Engine {
+    /// Holds every call to a vendor until somebody has mended it.
+    pub(super) fn hold(&self, vendor: Vendor, why: String) {
+        let until = self.clock.now_ms() + PAUSE.as_millis() as i64;
+        if self.lock().queue.pause(vendor, until, why.clone()) {
+            tracing::error!(
+                vendor = vendor.as_str(),
+                why,
+                "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
+            );
+        }
+    }
+
+    /// A vendor has answered as it should: if it was held because it answered nothing, calls go on.
+    pub(super) fn answers(&self, vendor: Vendor, wrote: bool) {
+        let mut state = self.lock();
+        if state.health.answered(vendor, wrote) && state.queue.resume(vendor) {
+            tracing::info!(vendor = vendor.as_str(), "it answers again, calls go on");
+        }
+    }
+
+    /// A read of which no row is kept has failed.
+    pub(super) fn read_failed(&self, vendor: Vendor, error: &CallError) {
+        if let CallError::Later { after: None, problem } | CallError::Unknown { problem } = error {
+            let failure = self.lock().health.failed(vendor, READS);
+            if failure == Failure::OfAll {
+                self.hold(vendor, notice::vendor_is_down(vendor, problem));
+            }
+        }
+    }
+
+    /// A vendor that says when to come back speaks of everything that is counted with the call, and of nothing else.
+    pub(super) fn hold_budget(&self, budget: &Budget, after: Option<Duration>) {
+        if let Some(after) = after {
+            let now = self.clock.now_ms();
+            self.lock().queue.pace().hold(budget, now, now + after.as_millis() as i64);
         }
     }
 }

@@ -112,13 +112,7 @@ impl Engine {
                 thread_id: thread_id.to_string(),
             }];
             let committed = self.store.commit(Commit { releases, ..Commit::default() }).await?;
-            let mut state = self.lock();
-            for row in committed.released {
-                if let Ok(event) = serde_json::from_str::<Event>(&row.event_json) {
-                    state.queue.add_work(&thread_id, Work::Event { seq: row.seq, event: Arc::new(event) });
-                }
-            }
-            drop(state);
+            self.lock().queue.add_released(&thread_id, committed.released);
             self.wake.notify_one();
         }
         Ok(Taken::Held)

@@ -37,6 +37,7 @@ mod park;
 pub mod poll;
 pub mod queue;
 mod reach;
+mod report;
 pub mod retry;
 pub mod worker;
 
@@ -51,13 +52,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
-use crate::bridge::{BridgedThread, Place, Policy, Vendor, notice};
+use crate::bridge::{BridgedThread, Place, Policy, Vendor};
 use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
-use outside::{CallError, Outside};
+use outside::Outside;
 use pace::{Budget, Limits};
 use queue::{Item, Job, Queue, Work};
+pub use report::Report;
 use retry::Schedule;
 
 /// How often old rows are swept.
@@ -215,8 +217,11 @@ impl Engine {
     /// Takes the jobs that can be done now. Each must be given to [`Engine::run`].
     pub fn take(&self) -> Vec<Job> {
         let now = self.clock.now_ms();
-        let slack_held = self.lock().queue.paused().iter().any(|(vendor, _)| *vendor == Vendor::Slack);
-        let missed = self.lock().catch_up.notice(now, slack_held);
+        let missed = {
+            let mut state = self.lock();
+            let slack_held = state.queue.is_paused(Vendor::Slack);
+            state.catch_up.notice(now, slack_held)
+        };
         if let Some(why) = missed {
             self.missed(why);
         }
@@ -376,29 +381,6 @@ impl Engine {
         }
     }
 
-    /// What an operator asks first: how much waits, how old it is, what is held.
-    pub fn report(&self) -> Report {
-        let now = self.clock.now_ms();
-        let state = self.lock();
-        let (events, to_slack, to_zendesk) = state.queue.waiting();
-        self.metrics.waiting(events, to_slack, to_zendesk);
-        let unchecked = (now - state.catch_up.checked_at()).max(0) / 1000;
-        self.metrics.unchecked(unchecked);
-        let age = |vendor| state.queue.oldest(vendor).map(|at| (now - at).max(0) / 1000);
-        Report {
-            events: events + state.catch_up.waiting(),
-            to_slack,
-            to_zendesk,
-            oldest_to_slack_secs: age(Vendor::Slack),
-            oldest_to_zendesk_secs: age(Vendor::Zendesk),
-            paused: state.queue.paused(),
-            feed: state.feed.words(),
-            slack_checked_secs_ago: unchecked,
-            waiting_for_catch_up: state.catch_up.waiting(),
-            feed_read_secs_ago: state.feed.read_at().map(|at| (now - at).max(0) / 1000),
-        }
-    }
-
     /// The database.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
@@ -457,36 +439,6 @@ impl Engine {
         );
     }
 
-    /// Holds every call to a vendor until somebody has mended it.
-    fn hold(&self, vendor: Vendor, why: String) {
-        let until = self.clock.now_ms() + deliver::PAUSE.as_millis() as i64;
-        if self.lock().queue.pause(vendor, until, why.clone()) {
-            tracing::error!(
-                vendor = vendor.as_str(),
-                why,
-                "every call to this vendor is held, nothing is lost; it is tried again every 30 seconds"
-            );
-        }
-    }
-
-    /// A vendor has answered as it should: if it was held because it answered nothing, calls go on.
-    fn answers(&self, vendor: Vendor, wrote: bool) {
-        let mut state = self.lock();
-        if state.health.answered(vendor, wrote) && state.queue.resume(vendor) {
-            tracing::info!(vendor = vendor.as_str(), "it answers again, calls go on");
-        }
-    }
-
-    /// A read of which no row is kept has failed.
-    fn read_failed(&self, vendor: Vendor, error: &CallError) {
-        if let CallError::Later { after: None, problem } | CallError::Unknown { problem } = error {
-            let failure = self.lock().health.failed(vendor, health::READS);
-            if failure == health::Failure::OfAll {
-                self.hold(vendor, notice::vendor_is_down(vendor, problem));
-            }
-        }
-    }
-
     async fn clean(&self) {
         let now = self.clock.now_ms();
         self.lock().queue.forget(now);
@@ -517,37 +469,8 @@ async fn with_place(
     if let Some(known) = threads.get(thread_id) {
         return Ok(Some(known.clone()));
     }
-    let Some(mut thread) = store.thread(thread_id.as_str()).await? else { return Ok(None) };
-    if let Some(target) = &mut thread.target {
-        target.obey(&policy.routes);
-    }
-    let thread = Arc::new(thread);
+    let Some(thread) = worker::read_thread(store, policy, thread_id).await? else { return Ok(None) };
     worker::make_room(threads);
     threads.insert(thread_id.clone(), thread.clone());
     Ok(Some(thread))
-}
-
-/// What an operator asks first.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Report {
-    /// Events stored and not yet handled.
-    pub events: usize,
-    /// Calls decided and not yet settled.
-    pub to_slack: usize,
-    /// Calls decided and not yet settled.
-    pub to_zendesk: usize,
-    /// The age of the oldest message on its way to Slack, in seconds.
-    pub oldest_to_slack_secs: Option<i64>,
-    /// The age of the oldest message on its way to Zendesk, in seconds.
-    pub oldest_to_zendesk_secs: Option<i64>,
-    /// Which vendors are held, and why.
-    pub paused: Vec<(Vendor, String)>,
-    /// Whether the account-wide feed is read.
-    pub feed: &'static str,
-    /// For how long at most a bridged thread has not been compared with Slack, in seconds.
-    pub slack_checked_secs_ago: i64,
-    /// Deliveries that wait until what was missed before them is read.
-    pub waiting_for_catch_up: usize,
-    /// How long ago the account-wide feed was last read to its end, in seconds.
-    pub feed_read_secs_ago: Option<i64>,
 }

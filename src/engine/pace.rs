@@ -278,6 +278,16 @@ impl Pace {
             })
     }
 
+    /// Notes a call if it may be made now. The error is when it may be, in milliseconds since 1970.
+    pub fn try_call(&mut self, budget: &Budget, now: i64) -> Result<(), i64> {
+        let free = self.when(budget, now);
+        if free > now {
+            return Err(free);
+        }
+        self.call(budget, now);
+        Ok(())
+    }
+
     /// Notes a call.
     pub fn call(&mut self, budget: &Budget, now: i64) {
         for budget in chain(budget) {

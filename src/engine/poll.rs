@@ -110,7 +110,7 @@ impl Engine {
                 self.lock().queue.end_ticket(ticket_id, None, false);
             }
             Err(CallError::Later { after, problem }) => {
-                self.hold_reads(&Budget::ZendeskPlan, after);
+                self.hold_budget(&Budget::ZendeskPlan, after);
                 self.ticket_later(ticket_id, after, &problem);
             }
             Err(CallError::Elsewhere { after, problem }) => self.ticket_later(ticket_id, Some(after), &problem),
@@ -141,13 +141,6 @@ impl Engine {
             pace.call(&Budget::ZendeskFeed, now);
         }
         free
-    }
-
-    fn hold_reads(&self, budget: &Budget, after: Option<std::time::Duration>) {
-        if let Some(after) = after {
-            let now = self.clock.now_ms();
-            self.lock().queue.pace().hold(budget, now, now + after.as_millis() as i64);
-        }
     }
 
     fn hold_zendesk(&self, ticket_id: Option<TicketId>, why: String) {
@@ -242,7 +235,7 @@ impl Engine {
                 }
                 Err(FeedError::Call(error)) => {
                     if let CallError::Later { after, .. } = &error {
-                        self.hold_reads(&Budget::ZendeskFeed, *after);
+                        self.hold_budget(&Budget::ZendeskFeed, *after);
                     }
                     self.read_failed(Vendor::Zendesk, &error);
                     tracing::warn!(error = %error, "the feed could not be read; it is asked again");

@@ -12,10 +12,10 @@ use super::queue::{Item, Job, Work};
 use super::{AT_HAND, Engine, REMEMBERED};
 use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
-use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Vendor, Why, handle, notice};
+use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Policy, Vendor, Why, handle, notice};
 use crate::store::{
-    Attempt, Commit, Done, HeldBack, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, StoreError, ThreadWrite,
-    Unparked,
+    Attempt, Commit, Done, HeldBack, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Store, StoreError,
+    ThreadWrite, Unparked,
 };
 use crate::telemetry::Direction;
 
@@ -181,11 +181,7 @@ impl Engine {
             item.doubtful = row.doubtful;
             state.queue.add_call(row.id, item);
         }
-        for row in committed.released {
-            if let Ok(event) = serde_json::from_str::<Event>(&row.event_json) {
-                state.queue.add_work(thread_id, Work::Event { seq: row.seq, event: Arc::new(event) });
-            }
-        }
+        state.queue.add_released(thread_id, committed.released);
         make_room(&mut state.threads);
         state.threads.insert(thread_id.clone(), Arc::new(thread));
         state.queue.end_handle(thread_id);
@@ -201,13 +197,7 @@ impl Engine {
         let remembered = self.lock().threads.get(thread_id).cloned();
         match remembered {
             Some(thread) => Ok(Some(thread)),
-            None => {
-                let mut thread = self.store.thread(thread_id.as_str()).await?;
-                if let Some(target) = thread.as_mut().and_then(|thread| thread.target.as_mut()) {
-                    target.obey(&self.policy.routes);
-                }
-                Ok(thread.map(Arc::new))
-            }
+            None => read_thread(&self.store, &self.policy, thread_id).await,
         }
     }
 
@@ -409,6 +399,19 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// A thread from its row, under the rules that the settings have now.
+pub(super) async fn read_thread(
+    store: &Store,
+    policy: &Policy,
+    thread_id: &ThreadId,
+) -> Result<Option<Arc<BridgedThread>>, StoreError> {
+    let mut thread = store.thread(thread_id.as_str()).await?;
+    if let Some(target) = thread.as_mut().and_then(|thread| thread.target.as_mut()) {
+        target.obey(&policy.routes);
+    }
+    Ok(thread.map(Arc::new))
 }
 
 fn done(work: &Work, now: i64, ignored: Option<&'static str>, forget: bool) -> Option<Done> {

@@ -120,7 +120,7 @@ impl Queue {
     }
 
     fn takes_calls(&self, vendor: Vendor) -> bool {
-        !self.calls.paused.contains_key(&vendor) && self.calls.under_way(vendor) < CALLS
+        !self.is_paused(vendor) && self.calls.under_way(vendor) < CALLS
     }
 
     pub(super) fn take_calls(&mut self, now: i64, most: usize, jobs: &mut Vec<Job>) {
@@ -283,6 +283,11 @@ impl Queue {
     /// Lets calls to a vendor go on. Says whether they were held.
     pub fn resume(&mut self, vendor: Vendor) -> bool {
         self.calls.paused.remove(&vendor).is_some()
+    }
+
+    /// Whether a vendor is held.
+    pub fn is_paused(&self, vendor: Vendor) -> bool {
+        self.calls.paused.contains_key(&vendor)
     }
 
     /// Which vendors are held, and why.

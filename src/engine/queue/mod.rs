@@ -14,7 +14,7 @@ use super::bundle;
 use super::pace::{Budget, Limits, Pace};
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId};
 use crate::bridge::{Answer, BridgedThread, Effect, Event, Vendor};
-use crate::store::OutboxRow;
+use crate::store::{InboxRow, OutboxRow};
 use calls::Calls;
 
 /// Something the engine can do now.
@@ -113,38 +113,16 @@ pub struct Item {
 impl Item {
     /// A call that was just decided. `begun` if its first attempt is written down already.
     pub fn new(effect: Arc<Effect>, thread: &BridgedThread, caused_at: i64, begun: bool) -> Item {
-        Item {
-            thread_id: thread.id.clone(),
-            vendor: effect.act.vendor(),
-            in_lane: effect.act.in_lane(),
-            order: effect.order,
-            not_before: effect.not_before_ms,
-            attempts: i64::from(begun),
-            first_attempt_ms: None,
-            maybe_since_ms: None,
-            last_attempt_ms: None,
-            doubtful: false,
-            written: begun,
-            caused_at,
-            words: effect.act.carries_words(),
-            awaited_since: None,
-            plain: bundle::is_plain(&effect.act),
-            budget: Budget::of(&effect.act, Some(thread)),
-            bundle: None,
-            under_way: false,
-            effect: Some(effect),
-        }
+        let item = Item::of(thread.id.clone(), effect, Some(thread), caused_at);
+        Item { attempts: i64::from(begun), written: begun, ..item }
     }
 
     /// A call that the last process left, which ended before `now`; a life that the tables do not know ended before
     /// `other_until` (milliseconds since 1970). Without its thread, or without its place in Slack, it is counted under
     /// what is known.
     pub fn stored(row: OutboxRow, thread: Option<&BridgedThread>, other_until: i64, now: i64) -> Item {
+        let awaited_since = row.effect.act.is_awaited().then_some(row.decided_at);
         Item {
-            thread_id: ThreadId::new(row.thread_id),
-            vendor: row.effect.act.vendor(),
-            in_lane: row.effect.act.in_lane(),
-            order: row.effect.order,
             not_before: row.not_before,
             attempts: row.attempts,
             first_attempt_ms: row.attempted_at,
@@ -155,15 +133,33 @@ impl Item {
                 None => row.doubtful.then_some(other_until),
             },
             doubtful: row.doubtful,
-            written: false,
-            caused_at: row.caused_at,
-            words: row.effect.act.carries_words(),
-            awaited_since: row.effect.act.is_awaited().then_some(row.decided_at),
-            plain: bundle::is_plain(&row.effect.act),
-            budget: Budget::of(&row.effect.act, thread),
+            awaited_since,
             bundle: row.bundle,
+            ..Item::of(ThreadId::new(row.thread_id), Arc::new(row.effect), thread, row.caused_at)
+        }
+    }
+
+    fn of(thread_id: ThreadId, effect: Arc<Effect>, thread: Option<&BridgedThread>, caused_at: i64) -> Item {
+        Item {
+            thread_id,
+            vendor: effect.act.vendor(),
+            in_lane: effect.act.in_lane(),
+            order: effect.order,
+            not_before: effect.not_before_ms,
+            attempts: 0,
+            first_attempt_ms: None,
+            maybe_since_ms: None,
+            last_attempt_ms: None,
+            doubtful: false,
+            written: false,
+            caused_at,
+            words: effect.act.carries_words(),
+            awaited_since: None,
+            plain: bundle::is_plain(&effect.act),
+            budget: Budget::of(&effect.act, thread),
+            bundle: None,
             under_way: false,
-            effect: Some(Arc::new(row.effect)),
+            effect: Some(effect),
         }
     }
 
@@ -225,6 +221,15 @@ impl Queue {
         if !cell.queued && !cell.running && !cell.poisoned {
             cell.queued = true;
             self.ready.push_back(thread_id.clone());
+        }
+    }
+
+    /// Adds what was held for a thread until it was linked.
+    pub fn add_released(&mut self, thread_id: &ThreadId, released: Vec<InboxRow>) {
+        for row in released {
+            if let Ok(event) = serde_json::from_str(&row.event_json) {
+                self.add_work(thread_id, Work::Event { seq: row.seq, event: Arc::new(event) });
+            }
         }
     }
 
