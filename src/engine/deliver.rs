@@ -180,6 +180,8 @@ impl Engine {
             state.queue.freeze(ids);
             ids.iter().for_each(|id| state.queue.attempt(*id, now));
         }
+        // What was written down ahead of its time is a first attempt, whose row said nothing before.
+        self.life.call_begins(&self.store, id, if item.written { 0 } else { now });
         let attempts = item.attempts + i64::from(!item.written);
         let result = self.within_deadline(self.outside.perform(&call)).await;
         {

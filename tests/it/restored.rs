@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::house::House;
+use sidethread::sandbox::zendesk::Unconfirmed;
+
+use crate::house::{House, Setup};
 
 fn fault(faults: &sidethread::sandbox::faults::Faults, rule: serde_json::Value) {
     faults.add(serde_json::from_value(rule).unwrap());
@@ -128,5 +130,51 @@ async fn a_database_that_is_as_it_was_left_waits_for_nothing() {
     app.restart().await;
     app.pass(Duration::from_secs(5)).await;
     assert_eq!(app.carried(&sc), ["missed"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_copy_that_was_put_back_within_the_minute_is_known_as_one() {
+    let mut app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    for (faults, call) in [(app.zendesk.faults(), "POST …/reply"), (app.slack.faults(), "chat.postMessage")] {
+        fault(faults, json!({"call": call, "fault": "rate_limited", "retry_after": 3, "times": 1}));
+    }
+    app.slack.say(&app.ana, &channel, Some(&ts), "waits").unwrap();
+    app.zendesk.reply(app.zoe, &sc, "<p>waits too</p>");
+    app.settle_within(Duration::from_secs(1)).await;
+    let backup = app.back_up().await;
+    app.settle().await;
+    assert_eq!((app.carried(&sc), texts(&app, &sc)), (vec!["waits".into()], vec!["waits".into(), "waits too".into()]));
+    app.restore(&backup).await;
+    app.pass(Duration::from_secs(10 * 60)).await;
+    assert_eq!((app.carried(&sc), texts(&app, &sc)), (vec!["waits".into()], vec!["waits".into(), "waits too".into()]));
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_before_the_card_is_found_again_is_an_echo() {
+    let unconfirmed = Unconfirmed { external_ids_echoed: false, ..Unconfirmed::default() };
+    let mut app = House::with(Setup { unconfirmed, ..Setup::default() }).await;
+    fault(
+        app.slack.faults(),
+        json!({"call": "chat.postMessage", "fault": "rate_limited", "retry_after": 9, "times": 1}),
+    );
+    let to = "engineering@slack.acme.example";
+    let sc = app.zendesk.start_side_conversation(app.zoe, app.ticket, &[to], "Scanner", "<p>Down?</p>");
+    app.settle_within(Duration::from_secs(1)).await;
+    assert_eq!(cards(&app, &sc), 0);
+    let backup = app.back_up().await;
+    app.settle().await;
+    say(&app, &sc, "on its way").await;
+    assert_eq!((cards(&app, &sc), app.carried(&sc)), (1, vec!["on its way".to_owned()]));
+    fault(app.slack.faults(), json!({"call": "*", "fault": "reads_lag", "secs": 30}));
+    app.restore(&backup).await;
+    app.pass(Duration::from_secs(30)).await;
+    app.slack.faults().clear();
+    app.pass(Duration::from_secs(10 * 60)).await;
+    assert_eq!((cards(&app, &sc), app.carried(&sc)), (1, vec!["on its way".to_owned()]));
+    assert_eq!(texts(&app, &sc), ["on its way"]);
     app.ends_quietly().await;
 }
