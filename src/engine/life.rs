@@ -4,11 +4,12 @@
 //! restored from a backup, or on a machine that was. What the lost part of its past did stands at the vendors only. So
 //! each life leaves a mark in the database and beside it, every minute and at its end, and beside it also the last calls
 //! that it began; where the two differ, or where the last mark is old, whatever is not known to be done is looked for
-//! before it is done. What happened before a life began is looked for in any case: that costs a read where something was
-//! missed.
+//! before it is done. What happened before a life began, or before something was missed, is looked for in any case, and so
+//! is what was read back: that costs a read for all of a thread.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::store::{Commit, Store, StoreError};
 
@@ -22,7 +23,8 @@ const OTHER: &str = "other_life_until_ms";
 /// One life of the app.
 #[derive(Debug)]
 pub(super) struct Life {
-    began_at: i64,
+    /// What happened before may have been done by a life that the tables do not know.
+    looks_until: AtomicI64,
     other_until: i64,
     mark: Mutex<Mark>,
 }
@@ -77,7 +79,7 @@ impl Life {
             commit.settings.push((OTHER, other_until.to_string()));
         }
         store.commit(commit).await?;
-        let life = Life { began_at: now, other_until, mark: Mutex::default() };
+        let life = Life { looks_until: AtomicI64::new(now), other_until, mark: Mutex::default() };
         life.mark(store, now, Commit::default()).await?;
         Ok(life)
     }
@@ -110,7 +112,12 @@ impl Life {
 
     /// Whether what this asks for may have been done by a life that the tables do not know.
     pub(super) fn may_be_done(&self, happened_at: i64) -> bool {
-        happened_at <= self.began_at
+        happened_at <= self.looks_until.load(Ordering::Relaxed)
+    }
+
+    /// Something may have been missed until now: a machine that slept may have been put back as a whole.
+    pub(super) fn missed(&self, now: i64) {
+        self.looks_until.fetch_max(now, Ordering::Relaxed);
     }
 
     /// The latest time at which a life that the tables do not know may have done something.
