@@ -30,6 +30,7 @@ pub mod health;
 pub mod intake;
 mod late;
 mod life;
+mod looks;
 mod notes;
 pub mod outside;
 pub mod pace;

@@ -10,7 +10,7 @@ use super::transport::Failure;
 use crate::bridge::content::{Names, escape_html};
 use crate::bridge::effect::Reply;
 use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, Ticket, TicketRead};
-use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId};
+use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId, ZendeskUserId};
 use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
 use crate::bridge::route::OutsidePolicy;
@@ -95,28 +95,15 @@ impl ZendeskClient {
         Ok(Answer::Replied { entry, readers, left_out })
     }
 
-    /// Looks for the reply that a doubtful call may have made.
+    /// Looks for the replies that doubtful calls may have made, all of one side conversation.
     ///
     /// # Errors
     /// As for any read.
-    pub async fn find_reply(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
-        let entries = self.entries(call.thread.ticket_id, &call.thread.side_conversation_id, &Abouts::new()).await?;
-        let marked = |entry: &&SideConversationEvent| {
-            entry
-                .message
-                .as_ref()
-                .is_some_and(|message| message.marker.as_deref().is_some_and(|found| call.is_marked(found)))
-        };
+    pub async fn find_replies(&self, calls: &[Call<'_>]) -> Result<Vec<Option<Answer>>, CallError> {
+        let Some(thread) = calls.first().map(|call| call.thread) else { return Ok(Vec::new()) };
+        let entries = self.entries(thread.ticket_id, &thread.side_conversation_id, &Abouts::new()).await?;
         let app_user = self.house.get().map(|house| house.app_user);
-        let references: Vec<String> = call.effects().filter_map(|effect| reference(&effect.act)).collect();
-        let recognised = |entry: &&SideConversationEvent| {
-            let ours = app_user.is_some() && entry.actor.user_id == app_user;
-            entry.message.as_ref().filter(|message| ours && message.marker.is_none()).is_some_and(|message| {
-                [&message.plain, &message.html].into_iter().flatten().any(|text| leads_with(text, &references))
-            })
-        };
-        let found = entries.iter().find(marked).or_else(|| entries.iter().find(recognised));
-        Ok(found.map(|entry| Answer::Replied { entry: Some(entry.id.clone()), readers: vec![], left_out: vec![] }))
+        Ok(calls.iter().map(|call| find_reply(call, &entries, app_user)).collect())
     }
 
     /// Marks the side conversation as done, or reopens it.
@@ -182,6 +169,24 @@ impl ZendeskClient {
         segments.extend(rest);
         self.http.api(&segments, &[])
     }
+}
+
+fn find_reply(call: &Call<'_>, entries: &[SideConversationEvent], app_user: Option<ZendeskUserId>) -> Option<Answer> {
+    let marked = |entry: &&SideConversationEvent| {
+        entry
+            .message
+            .as_ref()
+            .is_some_and(|message| message.marker.as_deref().is_some_and(|found| call.is_marked(found)))
+    };
+    let references: Vec<String> = call.effects().filter_map(|effect| reference(&effect.act)).collect();
+    let recognised = |entry: &&SideConversationEvent| {
+        let ours = app_user.is_some() && entry.actor.user_id == app_user;
+        entry.message.as_ref().filter(|message| ours && message.marker.is_none()).is_some_and(|message| {
+            [&message.plain, &message.html].into_iter().flatten().any(|text| leads_with(text, &references))
+        })
+    };
+    let found = entries.iter().find(marked).or_else(|| entries.iter().find(recognised));
+    found.map(|entry| Answer::Replied { entry: Some(entry.id.clone()), readers: vec![], left_out: vec![] })
 }
 
 enum Decided {
