@@ -42,6 +42,13 @@ pub enum What {
         /// The parent that was.
         ts: Ts,
     },
+    /// What the card shows of the ticket has changed.
+    TicketChanged {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// As it was read.
+        ticket: Ticket,
+    },
     /// Slack has given the channel another id.
     ChannelMoved {
         /// The id that was.
@@ -76,6 +83,7 @@ impl What {
             | What::Late(_)
             | What::Unreachable(_)
             | What::CardGone { .. }
+            | What::TicketChanged { .. }
             | What::ChannelMoved { .. }
             | What::Answered { .. } => None,
         }

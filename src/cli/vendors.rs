@@ -10,7 +10,7 @@ use crate::bridge::content::Names;
 use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
-use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread};
+use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow};
 use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
 use crate::zendesk::{Author, ZendeskClient};
@@ -68,6 +68,10 @@ impl Outside for Vendors {
 
     fn plan(&self) -> Option<Plan> {
         self.zendesk.plan()
+    }
+
+    async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError> {
+        self.zendesk.ticket(ticket_id).await
     }
 
     async fn read_ticket(&self, ticket_id: TicketId) -> Result<Vec<SideConversationEvent>, CallError> {

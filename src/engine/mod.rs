@@ -25,6 +25,7 @@ pub mod bundle;
 mod catch_up;
 pub mod clock;
 pub mod deliver;
+mod follow_up;
 mod gap;
 pub mod health;
 pub mod intake;

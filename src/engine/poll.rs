@@ -97,7 +97,10 @@ impl Engine {
             Ok(entries) => {
                 let commit = Commit { nudges_answered: vec![(ticket_id.0, asked)], ..Commit::default() };
                 match self.take_entries(entries, commit).await {
-                    Ok(()) => self.lock().queue.end_ticket(ticket_id, None, false),
+                    Ok(()) => {
+                        self.look_at_ticket(ticket_id).await;
+                        self.lock().queue.end_ticket(ticket_id, None, false);
+                    }
                     Err(error) => self.ticket_later(ticket_id, None, &error.to_string()),
                 }
             }

@@ -10,6 +10,7 @@
 //! when the next one starts.
 
 mod commit;
+mod follow_up;
 mod look;
 mod read;
 mod script;

@@ -30,6 +30,7 @@ pub struct ZendeskClient {
     pub(super) http: Transport,
     pub(super) house: OnceLock<House>,
     pub(super) side_conversations: Cache<SideConversationId, SideConversation>,
+    pub(super) tickets: Cache<TicketId, Arc<Value>>,
     pub(super) users: Cache<ZendeskUserId, User>,
     pub(super) addresses: Cache<String, Option<ZendeskUserId>>,
 }
@@ -70,6 +71,7 @@ impl ZendeskClient {
             http: Transport::new(wire, clock, url, Auth::new(credential)),
             house: OnceLock::new(),
             side_conversations: Cache::new(),
+            tickets: Cache::new(),
             users: Cache::new(),
             addresses: Cache::new(),
         }

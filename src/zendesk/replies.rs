@@ -9,7 +9,7 @@ use super::people::{Readers, Scene};
 use super::transport::Failure;
 use crate::bridge::content::{Names, escape_html};
 use crate::bridge::effect::Reply;
-use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, Ticket, TicketRead};
+use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, TicketRead};
 use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId};
 use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
@@ -32,8 +32,7 @@ impl ZendeskClient {
         ticket_id: TicketId,
         side_conversation_id: &SideConversationId,
     ) -> Result<Answer, CallError> {
-        let url = self.http.api(&["tickets", &ticket_id.to_string()], &[("include", "users")]);
-        let ticket = self.http.get("GET tickets/{id}", &url).await.map_err(Failure::of_a_read)?;
+        let ticket = self.ticket(ticket_id).await?.shown;
         let about = self.side_conversation(ticket_id, side_conversation_id).await?;
         let abouts = Abouts::from([(side_conversation_id.clone(), about)]);
         let mut entries = self.entries(ticket_id, side_conversation_id, &abouts).await?;
@@ -47,7 +46,7 @@ impl ZendeskClient {
             outside: outside(call),
         };
         let readers = readers::readers(&self.readers(scene).await?.candidates);
-        Ok(Answer::TicketRead(Box::new(TicketRead { ticket: shown(&ticket), readers, entries })))
+        Ok(Answer::TicketRead(Box::new(TicketRead { ticket, readers, entries })))
     }
 
     /// Replies to the side conversation, if it may go to those who would read it; several replies may travel together.
@@ -282,24 +281,4 @@ fn leads_with(text: &str, references: &[String]) -> bool {
         text.lines().any(heading)
     };
     leads && others.iter().all(|other| text.contains(other.as_str())) || references.iter().all(heads)
-}
-
-/// What the card shows of a ticket that was read with its people.
-fn shown(answer: &Value) -> Ticket {
-    let ticket = &answer["ticket"];
-    let text = |key: &str| ticket.get(key).and_then(decode::text);
-    let name = |key: &str| {
-        let id = ticket.get(key).and_then(decode::number)?;
-        let mut users = decode::rows(answer, "users").iter();
-        let user = users.find(|user| user.get("id").and_then(decode::number) == Some(id))?;
-        user.get("name").and_then(decode::text)
-    };
-    let lower = |key: &str| text(key).map(|text| text.to_lowercase());
-    Ticket {
-        subject: text("subject").or_else(|| text("raw_subject")),
-        requester: name("requester_id"),
-        priority: lower("priority"),
-        status: lower("status"),
-        assignee: name("assignee_id"),
-    }
 }

@@ -15,6 +15,7 @@ mod refusals;
 mod restored;
 mod slack_to_zendesk;
 mod state;
+mod ticket;
 mod trace;
 mod workspace;
 mod zendesk_to_slack;

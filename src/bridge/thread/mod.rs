@@ -4,12 +4,13 @@
 //! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
-//! comes to stand in Slack), `answer` (of a call), `reach` (what happens to the thread in Slack later), `late` (what takes long), `notices` (what was not
+//! comes to stand in Slack), `answer` (of a call), `follow_up` (what happens to its ticket), `reach` (what happens to the thread in Slack later), `late` (what takes long), `notices` (what was not
 //! delivered), `unpark` (what is tried again).
 
 mod answer;
 mod card;
 mod entry;
+mod follow_up;
 mod late;
 mod notices;
 mod reach;
@@ -64,6 +65,9 @@ pub struct BridgedThread {
     pub side_conversation_id: SideConversationId,
     /// Its ticket.
     pub ticket_id: TicketId,
+    /// The ticket as it was last read, once that is newer than the card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
     /// The side conversation's subject.
     #[serde(default)]
     pub subject: String,
@@ -339,6 +343,7 @@ impl BridgedThread {
             id: ThreadId::new(side_conversation_id.as_str()),
             side_conversation_id,
             ticket_id,
+            ticket: None,
             subject: String::new(),
             place: Place::New,
             target: None,
@@ -394,6 +399,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::Late(late) => deciding.late(late),
         What::Unreachable(problem) => deciding.unreachable(problem),
         What::CardGone { ts } => deciding.card_gone(ts),
+        What::TicketChanged { ticket_id, ticket } => deciding.ticket_changed(*ticket_id, ticket),
         What::ChannelMoved { from, to } => deciding.channel_moved(from, to),
         What::Unpark(unpark) => deciding.unpark(unpark),
         What::Answered { effect, order, act, answer, in_doubt } => {
