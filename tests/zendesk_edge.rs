@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sidethread::bridge::content::{Doc, Names};
 use sidethread::bridge::effect::{Act, Effect, EffectId, Reply};
 use sidethread::bridge::event::{Answer, Kind, Participant, Reader, State};
+use sidethread::bridge::follow_up::ClosedTicket;
 use sidethread::bridge::ids::{ChannelId, SideConversationId, SlackUserId, TicketId, ZendeskUserId};
 use sidethread::bridge::route::{ChannelRef, OutsidePolicy, RecipientPattern, Route, Target};
 use sidethread::bridge::thread::BridgedThread;
@@ -142,6 +143,7 @@ impl Account {
                 shared: false,
             }],
             channel_domain: Some("slack.acme.example".into()),
+            follow_up: Default::default(),
         });
         Account { zendesk, clock, wire, client, ana, joe, ticket }
     }
@@ -313,13 +315,39 @@ async fn somebody_suspended_since_the_roles_were_read_is_left_out_on_the_second_
 
 #[tokio::test]
 async fn a_reply_refused_for_itself_is_sent_once() {
-    let account = Account::with(|u| u.reply_on_closed = ReplyOnClosed::Refused(422));
+    let account = Account::new();
     let thread = account.started(&[]);
+    let rule = json!({"call": "POST …/reply", "fault": "refused"});
+    account.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+    assert!(matches!(account.reply(&thread).await, Err(CallError::Refused { .. })));
+    assert_eq!(account.calls("POST …/reply"), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_ticket_that_is_known_to_be_closed_and_a_refusal_is_looked_into() {
+    for status in [400, 403, 404, 422] {
+        let account = Account::with(|u| u.reply_on_closed = ReplyOnClosed::Refused(status));
+        let thread = account.started(&[]);
+        account.client.ticket(thread.ticket_id).await.unwrap();
+        let closed = TicketChange { status: Some("closed".into()), ..TicketChange::default() };
+        assert!(account.zendesk.set_ticket(account.ticket, closed));
+        let closed = Answer::TicketClosed(ClosedTicket { ticket_id: thread.ticket_id, merged: false });
+        assert_eq!(account.reply(&thread).await, Ok(closed.clone()), "{status}");
+        assert_eq!(account.calls("POST …/reply"), 1, "what was read was less than a minute old");
+        assert_eq!(account.reply(&thread).await, Ok(closed), "{status}");
+        assert_eq!(account.calls("POST …/reply"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_merged_ticket_and_a_follow_up_say_what_they_are() {
+    let account = Account::new();
+    let closed = TicketChange { tags: Some(vec!["closed_by_merge".into()]), ..TicketChange::default() };
+    assert!(account.zendesk.set_ticket(account.ticket, closed));
     let closed = TicketChange { status: Some("closed".into()), ..TicketChange::default() };
     assert!(account.zendesk.set_ticket(account.ticket, closed));
-    let Err(CallError::Refused { reason }) = account.reply(&thread).await else { panic!() };
-    assert!(reason.contains("closed"), "{reason}");
-    assert_eq!(account.calls("POST …/reply"), 1);
+    let now = account.client.ticket(TicketId(account.ticket)).await.unwrap();
+    assert!(now.closed && now.merged && now.follows.is_none());
 }
 
 #[tokio::test]

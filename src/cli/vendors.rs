@@ -52,6 +52,8 @@ impl Outside for Vendors {
             }
             Act::SetState { state, .. } => self.zendesk.set_state(call, *state).await,
             Act::Note { text } => self.zendesk.note(call, text).await,
+            Act::SeekFollowUp { source, thread_url } => self.zendesk.seek_follow_up(call, *source, thread_url).await,
+            Act::FollowUp { source, request, .. } => self.zendesk.follow_up(call, *source, request).await,
             _ => self.slack.perform(call).await,
         }
     }
@@ -60,6 +62,7 @@ impl Outside for Vendors {
         match (&call.effect.act, call.effect.act.vendor()) {
             (Act::Reply(_), _) => self.zendesk.find_reply(call).await,
             (Act::Note { .. }, _) => self.zendesk.find_note(call).await,
+            (Act::FollowUp { source, .. }, _) => self.zendesk.find_follow_up(call, *source).await,
             (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await,
             (_, Vendor::Slack) => self.slack.find(call).await,
             (_, Vendor::Zendesk) => Ok(None),

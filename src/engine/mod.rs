@@ -33,6 +33,7 @@ mod late;
 mod life;
 mod notes;
 pub mod outside;
+mod owners;
 pub mod pace;
 mod park;
 pub mod poll;

@@ -12,6 +12,7 @@ use super::decode::{self, Abouts};
 use super::people::User;
 use super::transport::{Failure, Transport};
 use crate::bridge::event::{SideConversation, SideConversationEvent};
+use crate::bridge::follow_up::Rules;
 use crate::bridge::ids::{SideConversationId, TicketId, ZendeskUserId};
 use crate::bridge::route::Route;
 use crate::config::ZendeskCredential;
@@ -53,6 +54,8 @@ pub struct House {
     pub routes: Vec<Route>,
     /// The domain whose addresses are nobody's.
     pub channel_domain: Option<String>,
+    /// What follow-up tickets are like.
+    pub follow_up: Rules,
 }
 
 /// Who wrote a reply in Slack.

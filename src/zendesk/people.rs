@@ -193,7 +193,7 @@ impl ZendeskClient {
     }
 
     async fn assignee(&self, ticket_id: TicketId) -> Result<Option<Participant>, CallError> {
-        let answer = self.ticket_lately(ticket_id).await?;
+        let answer = self.read_ticket_itself(ticket_id).await?;
         let id = answer.pointer("/ticket/assignee_id").and_then(decode::number).filter(|id| *id > 0);
         Ok(id.map(|id| Participant { user_id: Some(ZendeskUserId(id)), ..Participant::default() }))
     }

@@ -3,6 +3,7 @@
 mod catch_up;
 mod doubt;
 mod every_act;
+mod follow_up;
 mod house;
 mod late;
 mod listed;
