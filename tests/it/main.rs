@@ -1,5 +1,6 @@
 //! Stories: the real app on fake vendors and a clock that stands still until it is moved.
 
+mod adoption;
 mod catch_up;
 mod doubt;
 mod every_act;
