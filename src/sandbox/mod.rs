@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use askama::Template;
 
+pub mod bridge;
 pub mod carrier;
 pub mod faults;
 pub mod guard;
@@ -22,6 +23,7 @@ pub mod zendesk;
 
 pub use seed::{Credentials, Named, World};
 
+use bridge::Bridge;
 use post::Now;
 use slack::FakeSlack;
 use zendesk::FakeZendesk;
@@ -37,6 +39,7 @@ pub struct Sandbox {
     pub world: World,
     credentials: Credentials,
     base_url: String,
+    bridge: Option<Bridge>,
 }
 
 impl Sandbox {
@@ -57,7 +60,17 @@ impl Sandbox {
         let slack = FakeSlack::new(credentials.slack_options(&base_url), clock.clone(), seed);
         let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), clock, seed);
         let world = seed::seed(&slack, &zendesk, &behind, &credentials.channel_domain);
-        Sandbox { slack, zendesk, world, credentials, base_url }
+        Sandbox { slack, zendesk, world, credentials, base_url, bridge: None }
+    }
+
+    /// The same firm, with a bridge that runs beside it.
+    pub fn with_bridge(self, bridge: Bridge) -> Self {
+        Sandbox { bridge: Some(bridge), ..self }
+    }
+
+    /// The bridge that runs beside the firm, if one does.
+    pub fn bridge(&self) -> Option<&Bridge> {
+        self.bridge.as_ref()
     }
 
     /// What the bridge needs to know to work with the firm.

@@ -15,6 +15,7 @@ use super::Sandbox;
 use super::page::{self, Asked, Place};
 use super::post::Sender;
 
+mod bridge;
 mod desk;
 mod faults;
 mod workspace;
@@ -55,8 +56,10 @@ struct Notices {
 /// Both fakes and everything of the sandbox's own.
 pub(super) fn router(sandbox: Sandbox) -> Router {
     let fakes = sandbox.slack.router().merge(sandbox.zendesk.router());
+    let of_bridge = if sandbox.bridge().is_some() { bridge::router() } else { Router::new() };
     let desktop = Desktop { sandbox, notices: Arc::default() };
     Router::new()
+        .merge(of_bridge)
         .route("/", get(show))
         .route("/sandbox/style.css", get(style))
         .route("/zendesk/agent/tickets/{id}", get(ticket))
