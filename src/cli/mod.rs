@@ -11,7 +11,6 @@ pub mod vendors;
 mod words;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,11 +32,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Try it: the bridge between a fake Slack and a fake Zendesk, with no account anywhere
-    Demo {
-        /// Where to listen; the page is there too
-        #[arg(long, default_value = "127.0.0.1:8080")]
-        listen: SocketAddr,
-    },
+    Demo(demo::Wishes),
     /// The bridge of a demo, which stops when its standard input ends
     #[command(hide = true)]
     DemoBridge {
@@ -124,7 +119,7 @@ enum Parked {
 /// Runs the command that was asked for.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
-        Command::Demo { listen } => demo::run(listen).await.map(|()| true),
+        Command::Demo(wishes) => demo::run(wishes).await.map(|()| true),
         Command::DemoBridge { config } => match given(Config::load(Some(&config), [])) {
             Ok(config) => demo::bridge(config).await.map(|()| true),
             Err(code) => return code,

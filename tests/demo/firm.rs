@@ -30,15 +30,16 @@ pub struct Demo {
 
 impl Demo {
     pub async fn start(arguments: &[&str]) -> Demo {
-        Demo::start_in(tempfile::tempdir().unwrap(), arguments).await
+        let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
+        Demo::start_in(tempfile::tempdir().unwrap(), &arguments).await
     }
 
-    /// Starts one that puts what it keeps for a while into this folder.
+    /// Starts one that puts what it keeps for a while into this folder, and listens where these say.
     pub async fn start_in(folder: tempfile::TempDir, arguments: &[&str]) -> Demo {
         let out = folder.path().join("out");
         let file = |path: &Path| std::fs::File::create(path).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_sidethread"))
-            .args(["demo", "--listen", "127.0.0.1:0"])
+            .arg("demo")
             .args(arguments)
             .env_remove("RUST_LOG")
             .env("TMPDIR", folder.path())

@@ -18,6 +18,7 @@ use super::post::Sender;
 mod bridge;
 mod desk;
 mod faults;
+mod time;
 mod workspace;
 
 const NOTICES_KEPT: usize = 100;
@@ -66,6 +67,7 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .merge(desk::router())
         .merge(workspace::router())
         .merge(faults::router())
+        .merge(time::router())
         .with_state(desktop)
         .merge(fakes)
 }
