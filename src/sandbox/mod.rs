@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use askama::Template;
 
 pub mod carrier;
+pub mod changes;
 pub mod faults;
 pub mod guard;
 mod page;

@@ -10,6 +10,7 @@
 //! when the next one starts.
 
 mod commit;
+mod lanes;
 mod look;
 mod read;
 mod script;
@@ -20,6 +21,7 @@ pub use commit::{
     Attempt, Commit, Committed, Delay, Done, HeldBack, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle,
     Swept, ThreadWrite, Unparked, UnreadWrite,
 };
+pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};
 

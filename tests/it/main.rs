@@ -4,6 +4,7 @@ mod catch_up;
 mod doubt;
 mod every_act;
 mod house;
+mod lanes;
 mod late;
 mod listed;
 mod mended;

@@ -23,11 +23,30 @@ impl FakeSlack {
         messages.map(|message| Value::Object(show::message(place, message))).collect()
     }
 
+    /// One message, if it is still there.
+    pub fn message(&self, channel: &str, ts: &str) -> Option<Value> {
+        let workspace = self.workspace();
+        workspace.shown(channel, show::parse_ts(ts)?).map(Value::Object)
+    }
+
     /// What only one person saw, in order.
     pub fn ephemerals(&self, user: &str) -> Vec<Value> {
         let workspace = self.workspace();
         let seen = workspace.ephemerals.iter().filter(|ephemeral| ephemeral.user == user);
         seen.map(|ephemeral| Value::Object(ephemeral.shown())).collect()
+    }
+
+    /// A person's direct conversation with others, made if there is none; its id.
+    ///
+    /// # Errors
+    /// `user_not_found`.
+    pub fn open_direct(&self, people: &[&str]) -> Result<String, String> {
+        let mut workspace = self.workspace();
+        if people.iter().any(|person| !workspace.people.contains_key(*person)) {
+            return Err("user_not_found".to_owned());
+        }
+        let people: Vec<String> = people.iter().map(|person| (*person).to_owned()).collect();
+        Ok(workspace.direct(&people).0)
     }
 
     /// Every channel and direct conversation, as the app would see it.

@@ -10,6 +10,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::sandbox::changes::Changes;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::post::Now;
 
@@ -127,6 +128,7 @@ struct Inner {
     options: Options,
     now: Now,
     faults: Faults,
+    changes: Changes,
     world: Mutex<World>,
 }
 
@@ -134,7 +136,8 @@ impl FakeSlack {
     /// A workspace in which there is nobody but the app's bot and Slackbot.
     pub fn new(options: Options, now: Now, seed: u64) -> Self {
         let world = World::with_seed(seed);
-        let inner = Inner { options, now, faults: Faults::with_seed(seed), world: Mutex::new(world) };
+        let faults = Faults::with_seed(seed);
+        let inner = Inner { options, now, faults, changes: Changes::default(), world: Mutex::new(world) };
         let slack = FakeSlack { inner: Arc::new(inner) };
         slack.workspace().settle_in();
         slack
@@ -150,6 +153,11 @@ impl FakeSlack {
         &self.inner.faults
     }
 
+    /// Tells of every change.
+    pub fn changes(&self) -> &Changes {
+        &self.inner.changes
+    }
+
     /// What the workspace and the app are called.
     pub fn options(&self) -> &Options {
         &self.inner.options
@@ -162,6 +170,8 @@ impl FakeSlack {
             faults: &self.inner.faults,
             now,
             world: self.inner.world.lock().unwrap_or_else(PoisonError::into_inner),
+            changes: &self.inner.changes,
+            touched: false,
         }
     }
 }

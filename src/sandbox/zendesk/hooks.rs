@@ -143,6 +143,11 @@ impl Hooks {
         delivery.due = now.saturating_add(pause);
     }
 
+    /// How many wait or are on their way.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(super) fn next_due(&self) -> Option<i64> {
         self.waiting.values().filter(|delivery| !delivery.in_flight).map(|delivery| delivery.due).min()
     }
