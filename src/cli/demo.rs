@@ -58,6 +58,7 @@ pub async fn run(address: SocketAddr) -> anyhow::Result<()> {
     let inner = inner.map(|inner| tokio::spawn(serve(inner, router, stop.clone())));
     let senders: Vec<Arc<dyn Sender>> = vec![Arc::new(sandbox.slack.clone()), Arc::new(sandbox.zendesk.clone())];
     let client = reqwest::Client::builder().no_proxy().build()?;
+    sandbox.bridge.is_at(&inner_url, client.clone());
     let carry = Arc::new(carrier::OverHttp::new(client, &inner_url));
     let carrying = tokio::spawn(carrier::run(senders, carry, now, stop.clone()));
     println!("{}", sandbox.introduction());

@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use askama::Template;
 
+pub mod bridge;
 pub mod carrier;
 pub mod changes;
 pub mod faults;
 pub mod guard;
+mod kinds;
 mod page;
 pub mod post;
 mod routes;
@@ -36,8 +38,11 @@ pub struct Sandbox {
     pub zendesk: FakeZendesk,
     /// Who and what is in them.
     pub world: World,
+    /// The bridge, as far as it lets itself be looked at.
+    pub bridge: bridge::Bridge,
     credentials: Credentials,
     base_url: String,
+    now: Now,
 }
 
 impl Sandbox {
@@ -56,9 +61,14 @@ impl Sandbox {
             Arc::new(move || now() - behind.load(Ordering::Relaxed))
         };
         let slack = FakeSlack::new(credentials.slack_options(&base_url), clock.clone(), seed);
-        let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), clock, seed);
+        let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), clock.clone(), seed);
         let world = seed::seed(&slack, &zendesk, &behind, &credentials.channel_domain);
-        Sandbox { slack, zendesk, world, credentials, base_url }
+        Sandbox { slack, zendesk, world, bridge: bridge::Bridge::default(), credentials, base_url, now: clock }
+    }
+
+    /// The time, in milliseconds since 1970.
+    fn now(&self) -> i64 {
+        (self.now)()
     }
 
     /// What the bridge needs to know to work with the firm.
