@@ -253,7 +253,7 @@ impl Sender for FakeSlack {
     }
 
     fn next_due(&self) -> Option<i64> {
-        self.look().queue.waiting.keys().next().map(|(due, _)| *due)
+        self.workspace().queue.waiting.keys().next().map(|(due, _)| *due)
     }
 }
 
