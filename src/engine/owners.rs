@@ -73,16 +73,14 @@ impl Engine {
         let now = self.clock.now_ms();
         commit.side_conversations = found;
         commit.followed = followed;
-        let mut events: Vec<_> = adopted
-            .into_iter()
-            .map(|(thread_id, what)| {
-                let key = match &what {
-                    What::Adopted { side_conversation_id, .. } => format!("adopted:{side_conversation_id}"),
-                    _ => format!("adopted:{thread_id}"),
-                };
-                (key, thread_id, Arc::new(Event { at_ms: now, what }))
-            })
-            .collect();
+        let adopted = adopted.into_iter().map(|(thread_id, what)| {
+            let key = match &what {
+                What::Adopted { side_conversation_id, .. } => format!("adopted:{side_conversation_id}"),
+                _ => format!("adopted:{thread_id}"),
+            };
+            (key, thread_id, Arc::new(Event { at_ms: now, what }))
+        });
+        let mut events: Vec<_> = adopted.collect();
         for entry in entries {
             let known = threads.get(&entry.side_conversation_id).cloned();
             let thread_id = known.unwrap_or_else(|| ThreadId::new(entry.side_conversation_id.as_str()));
@@ -132,10 +130,6 @@ impl Engine {
             Err(other) => return Err(other),
         };
         let Some(source) = source else { return Ok(()) };
-        let there = self.store.threads_on_ticket(source.0).await.map_err(later)?;
-        if there.is_empty() {
-            return Ok(());
-        }
         self.count_read();
         let originals = match self.outside.read_ticket(source).await {
             Ok(entries) => entries,
@@ -143,14 +137,21 @@ impl Engine {
             Err(other) => return Err(other),
         };
         let of_source = by_side(&originals);
-        let threads = self.known(&of_source).await?;
+        // What was copied counts as known, so the original must be; it may be a copy itself.
+        let before = Box::pin(self.owned(source, originals)).await?;
+        let thread_of = |id: &SideConversationId| {
+            let known = before.threads.get(id).cloned();
+            (id.clone(), known.unwrap_or_else(|| ThreadId::new(id.as_str())))
+        };
+        let threads: HashMap<SideConversationId, ThreadId> = of_source.keys().map(thread_of).collect();
+        self.take_owned(before, Commit::default()).await.map_err(later)?;
+        let there = self.store.threads_on_ticket(source.0).await.map_err(later)?;
         for id in unknown {
             let Some(entries) = sides.get(*id) else { continue };
             let alike = |(original, _): &(&SideConversationId, &ThreadId)| {
                 of_source.get(*original).is_some_and(|original| follow_up::is_copy(entries, original))
             };
-            let same: Vec<_> =
-                threads.iter().filter(|(_, thread)| there.contains(&thread.to_string())).filter(alike).collect();
+            let same: Vec<_> = threads.iter().filter(alike).collect();
             let owners: BTreeSet<&ThreadId> = same.iter().map(|(_, thread)| *thread).collect();
             let (Some(thread_id), 1) = (owners.first(), owners.len()) else {
                 // Two that are alike cannot be told apart; what a reply of ours began is no copy.
@@ -169,13 +170,6 @@ impl Engine {
             owned.followed.push((source.0, thread_id.to_string(), ticket_id.0));
             owned.adopted.push((thread_id.clone(), What::Adopted { source, ticket_id, side_conversation_id, state }));
             owned.find(id, ticket_id, thread_id);
-        }
-        if !owned.adopted.is_empty() {
-            // What was copied counts as known, so the original must be.
-            owned
-                .entries
-                .extend(originals.into_iter().filter(|entry| threads.contains_key(&entry.side_conversation_id)));
-            owned.threads.extend(threads);
         }
         Ok(())
     }

@@ -193,6 +193,9 @@ impl Deciding<'_> {
         if let Some(ticket) = ticket.or(known) {
             self.thread.ticket = Some(ticket);
         }
+        if matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone) {
+            return;
+        }
         self.update_card();
         let (old_url, url) = (self.ticket_url(old_ticket), self.ticket_url(ticket_id));
         let text = notice::thread_moved((old_ticket, &old_url), (ticket_id, &url));
@@ -204,9 +207,7 @@ impl Deciding<'_> {
         let present = entry.side_conversation_id == self.thread.side_conversation_id;
         if present {
             let elsewhere = entry.ticket_id != self.thread.ticket_id;
-            if elsewhere && matches!(self.thread.place, Place::New | Place::LeftAlone) {
-                self.thread.ticket_id = entry.ticket_id;
-            } else if elsewhere && entry.created_at_ms >= self.thread.ticket_since_ms {
+            if elsewhere && entry.created_at_ms >= self.thread.ticket_since_ms {
                 let to = entry.side_conversation_id.clone();
                 self.moves_to(entry.ticket_id, &to, None, None);
                 self.thread.ticket_since_ms = entry.created_at_ms;
