@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::follow_up::Claimed;
 use super::health::Failure;
 use super::notes::Noted;
 use super::outside::{Call, CallError};
@@ -25,6 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(45);
 pub(super) const PAUSE: Duration = Duration::from_secs(30);
 /// How long until a row that could not be written or read is tried again, in milliseconds.
 const AGAIN_MS: i64 = 1000;
+/// How long the same request makes no second ticket, in milliseconds. Zendesk keeps its key for two hours.
+const KEY_LIVES_MS: i64 = 90 * 60 * 1000;
 
 enum Ended {
     Answered(Answer),
@@ -47,6 +50,15 @@ enum Ended {
         doubtful: bool,
         reason: String,
     },
+}
+
+/// Whether a doubtful call is looked for before it is repeated.
+fn is_looked_for(act: &Act, now: i64) -> bool {
+    match act.class() {
+        Class::Marked => true,
+        Class::Ticket => act.key_lives_from_ms().is_none_or(|from| now - from > KEY_LIVES_MS),
+        Class::Idempotent | Class::AtMostOnce => false,
+    }
 }
 
 /// What travels in one call, in order: a row and what it asks for.
@@ -158,10 +170,17 @@ impl Engine {
                 Noted::Rest(until) => return Ok(Ended::Rests { until }),
             }
         }
+        if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = first.act {
+            match self.claim(source, &thread.id).await? {
+                Claimed::Here => {}
+                Claimed::Elsewhere { until } => return Ok(Ended::Rests { until }),
+                Claimed::Answered(followed) => return Ok(Ended::Answered(Answer::Followed(followed))),
+            }
+        }
         let Load { ids, effects, item } = &*load;
         let [effect, with @ ..] = effects.as_slice() else { return Ok(nothing()) };
         let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now };
-        if item.doubtful && effect.act.class() == Class::Marked {
+        if item.doubtful && is_looked_for(&effect.act, now) {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
             call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
             if let Some(ended) = self.look(id, item, &call, now).await {
@@ -191,6 +210,9 @@ impl Engine {
         let standing = thread.link().filter(|_| first.act.needs_thread());
         let found = match (&result, standing) {
             (Ok(Answer::Unreachable(problem)), Some(_)) => Some(What::Unreachable(problem.clone())),
+            (Ok(Answer::TicketClosed(closed)), _) if matches!(first.act, Act::Reply(_)) => {
+                Some(What::TicketClosed(closed.clone()))
+            }
             (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, now) => {
                 Some(What::CardGone { ts: ts.clone() })
             }
@@ -322,7 +344,7 @@ impl Engine {
                 self.later(id, item, attempts, Some(after), problem, item.doubtful)
             }
             Err(CallError::Unknown { problem }) => match effect.act.class() {
-                Class::Marked => self.later(id, item, attempts, None, problem, true),
+                Class::Marked | Class::Ticket => self.later(id, item, attempts, None, problem, true),
                 Class::Idempotent => self.later(id, item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },

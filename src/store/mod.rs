@@ -11,6 +11,8 @@
 
 mod begun;
 mod commit;
+mod follow_up;
+mod lanes;
 mod look;
 mod read;
 mod script;
@@ -18,9 +20,10 @@ mod write;
 mod writer;
 
 pub use commit::{
-    Attempt, Commit, Committed, Delay, Done, HeldBack, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle,
-    Swept, ThreadWrite, Unparked, UnreadWrite,
+    Attempt, Commit, Committed, Delay, Done, FollowUpWrite, HeldBack, HeldWrite, InboxWrite, LinkWrite, MoveWrite,
+    OutboxWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite, Unparked, UnreadWrite,
 };
+pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};
 
@@ -205,6 +208,7 @@ fn migrator() -> Migrator {
         step(1, "spine", include_str!("../../migrations/0001_spine.sql")),
         step(2, "bundle", include_str!("../../migrations/0002_bundle.sql")),
         step(3, "trace", include_str!("../../migrations/0003_trace.sql")),
+        step(4, "follow_up", include_str!("../../migrations/0004_follow_up.sql")),
     ])
 }
 

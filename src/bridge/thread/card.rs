@@ -52,6 +52,7 @@ impl Deciding<'_> {
         *is_read = true;
         let channel = channel.clone();
         self.thread.readers = read.readers.clone();
+        self.thread.ticket = Some(read.ticket.clone());
         let messages: Vec<&SideConversationEvent> =
             read.entries.iter().filter(|entry| entry.message.is_some() && !self.marked(entry)).collect();
         if let Some(first) = messages.first() {

@@ -20,9 +20,14 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Older);
             return;
         }
-        self.thread.ticket_id = entry.ticket_id;
+        if self.moved_by(entry) {
+            return;
+        }
+        let present = entry.side_conversation_id == self.thread.side_conversation_id;
         match (&entry.kind, &entry.message) {
-            (Kind::Update { state: Some(state) }, _) => self.state_updated(entry, *state),
+            (Kind::Update { state: Some(state) }, _) if present => self.state_updated(entry, *state),
+            (Kind::Update { .. }, _) if !present => self.ignored = Some(Why::Stale),
+            (Kind::Create | Kind::Reply, Some(_)) if !present => self.message(entry),
             (Kind::Create | Kind::Reply, Some(message)) => {
                 if let Some(subject) = message.subject.as_deref().filter(|subject| !subject.is_empty()) {
                     self.thread.subject = subject.to_owned();
