@@ -62,8 +62,11 @@ static CRASHES: AtomicU64 = AtomicU64::new(0);
 const SEEDS: u64 = 150;
 /// How long all that happens may take together: a message is held ten minutes for its card.
 const LONGEST_MS: i64 = 7 * 60 * 1000;
-/// In the end, so often so much time passes: past the windows in which reads lag, and through whole rounds of catch-up.
-const SETTLES: (u32, Duration) = (2, Duration::from_secs(310));
+/// In the end two whole rounds of catch-up pass: past the windows in which reads lag, and then in steps in which each of
+/// Slack's methods may be called once.
+const ROUNDS: u32 = 2;
+const UNTIL_A_ROUND: Duration = Duration::from_secs(310);
+const STEPS: (u32, Duration) = (12, Duration::from_secs(3));
 const ZENDESK_CONFIG: &str = "poll_interval_secs = 20";
 /// In a third of the seeds the vendors' limits are so narrow that what waits travels together.
 const NARROW_SLACK: &str = "posts_per_second_per_channel = 0.2";
@@ -413,14 +416,21 @@ impl Simulation {
         let Simulation { machine, house, .. } = &mut self;
         machine.run(async {
             house.settle().await;
-            for _ in 0..SETTLES.0 {
-                house.clock.advance(SETTLES.1);
+            for _ in 0..ROUNDS {
+                house.clock.advance(UNTIL_A_ROUND);
                 house.settle().await;
+                for _ in 0..STEPS.0 {
+                    house.clock.advance(STEPS.1);
+                    house.settle().await;
+                }
             }
         });
         let overtaken = self.try_again(&engine);
         let mut machine = std::mem::replace(&mut self.machine, Machine::new());
         let checked = machine.run(self.check(&engine, &overtaken));
+        if checked.is_err() {
+            self.say_log(format!("the tables in the end:\n{}", machine.tables()));
+        }
         let guard = machine.runtime().enter();
         drop(engine);
         drop(self);
