@@ -18,6 +18,7 @@ use super::post::Sender;
 mod bridge;
 mod desk;
 mod faults;
+mod mail;
 mod time;
 mod workspace;
 
@@ -68,6 +69,7 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .merge(workspace::router())
         .merge(faults::router())
         .merge(time::router())
+        .merge(mail::router())
         .with_state(desktop)
         .merge(fakes)
 }
