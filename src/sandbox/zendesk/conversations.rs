@@ -341,6 +341,6 @@ impl World {
             return;
         }
         found.touch(act.now);
-        self.run_triggers(ticket, Some(activity), act.now);
+        self.run_triggers(ticket, Some(activity), &[], act.now);
     }
 }

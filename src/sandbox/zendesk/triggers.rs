@@ -27,19 +27,27 @@ const FIRST: i64 = 26_155_621_499_731;
 const CATEGORY: &str = "26155621899411";
 
 impl World {
-    /// The trigger that the sandbox's bridge needs: any activity on a side conversation tells the webhook.
-    pub(super) fn first_trigger(&mut self, webhook: &str, now: i64) {
+    /// The triggers that the sandbox's bridge needs: any activity on a side conversation tells the webhook, and so
+    /// does a change of what its cards show.
+    pub(super) fn first_triggers(&mut self, webhook: &str, now: i64) {
         let any: Vec<Value> = ACTIVITIES
             .iter()
             .map(|(value, _)| json!({"field": SIDE_CONVERSATION, "operator": "is", "value": value}))
             .collect();
         let body = "{\n  \"ticket_id\": \"{{ticket.id}}\"\n}\n";
-        let given = json!({
-            "title": "Side conversations to Sidethread", "conditions": {"all": [], "any": any},
-            "actions": [{"field": "notification_webhook", "value": [webhook, body]}],
-        });
-        if let Value::Object(given) = given {
-            self.add_trigger(FIRST, &given, now);
+        let shown: Vec<Value> = ["status", "priority", "assignee_id"]
+            .iter()
+            .map(|field| json!({"field": field, "operator": "changed", "value": null}))
+            .collect();
+        let both = [("Side conversations to Sidethread", any), ("Tickets to Sidethread", shown)];
+        for (id, (title, any)) in (FIRST..).step_by(32).zip(both) {
+            let given = json!({
+                "title": title, "conditions": {"all": [], "any": any},
+                "actions": [{"field": "notification_webhook", "value": [webhook, body]}],
+            });
+            if let Value::Object(given) = given {
+                self.add_trigger(id, &given, now);
+            }
         }
     }
 
@@ -60,12 +68,12 @@ impl World {
     }
 
     /// Runs the triggers after something happened on a ticket, a side conversation's activity or an update.
-    pub(super) fn run_triggers(&mut self, id: i64, activity: Option<&str>, now: i64) {
+    pub(super) fn run_triggers(&mut self, id: i64, activity: Option<&str>, changed: &[&str], now: i64) {
         let Some(ticket) = self.tickets.get(&id).filter(|ticket| !ticket.closed() && !ticket.deleted) else { return };
         let mut active: Vec<&Value> = self.triggers.values().filter(|trigger| trigger["active"] == true).collect();
         active.sort_by_key(|trigger| (trigger["position"].as_i64(), trigger["id"].as_i64()));
         let mut calls = Vec::new();
-        for trigger in active.into_iter().filter(|trigger| applies(trigger, ticket, activity)) {
+        for trigger in active.into_iter().filter(|trigger| applies(trigger, ticket, activity, changed)) {
             for action in trigger["actions"].as_array().into_iter().flatten() {
                 let value = &action["value"];
                 if action["field"] == "notification_webhook"
@@ -81,14 +89,14 @@ impl World {
     }
 }
 
-fn applies(trigger: &Value, ticket: &Ticket, activity: Option<&str>) -> bool {
+fn applies(trigger: &Value, ticket: &Ticket, activity: Option<&str>, changed: &[&str]) -> bool {
     let list = |name: &str| trigger["conditions"][name].as_array().cloned().unwrap_or_default();
     let (all, any) = (list("all"), list("any"));
-    let holds = |condition: &Value| holds(condition, ticket, activity);
+    let holds = |condition: &Value| holds(condition, ticket, activity, changed);
     all.iter().all(holds) && (any.is_empty() || any.iter().any(holds)) && !(all.is_empty() && any.is_empty())
 }
 
-fn holds(condition: &Value, ticket: &Ticket, activity: Option<&str>) -> bool {
+fn holds(condition: &Value, ticket: &Ticket, activity: Option<&str>, changed: &[&str]) -> bool {
     let (field, operator) = (condition["field"].as_str().unwrap_or(""), condition["operator"].as_str().unwrap_or(""));
     let wanted = match &condition["value"] {
         Value::String(text) => text.clone(),
@@ -116,6 +124,8 @@ fn holds(condition: &Value, ticket: &Ticket, activity: Option<&str>) -> bool {
     match operator {
         "is" => present == wanted,
         "is_not" => present != wanted,
+        "changed" => changed.contains(&field),
+        "not_changed" => !changed.contains(&field),
         "less_than" if field == "status" => rank(&present) < rank(&wanted),
         "greater_than" if field == "status" => rank(&present) > rank(&wanted),
         _ => false,
@@ -198,14 +208,17 @@ pub(super) fn definitions(world: &mut World, _ask: &Ask) -> Outcome {
         names.iter().map(|(value, title)| json!({"value": value, "title": title, "terminal": false})).collect()
     };
     let is = [("is", "Is"), ("is_not", "Is not")];
+    let changes = ("changed", "Changed");
     let statuses: Vec<Value> = World::STATUSES.iter().map(|status| value(status, status)).collect();
     let priorities: Vec<Value> = World::PRIORITIES.iter().map(|priority| value(priority, priority)).collect();
     let mut conditions = vec![
         json!({"title": "Status", "subject": "status", "type": "list", "group": "ticket", "nullable": false,
             "repeatable": false, "operators": operators(&[is[0], is[1], ("less_than", "Less than"),
-            ("greater_than", "Greater than")]), "values": statuses}),
+            ("greater_than", "Greater than"), changes]), "values": statuses}),
         json!({"title": "Priority", "subject": "priority", "type": "list", "group": "ticket", "nullable": false,
-            "repeatable": false, "operators": operators(&is), "values": priorities}),
+            "repeatable": false, "operators": operators(&[is[0], is[1], changes]), "values": priorities}),
+        json!({"title": "Assignee", "subject": "assignee_id", "type": "list", "group": "ticket", "nullable": true,
+            "repeatable": false, "operators": operators(&[is[0], is[1], changes]), "values": []}),
         json!({"title": "Tags", "subject": "current_tags", "type": "text", "group": "ticket", "nullable": false,
             "repeatable": false, "operators": operators(&[("includes", "Contains at least one of the following"),
             ("not_includes", "Contains none of the following")]), "values": []}),

@@ -213,7 +213,7 @@ impl World {
         world.app_user = world.found_account(now);
         let (options, app_user) = (world.options.clone(), world.app_user);
         world.hooks.first(&webhook_id, &options, app_user, now);
-        world.first_trigger(&webhook_id, now);
+        world.first_triggers(&webhook_id, now);
         world
     }
 
