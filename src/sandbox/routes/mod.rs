@@ -20,6 +20,7 @@ mod bridge;
 mod desk;
 mod faults;
 mod live;
+mod mail;
 mod morning;
 mod operator;
 mod time;
@@ -83,6 +84,7 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .merge(workspace::router())
         .merge(faults::router())
         .merge(time::router())
+        .merge(mail::router())
         .with_state(desktop)
         .merge(fakes)
 }

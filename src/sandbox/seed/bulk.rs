@@ -2,7 +2,7 @@
 
 use super::{Hands, Named};
 use crate::sandbox::slack::FakeSlack;
-use crate::sandbox::zendesk::{FakeZendesk, TicketChange, TicketSpec, UserSpec};
+use crate::sandbox::zendesk::{FakeZendesk, TicketSpec, UserSpec};
 
 /// The bulk lies between these times, before everything that the stories tell.
 const FROM_MINUTES_AGO: i64 = 500_000;
@@ -174,6 +174,7 @@ pub(super) fn tell(
     let tickets = tickets.min(MOST);
     let mut random = fastrand::Rng::with_seed(seed);
     let customers = customers(zendesk, tickets.div_ceil(TICKETS_A_CUSTOMER), &mut random);
+    let channels = with_members(slack, channels);
     let mut made = Vec::with_capacity(tickets);
     for at in 0..tickets {
         let (done, all) = (at as i64, tickets as i64);
@@ -183,7 +184,7 @@ pub(super) fn tell(
         let agent = random.choice(agents).map_or(0, |agent| agent.0);
         made.push(ticket(zendesk, number, customer, agent, at % TICKETS_A_THREAD == 0, &mut random));
         if at % TICKETS_A_THREAD == 0 {
-            thread(slack, channels, &mut random);
+            thread(slack, &channels, &mut random);
         }
     }
     made
@@ -225,7 +226,6 @@ fn ticket(
         status: "open".into(),
         ..TicketSpec::default()
     });
-    zendesk.add_comment(ticket, agent, &filled(answer), true);
     if asks_a_partner {
         let (subject, question, answer) = random.choice(QUESTIONS).copied().unwrap_or_default();
         let partner = random.choice(PARTNERS).copied().unwrap_or_default();
@@ -240,23 +240,32 @@ fn ticket(
         90..96 => "pending",
         _ => "open",
     };
-    zendesk.set_ticket(ticket, TicketChange { status: Some(status.into()), ..TicketChange::default() });
+    zendesk.answer(ticket, agent, &filled(answer), status);
     ticket
 }
 
-fn thread(slack: &FakeSlack, channels: &[Named], random: &mut fastrand::Rng) {
+fn thread(slack: &FakeSlack, channels: &[(&Named, Vec<String>)], random: &mut fastrand::Rng) {
     let (channel, first, second, third) = random.choice(THREADS).copied().unwrap_or_default();
     let number = random.u32(10_000..99_999).to_string();
-    let Some(channel) = channels.iter().find(|one| one.name == channel) else { return };
-    let members = slack.channels().into_iter().find(|one| one["id"] == channel.id.as_str());
-    let members = members.map(|one| one["members"].clone()).unwrap_or_default();
-    let bot = slack.options().bot_user_id.as_str();
-    let people: Vec<&str> =
-        members.as_array().into_iter().flatten().filter_map(|one| one.as_str()).filter(|one| *one != bot).collect();
-    let mut who = || random.choice(&people).copied().unwrap_or_default();
-    let Ok(root) = slack.say(who(), &channel.id, None, &first.replace("{n}", &number)) else { return };
+    let Some(channel) = channels.iter().find(|one| one.0.name == channel) else { return };
+    let id = &channel.0.id;
+    let people = &channel.1;
+    let mut who = || random.choice(people).map_or("", String::as_str);
+    let Ok(root) = slack.say(who(), id, None, &first.replace("{n}", &number)) else { return };
     for answer in [second, third] {
         // Whoever it is may write here, as the first one could.
-        let _ = slack.say(who(), &channel.id, Some(&root), answer);
+        let _ = slack.say(who(), id, Some(&root), answer);
     }
+}
+
+/// The channels with those of their members who write.
+fn with_members<'a>(slack: &FakeSlack, channels: &'a [Named]) -> Vec<(&'a Named, Vec<String>)> {
+    let bot = slack.options().bot_user_id.as_str();
+    let shown = slack.channels();
+    let members = |channel: &Named| {
+        let found = shown.iter().find(|one| one["id"] == channel.id.as_str());
+        let all = found.and_then(|one| one["members"].as_array()).into_iter().flatten();
+        all.filter_map(|member| member.as_str()).filter(|member| *member != bot).map(str::to_owned).collect()
+    };
+    channels.iter().map(|channel| (channel, members(channel))).collect()
 }

@@ -36,27 +36,35 @@ pub type Complaints = Vec<String>;
 /// Every complaint, in order.
 pub fn check(blocks: &Value) -> Result<(), Complaints> {
     let mut checker = Checker::default();
-    let Some(list) = blocks.as_array() else { return Err(vec!["must provide an array [json-pointer:/blocks]".into()]) };
-    if list.len() > 50 {
-        checker.complain("/blocks", "no more than 50 items allowed");
+    checker.blocks("/blocks", blocks, 50);
+    if checker.complaints.is_empty() { Ok(()) } else { Err(checker.complaints) }
+}
+
+/// Checks a view of a kind, `modal` or `home`.
+///
+/// # Errors
+/// Every complaint, in order.
+pub fn check_view(view: &Value, kind: &str) -> Result<(), Complaints> {
+    let mut checker = Checker::default();
+    if view.get("type").and_then(Value::as_str) != Some(kind) {
+        checker.complain("/view/type", &format!("must be one of {kind}"));
     }
-    let mut ids = BTreeSet::new();
-    let mut markdown = 0;
-    for (at, block) in list.iter().enumerate() {
-        let path = format!("/blocks/{at}");
-        if let Some(id) = block.get("block_id").and_then(Value::as_str)
-            && !id.is_empty()
-            && !ids.insert(id)
-        {
-            checker.complain(&format!("{path}/block_id"), "`block_id` already exists");
+    checker.blocks("/view/blocks", view.get("blocks").unwrap_or(&Value::Null), 100);
+    checker.string("/view", view, "private_metadata", 3000, false);
+    checker.string("/view", view, "callback_id", 255, false);
+    checker.string("/view", view, "external_id", 255, false);
+    if kind == "modal" {
+        checker.text("/view/title", view.get("title"), 24, &["plain_text"]);
+        for name in ["submit", "close"] {
+            if let Some(text) = view.get(name).filter(|text| !text.is_null()) {
+                checker.text(&format!("/view/{name}"), Some(text), 24, &["plain_text"]);
+            }
         }
-        if block.get("type").and_then(Value::as_str) == Some("markdown") {
-            markdown += block.get("text").and_then(Value::as_str).map_or(0, |text| text.chars().count());
+        let blocks = view.get("blocks").and_then(Value::as_array).into_iter().flatten();
+        let asks = blocks.filter_map(|block| block.get("type")).any(|kind| kind == "input");
+        if asks && view.get("submit").is_none_or(Value::is_null) {
+            checker.complain("/view/submit", "is required when blocks contain an input block");
         }
-        checker.block(&path, block);
-    }
-    if markdown > 12_000 {
-        checker.complain("/blocks", "must be less than 12001 characters");
     }
     if checker.complaints.is_empty() { Ok(()) } else { Err(checker.complaints) }
 }
@@ -91,6 +99,31 @@ impl Checker {
         self.complaints.push(format!("{what} [json-pointer:{path}]"));
     }
 
+    fn blocks(&mut self, path: &str, blocks: &Value, most: usize) {
+        let Some(list) = blocks.as_array() else { return self.complain(path, "must provide an array") };
+        if list.len() > most {
+            self.complain(path, &format!("no more than {most} items allowed"));
+        }
+        let mut ids = BTreeSet::new();
+        let mut markdown = 0;
+        for (at, block) in list.iter().enumerate() {
+            let here = format!("{path}/{at}");
+            if let Some(id) = block.get("block_id").and_then(Value::as_str)
+                && !id.is_empty()
+                && !ids.insert(id)
+            {
+                self.complain(&format!("{here}/block_id"), "`block_id` already exists");
+            }
+            if block.get("type").and_then(Value::as_str) == Some("markdown") {
+                markdown += block.get("text").and_then(Value::as_str).map_or(0, |text| text.chars().count());
+            }
+            self.block(&here, block);
+        }
+        if markdown > 12_000 {
+            self.complain(path, "must be less than 12001 characters");
+        }
+    }
+
     fn block(&mut self, path: &str, block: &Value) {
         let Some(kind) = block.get("type").and_then(Value::as_str) else {
             return self.complain(path, "missing required field: type");
@@ -122,6 +155,16 @@ impl Checker {
                 });
             }
             "image" => self.image(path, block),
+            "input" => {
+                self.text(&format!("{path}/label"), block.get("label"), 2000, &["plain_text"]);
+                if let Some(hint) = block.get("hint").filter(|hint| !hint.is_null()) {
+                    self.text(&format!("{path}/hint"), Some(hint), 2000, &["plain_text"]);
+                }
+                match block.get("element") {
+                    Some(element) => self.element(&format!("{path}/element"), element),
+                    None => self.complain(path, "missing required field: element"),
+                }
+            }
             "markdown" => self.string(path, block, "text", 12_000, true),
             "rich_text" => self.items(&format!("{path}/elements"), block.get("elements"), 1000, Self::rich),
             "table" => self.items(&format!("{path}/rows"), block.get("rows"), 100, |checker, path, row| {
@@ -175,7 +218,15 @@ impl Checker {
                     });
                 }
             }
+            Some("plain_text_input") => {
+                if element.get("max_length").and_then(Value::as_i64).is_some_and(|most| !(1..=3000).contains(&most)) {
+                    self.complain(&format!("{path}/max_length"), "must be between 1 and 3000");
+                }
+            }
             Some(_) => {}
+        }
+        if let Some(placeholder) = element.get("placeholder").filter(|text| !text.is_null()) {
+            self.text(&format!("{path}/placeholder"), Some(placeholder), 150, &["plain_text"]);
         }
     }
 

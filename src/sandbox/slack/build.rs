@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::FakeSlack;
 use super::show;
 use super::timeline::object;
-use super::world::{Kind, SLACKBOT, Workspace};
+use super::world::{Kind, SLACKBOT, Usergroup, Workspace};
 
 /// Somebody in the workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,16 @@ impl FakeSlack {
     pub fn add_channel(&self, spec: ChannelSpec) -> String {
         let kind = if spec.private { Kind::Private } else { Kind::Public };
         self.workspace().found(spec, kind)
+    }
+
+    /// Adds a group of people that can be mentioned; gives its id.
+    pub fn add_usergroup(&self, handle: &str, name: &str, users: &[&str]) -> String {
+        let mut workspace = self.workspace();
+        let (id, created) = (workspace.new_id("S"), workspace.now.div_euclid(1000));
+        let users = users.iter().map(|user| (*user).to_owned()).collect();
+        let group = Usergroup { id: id.clone(), handle: handle.to_owned(), name: name.to_owned(), users, created };
+        workspace.usergroups.push(group);
+        id
     }
 
     /// Narrows the events the app is sent to these names (`message.channels`, `app_mention`, …).

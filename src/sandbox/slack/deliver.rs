@@ -70,6 +70,7 @@ pub enum Purpose {
     Event,
     Interaction,
     Command { user: String, channel: String, command: String },
+    View { view: String },
 }
 
 impl Workspace<'_> {
@@ -167,8 +168,10 @@ impl Workspace<'_> {
         } else {
             self.counters.lost += 1;
         }
-        if let Purpose::Command { user, channel, command } = &parcel.purpose {
-            self.answer_command(id, user, channel, command, receipt);
+        match &parcel.purpose {
+            Purpose::Command { user, channel, command } => self.answer_command(id, user, channel, command, receipt),
+            Purpose::View { view } => self.answer_view(id, view, receipt),
+            Purpose::Event | Purpose::Interaction => {}
         }
     }
 
@@ -253,7 +256,9 @@ impl Sender for FakeSlack {
     }
 
     fn next_due(&self) -> Option<i64> {
-        self.workspace().queue.waiting.keys().next().map(|(due, _)| *due)
+        let looked = self.workspace();
+        let parcel = looked.queue.waiting.keys().next().map(|(due, _)| *due);
+        parcel.into_iter().chain(looked.next_share()).min()
     }
 }
 

@@ -22,6 +22,7 @@ mod blocks;
 mod budget;
 mod build;
 mod deliver;
+mod files;
 mod look;
 mod people;
 mod press;
@@ -30,6 +31,7 @@ mod respond;
 mod rich_text;
 mod show;
 mod timeline;
+mod views;
 mod world;
 
 pub use build::{ChannelSpec, PersonSpec};
@@ -119,9 +121,9 @@ impl Default for Options {
 }
 
 /// The names of the calls, as faults and the list of calls use them; posts to a response URL are
-/// `response_url`.
+/// `response_url`, the bytes of an upload `upload_url`, and those of a download `url_private`.
 pub fn calls() -> Vec<&'static str> {
-    api::names().chain(std::iter::once("response_url")).collect()
+    api::names().chain(["response_url", api::UPLOAD, api::DOWNLOAD]).collect()
 }
 
 /// The documented limits: what is counted, how many, and in how many seconds.
@@ -218,13 +220,15 @@ impl FakeSlack {
 
     fn workspace(&self) -> Workspace<'_> {
         let now = (self.inner.now)();
-        Workspace {
+        let mut workspace = Workspace {
             options: &self.inner.options,
             faults: &self.inner.faults,
             now,
             world: self.inner.world.lock().unwrap_or_else(PoisonError::into_inner),
             changes: &self.inner.changes,
             touched: false,
-        }
+        };
+        workspace.share_what_is_due();
+        workspace
     }
 }

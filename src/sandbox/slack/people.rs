@@ -7,7 +7,7 @@ use super::blocks;
 use super::rich_text::{normalise, rich_text};
 use super::show;
 use super::timeline::{Draft, object};
-use super::world::{Fields, Key, Workspace};
+use super::world::{Key, Workspace};
 
 /// A message as a person writes it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,8 +78,18 @@ impl FakeSlack {
         if broadcast {
             fields.insert("subtype".into(), "thread_broadcast".into());
         }
+        let files: Vec<String> = fields
+            .get("files")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|file| file["id"].as_str().filter(|id| workspace.shelf.contents.contains_key(*id)))
+            .map(String::from)
+            .collect();
         let draft = Draft { channel: channel.to_owned(), root, author: user.to_owned(), broadcast, fields };
-        Ok(show::ts(workspace.post(draft)?))
+        let key = workspace.post(draft)?;
+        workspace.note_shares(&files, user, channel, key, root);
+        Ok(show::ts(key))
     }
 
     /// Changes the text of one's own message.
@@ -166,28 +176,9 @@ impl Workspace<'_> {
     }
 
     fn take_file(&mut self, user: &str, channel: &str, file: Value) -> Value {
-        let given = object(file);
-        let text = |field: &str| given.get(field).and_then(Value::as_str).map(String::from);
-        let id = text("id").unwrap_or_else(|| self.new_id("F"));
-        let name = text("name").unwrap_or_else(|| "file.txt".to_owned());
-        let kind = name.rsplit_once('.').map_or("text", |(_, ending)| ending).to_lowercase();
-        let now = self.now.div_euclid(1000);
-        let team = self.team_of(user);
-        let domain = &self.options.team_domain;
-        let path = format!("https://files.slack.com/files-pri/{team}-{id}");
         let public = self.channel(channel).is_ok_and(|place| place.kind == super::world::Kind::Public);
-        let mut whole: Fields = object(json!({
-            "id": id, "created": now, "timestamp": now, "name": name, "title": name,
-            "mimetype": "application/octet-stream", "filetype": kind, "pretty_type": kind.to_uppercase(),
-            "user": user, "user_team": team, "editable": false, "size": 0, "mode": "hosted",
-            "is_external": false, "external_type": "", "is_public": public, "public_url_shared": false,
-            "display_as_bot": false, "username": "", "url_private": format!("{path}/{name}"),
-            "url_private_download": format!("{path}/download/{name}"), "media_display_type": "unknown",
-            "permalink": format!("https://{domain}.slack.com/files/{user}/{id}/{name}"),
-            "permalink_public": format!("https://slack-files.com/{team}-{id}-0000000000"),
-            "has_rich_preview": false, "file_access": "visible",
-        }));
-        whole.extend(given);
+        let whole = self.file_object(user, public, object(file));
+        let id = whole.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let whole = Value::Object(whole);
         self.files.insert(id, whole.clone());
         whole

@@ -35,6 +35,7 @@ impl FakeSlack {
         let thread_ts = message.get("thread_ts").and_then(Value::as_str).map(String::from);
         let (who, team) = workspace.who_and_team(user)?;
         let link = workspace.new_response_url(user, channel, Some((key, is_ephemeral)));
+        let trigger = workspace.issue_trigger(user);
         let mut action = Fields::new();
         for field in ["type", "action_id", "text", "value", "style", "url"] {
             if let Some(value) = element.get(field) {
@@ -53,7 +54,7 @@ impl FakeSlack {
         }
         let mut payload = object(json!({
             "type": "block_actions", "user": who, "api_app_id": workspace.options.app_id,
-            "token": "sandboxVerificationToken", "container": container, "trigger_id": workspace.new_trigger(),
+            "token": "sandboxVerificationToken", "container": container, "trigger_id": trigger,
             "team": team, "enterprise": null, "is_enterprise_install": false,
             "channel": {"id": channel, "name": workspace.wire_name(channel, &name)},
             "state": {"values": {}}, "response_url": link, "actions": [action],
@@ -82,11 +83,12 @@ impl FakeSlack {
         let message = workspace.shown(channel, key).ok_or("message_not_found")?;
         let (who, team) = workspace.who_and_team(user)?;
         let link = workspace.new_response_url(user, channel, None);
+        let trigger = workspace.issue_trigger(user);
         let payload = json!({
             "type": "message_action", "token": "sandboxVerificationToken",
             "action_ts": show::ts(workspace.next_key()), "team": team, "user": who,
             "channel": {"id": channel, "name": workspace.wire_name(channel, &name)}, "is_enterprise_install": false,
-            "enterprise": null, "callback_id": callback_id, "trigger_id": workspace.new_trigger(),
+            "enterprise": null, "callback_id": callback_id, "trigger_id": trigger,
             "response_url": link, "message_ts": message_ts, "message": message,
             "api_app_id": workspace.options.app_id,
         });
@@ -101,7 +103,7 @@ impl FakeSlack {
         let name = workspace.channel(channel).map(|place| place.name.clone()).unwrap_or_default();
         let channel_name = workspace.wire_name(channel, &name);
         let user_name = workspace.people.get(user).map(|person| person.spec.name.clone()).unwrap_or_default();
-        let trigger = workspace.new_trigger();
+        let trigger = workspace.issue_trigger(user);
         let options = workspace.options;
         let form = [
             ("token", "sandboxVerificationToken"),
@@ -172,7 +174,7 @@ impl Workspace<'_> {
         format!("{}/slack/response/{id}", self.options.base_url.trim_end_matches('/'))
     }
 
-    fn who_and_team(&self, user: &str) -> Result<(Value, Value), &'static str> {
+    pub fn who_and_team(&self, user: &str) -> Result<(Value, Value), &'static str> {
         let person = self.world.people.get(user).ok_or("user_not_found")?;
         let team_id = self.team_of(user);
         let domain = match &person.spec.stranger_team {
@@ -194,9 +196,13 @@ impl Workspace<'_> {
     }
 
     fn queue_interaction(&mut self, payload: &Fields) {
-        let body = Value::Object(payload.clone()).to_string();
+        self.queue_interaction_for(&Value::Object(payload.clone()), Purpose::Interaction);
+    }
+
+    /// Queues an interaction whose answer matters; gives the parcel's id.
+    pub fn queue_interaction_for(&mut self, payload: &Value, purpose: Purpose) -> u64 {
         let path = self.options.interactions_path.clone();
-        self.queue_once(path, &[("payload", &body)], Purpose::Interaction);
+        self.queue_once(path, &[("payload", &payload.to_string())], purpose)
     }
 }
 

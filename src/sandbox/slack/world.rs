@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 use super::budget::Budgets;
 use super::build::{ChannelSpec, PersonSpec};
 use super::deliver::{Counters, Queue};
+use super::files::Shelf;
+use super::views::Views;
 use super::{Options, Quirks, show};
 use crate::sandbox::changes::Changes;
 use crate::sandbox::faults::Faults;
@@ -36,6 +38,12 @@ pub struct World {
     pub ephemerals: Vec<Ephemeral>,
     pub response_urls: BTreeMap<String, ResponseUrl>,
     pub files: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub shelf: Shelf,
+    #[serde(default)]
+    pub views: Views,
+    #[serde(default)]
+    pub usergroups: Vec<Usergroup>,
     pub answers: BTreeMap<u64, Value>,
     pub queue: Queue,
     #[serde(skip)]
@@ -57,6 +65,15 @@ pub struct Person {
     pub spec: PersonSpec,
     pub token: String,
     pub updated: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Usergroup {
+    pub id: String,
+    pub handle: String,
+    pub name: String,
+    pub users: Vec<String>,
+    pub created: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +175,9 @@ impl World {
             ephemerals: Vec::new(),
             response_urls: BTreeMap::new(),
             files: BTreeMap::new(),
+            shelf: Shelf::default(),
+            views: Views::default(),
+            usergroups: Vec::new(),
             answers: BTreeMap::new(),
             queue: Queue::default(),
             budgets: Budgets::default(),

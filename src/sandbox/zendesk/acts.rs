@@ -101,6 +101,11 @@ impl FakeZendesk {
         self.update(ticket, author, patch)
     }
 
+    /// An agent answers the requester and sets the ticket's status in one update; false if the ticket takes none.
+    pub fn answer(&self, ticket: i64, agent: i64, body: &str, status: &str) -> bool {
+        self.update(ticket, agent, json!({"comment": {"body": body, "public": true}, "status": status}))
+    }
+
     /// Changes a ticket as an agent does in the UI; false if it is closed or not there.
     pub fn set_ticket(&self, ticket: i64, change: TicketChange) -> bool {
         let now = self.now();
@@ -132,6 +137,12 @@ impl FakeZendesk {
         let now = self.now();
         let Value::Object(patch) = patch else { return false };
         self.world().update_ticket(ticket, by, &patch, web(), now).is_ok()
+    }
+
+    /// Adds a macro with actions as the API has them; its id.
+    pub fn add_macro(&self, title: &str, actions: Value) -> i64 {
+        let now = self.now();
+        self.world().add_macro(title, actions, now)
     }
 
     /// Stores a file that a message may carry; its id.

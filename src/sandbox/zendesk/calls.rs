@@ -2,7 +2,7 @@
 
 use super::answer::{Ask, Outcome};
 use super::world::World;
-use super::{auth, conversation_calls, feed, files, people, ticket_calls};
+use super::{auth, conversation_calls, ends, feed, files, macros, people, search, ticket_calls, triggers, webhooks};
 
 /// One row of the table.
 pub(super) struct Call {
@@ -50,6 +50,37 @@ calls! {
     "POST tickets": "POST" "tickets", Agents, ticket_calls::create;
     "GET tickets/{id}": "GET" "tickets/{n}", Agents, ticket_calls::show;
     "PUT tickets/{id}": "PUT" "tickets/{n}", Agents, ticket_calls::update;
+    "DELETE tickets/{id}": "DELETE" "tickets/{n}", Agents, ends::delete;
+    "POST tickets/{id}/merge": "POST" "tickets/{n}/merge", Agents, ends::merge;
+    "GET deleted_tickets": "GET" "deleted_tickets", Agents, ends::deleted;
+    "PUT deleted_tickets/{id}/restore": "PUT" "deleted_tickets/{n}/restore", Agents, ends::restore;
+    "GET job_statuses/{id}": "GET" "job_statuses/{s}", Agents, ends::job;
+    "GET search": "GET" "search", Agents, search::search;
+    "GET triggers": "GET" "triggers", Agents, triggers::list;
+    "GET triggers/active": "GET" "triggers/active", Agents, triggers::list;
+    "GET triggers/search": "GET" "triggers/search", Agents, triggers::list;
+    "GET triggers/definitions": "GET" "triggers/definitions", Agents, triggers::definitions;
+    "POST triggers": "POST" "triggers", Agents, triggers::create;
+    "GET triggers/{id}": "GET" "triggers/{n}", Agents, triggers::show;
+    "PUT triggers/{id}": "PUT" "triggers/{n}", Agents, triggers::update;
+    "DELETE triggers/{id}": "DELETE" "triggers/{n}", Agents, triggers::delete;
+    "GET webhooks": "GET" "webhooks", Agents, webhooks::list;
+    "POST webhooks": "POST" "webhooks", Agents, webhooks::create;
+    "GET webhooks/{id}": "GET" "webhooks/{s}", Agents, webhooks::show;
+    "PUT webhooks/{id}": "PUT" "webhooks/{s}", Agents, webhooks::change;
+    "PATCH webhooks/{id}": "PATCH" "webhooks/{s}", Agents, webhooks::change;
+    "DELETE webhooks/{id}": "DELETE" "webhooks/{s}", Agents, webhooks::delete;
+    "GET webhooks/{id}/signing_secret": "GET" "webhooks/{s}/signing_secret", Agents, webhooks::secret;
+    "POST webhooks/{id}/signing_secret": "POST" "webhooks/{s}/signing_secret", Agents, webhooks::secret;
+    "GET webhooks/{id}/invocations": "GET" "webhooks/{s}/invocations", Agents, webhooks::invocations;
+    "GET webhooks/{id}/invocations/{id}/attempts":
+        "GET" "webhooks/{s}/invocations/{s}/attempts", Agents, webhooks::attempts;
+    "GET macros": "GET" "macros", Agents, macros::list;
+    "GET macros/active": "GET" "macros/active", Agents, macros::list;
+    "POST macros": "POST" "macros", Agents, macros::create;
+    "GET macros/{id}": "GET" "macros/{n}", Agents, macros::show;
+    "GET macros/{id}/apply": "GET" "macros/{n}/apply", Agents, macros::apply;
+    "GET tickets/{id}/macros/{id}/apply": "GET" "tickets/{n}/macros/{n}/apply", Agents, macros::apply_to;
     "GET tickets/{id}/comments": "GET" "tickets/{n}/comments", Agents, ticket_calls::comments;
     "GET tickets/{id}/audits": "GET" "tickets/{n}/audits", Agents, ticket_calls::audits;
     "GET tickets/{id}/related": "GET" "tickets/{n}/related", Agents, ticket_calls::related;

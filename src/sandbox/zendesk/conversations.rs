@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::feed;
 use super::recipients::join;
 use super::text;
+use super::triggers;
 use super::world::{Event, Kind, Message, SideConversation, World};
 use crate::sandbox::faults::Fault;
 
@@ -309,16 +310,29 @@ impl World {
             }
         }
         let ticket = event.ticket;
-        let nudges = event.message.is_some() || event.updates.contains_key("state");
+        let activity = match (event.updates.get("state").and_then(Value::as_str), &event.message) {
+            (Some("closed"), _) => Some(triggers::CLOSED),
+            (Some(_), _) => Some(triggers::REOPENED),
+            (None, Some(_)) if event.what == "create" => Some(triggers::CREATED),
+            (None, Some(_)) => Some(triggers::REPLIED),
+            (None, None) => None,
+        };
         self.events.push(event);
-        if nudges && !act.silent {
-            self.touch_ticket(ticket, act);
+        if let Some(activity) = activity
+            && !act.silent
+        {
+            self.tell_ticket(ticket, act, activity);
         }
+    }
+
+    /// A side conversation came to the ticket.
+    pub(super) fn touch_ticket(&mut self, ticket: i64, act: &Act) {
+        self.tell_ticket(ticket, act, triggers::CREATED);
     }
 
     /// An act on a side conversation is an update of its ticket and fires the triggers, but not on a
     /// closed or archived one.
-    pub(super) fn touch_ticket(&mut self, ticket: i64, act: &Act) {
+    fn tell_ticket(&mut self, ticket: i64, act: &Act, activity: &'static str) {
         if act.via == "api" && !self.options.unconfirmed.api_fires_trigger {
             return;
         }
@@ -327,6 +341,6 @@ impl World {
             return;
         }
         found.touch(act.now);
-        self.hooks.fire(ticket, act.now);
+        self.run_triggers(ticket, Some(activity), &[], act.now);
     }
 }

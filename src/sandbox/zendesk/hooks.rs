@@ -1,11 +1,14 @@
-//! The trigger's webhook: what is sent to the bridge, signed, and how it is tried again.
+//! Webhooks: what is sent to the bridge, signed, how it is tried again, and what became of it.
+//!
+//! Only what leads to the sandbox itself is sent: it dials nobody else, and says so in the invocation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::options::Options;
 use super::text;
@@ -23,20 +26,61 @@ pub fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
     STANDARD.encode(context.sign().as_ref())
 }
 
-/// The deliveries that wait for their turn or for their answer.
+/// An address of the sandbox's own.
+fn here(options: &Options, path: &str) -> String {
+    let base = options.base_url.trim_end_matches('/');
+    format!("{}{path}", base.strip_suffix("/zendesk").unwrap_or(base))
+}
+
+/// The webhooks, and the deliveries that wait for their turn or for their answer.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Hooks {
     #[serde(skip)]
     pub(super) faults: Faults,
-    webhook_id: String,
+    /// By id.
+    pub(super) webhooks: BTreeMap<String, Webhook>,
+    /// The latest last.
+    pub(super) invocations: VecDeque<Invocation>,
     #[serde(with = "crate::sandbox::kept::random")]
     random: fastrand::Rng,
     waiting: BTreeMap<u64, Delivery>,
     next: u64,
 }
 
+/// A webhook, its fields as the API shows them.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Webhook {
+    pub(super) fields: Map<String, Value>,
+    pub(super) secret: String,
+}
+
+/// What became of one firing of a webhook.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Invocation {
+    pub(super) id: String,
+    pub(super) webhook: String,
+    at: i64,
+    status: String,
+    status_code: Option<u16>,
+    pub(super) attempts: Vec<Value>,
+}
+
+impl Invocation {
+    pub(super) fn status(&self) -> &str {
+        &self.status
+    }
+
+    pub(super) fn shown(&self) -> Value {
+        json!({
+            "id": self.id, "webhook_id": self.webhook, "status": self.status, "status_code": self.status_code,
+            "created_at": text::seconds(self.at), "latest_completed_at": self.attempts.last().map(|one| &one["completed_at"]),
+        })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Delivery {
+    webhook: String,
     invocation: String,
     body: Vec<u8>,
     due: i64,
@@ -60,12 +104,33 @@ impl Hooks {
     /// The pause before another attempt is not documented.
     const PAUSE: i64 = 1_000;
 
-    pub(super) fn new(faults: Faults, webhook_id: String, random: fastrand::Rng) -> Self {
-        Hooks { faults, webhook_id, random, waiting: BTreeMap::new(), next: 1 }
+    /// How many invocations are remembered.
+    const REMEMBERED: usize = 500;
+
+    pub(super) fn new(faults: Faults, random: fastrand::Rng) -> Self {
+        let (webhooks, invocations) = (BTreeMap::new(), VecDeque::new());
+        Hooks { faults, webhooks, invocations, random, waiting: BTreeMap::new(), next: 1 }
     }
 
-    /// The trigger fired for a ticket.
-    pub(super) fn fire(&mut self, ticket: i64, now: i64) {
+    /// The webhook that the sandbox's bridge has.
+    pub(super) fn first(&mut self, id: &str, options: &Options, by: i64, now: i64) {
+        let fields = json!({
+            "id": id, "name": "Sidethread", "description": "", "endpoint": here(options, &options.webhook_path),
+            "http_method": "POST", "request_format": "json", "status": "active",
+            "subscriptions": ["conditional_ticket_events"], "created_by": by.to_string(),
+            "created_at": text::seconds(now), "updated_at": text::seconds(now),
+        });
+        if let Value::Object(fields) = fields {
+            self.webhooks.insert(id.to_owned(), Webhook { fields, secret: options.webhook_secret.clone() });
+        }
+    }
+
+    pub(super) fn knows(&self, webhook: &str) -> bool {
+        self.webhooks.contains_key(webhook)
+    }
+
+    /// A trigger calls a webhook with this body.
+    pub(super) fn fire(&mut self, webhook: &str, body: String, now: i64) {
         let strike = |concerns: fn(&Fault) -> bool| self.faults.strike("events", concerns);
         if strike(|fault| matches!(fault, Fault::EventsNever)).is_some() {
             return;
@@ -77,12 +142,28 @@ impl Hooks {
         let times = 1 + usize::from(strike(|fault| matches!(fault, Fault::EventsTwice)).is_some());
         let shuffled = strike(|fault| matches!(fault, Fault::EventsShuffled)).is_some();
         let invocation = text::ulid(now, &mut self.random);
+        let active = self.webhooks.get(webhook).is_some_and(|one| one.fields["status"] == "active");
+        if !active {
+            return;
+        }
+        if self.invocations.len() == Self::REMEMBERED {
+            self.invocations.pop_front();
+        }
+        self.invocations.push_back(Invocation {
+            id: invocation.clone(),
+            webhook: webhook.to_owned(),
+            at: now,
+            status: "scheduled".to_owned(),
+            status_code: None,
+            attempts: Vec::new(),
+        });
         for _ in 0..times {
             let id = self.next;
             self.next += 1;
             let delivery = Delivery {
+                webhook: webhook.to_owned(),
                 invocation: invocation.clone(),
-                body: format!("{{\n  \"ticket_id\": \"{ticket}\"\n}}\n").into_bytes(),
+                body: body.clone().into_bytes(),
                 due: now.saturating_add(late),
                 place: if shuffled { self.random.u64(id.saturating_sub(8)..id + 8) } else { id },
                 in_flight: false,
@@ -95,35 +176,64 @@ impl Hooks {
     }
 
     pub(super) fn take_due(&mut self, options: &Options, now: i64) -> Vec<Parcel> {
-        let mut due: Vec<(u64, &mut Delivery)> = self
+        let is_due = |delivery: &Delivery| !delivery.in_flight && delivery.due <= now;
+        let mut due: Vec<(u64, i64, u64)> = self
             .waiting
-            .iter_mut()
-            .filter(|(_, delivery)| !delivery.in_flight && delivery.due <= now)
-            .map(|(id, delivery)| (*id, delivery))
+            .iter()
+            .filter(|(_, delivery)| is_due(delivery))
+            .map(|(id, delivery)| (delivery.place, delivery.due, *id))
             .collect();
         // A shuffled delivery goes anywhere among those that are due.
-        due.sort_by_key(|(_, delivery)| (delivery.place, delivery.due));
+        due.sort_unstable();
+        let parcels = due.into_iter().filter_map(|(_, _, id)| match self.parcel(id, options, now) {
+            Some(parcel) => Some(parcel),
+            None => {
+                self.end(id, now, "failed", None, json!({"error": "the sandbox dials nobody else"}));
+                None
+            }
+        });
+        parcels.collect()
+    }
+
+    /// One delivery, signed; none if its webhook is gone or leads elsewhere.
+    fn parcel(&mut self, id: u64, options: &Options, now: i64) -> Option<Parcel> {
+        let delivery = self.waiting.get_mut(&id)?;
+        let webhook = self.webhooks.get(&delivery.webhook)?;
+        let endpoint = webhook.fields.get("endpoint").and_then(Value::as_str)?;
+        let path = endpoint.strip_prefix(&here(options, "")).filter(|path| path.starts_with('/'))?.to_owned();
+        delivery.in_flight = true;
         let timestamp = text::seconds(now);
-        due.into_iter()
-            .map(|(id, delivery)| {
-                delivery.in_flight = true;
-                let headers = [
-                    ("X-Zendesk-Account-Id", options.account_id.to_string()),
-                    ("X-Zendesk-Webhook-Id", self.webhook_id.clone()),
-                    ("X-Zendesk-Webhook-Invocation-Id", delivery.invocation.clone()),
-                    ("X-Zendesk-Webhook-Signature", sign(&options.webhook_secret, &timestamp, &delivery.body)),
-                    ("X-Zendesk-Webhook-Signature-Timestamp", timestamp.clone()),
-                    ("Content-Type", "application/json; charset=utf-8".to_owned()),
-                    ("User-Agent", "Zendesk Webhook".to_owned()),
-                ];
-                Parcel {
-                    id,
-                    path: options.webhook_path.clone(),
-                    headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-                    body: delivery.body.clone(),
-                }
-            })
-            .collect()
+        let headers = [
+            ("X-Zendesk-Account-Id", options.account_id.to_string()),
+            ("X-Zendesk-Webhook-Id", delivery.webhook.clone()),
+            ("X-Zendesk-Webhook-Invocation-Id", delivery.invocation.clone()),
+            ("X-Zendesk-Webhook-Signature", sign(&webhook.secret, &timestamp, &delivery.body)),
+            ("X-Zendesk-Webhook-Signature-Timestamp", timestamp),
+            ("Content-Type", "application/json; charset=utf-8".to_owned()),
+            ("User-Agent", "Zendesk Webhook".to_owned()),
+        ];
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Some(Parcel { id, path, headers, body: delivery.body.clone() })
+    }
+
+    /// Writes an attempt down.
+    fn note(&mut self, id: u64, now: i64, status: &str, status_code: Option<u16>, response: Value) {
+        let Some(delivery) = self.waiting.get(&id) else { return };
+        let payload = String::from_utf8_lossy(&delivery.body).into_owned();
+        let found = self.invocations.iter_mut().rev().find(|one| one.id == delivery.invocation);
+        let Some(invocation) = found else { return };
+        invocation.status = status.to_owned();
+        invocation.status_code = status_code;
+        invocation.attempts.push(json!({
+            "id": format!("{}-{}", invocation.id, invocation.attempts.len() + 1), "invocation_id": invocation.id,
+            "status": status, "status_code": status_code, "completed_at": text::seconds(now),
+            "request": {"payload": payload}, "response": response,
+        }));
+    }
+
+    fn end(&mut self, id: u64, now: i64, status: &str, status_code: Option<u16>, response: Value) {
+        self.note(id, now, status, status_code, response);
+        self.waiting.remove(&id);
     }
 
     /// 409 is tried again up to three times, a time-out up to five; 429 and 503 only with a short
@@ -136,18 +246,25 @@ impl Hooks {
             Receipt::Answered { status: 429 | 503, retry_after: Some(wait), .. } if *wait < Self::LONGEST_WAIT => {
                 (&mut delivery.told_to_wait, Self::WAITS, *wait as i64 * 1000)
             }
-            Receipt::Answered { .. } => {
-                self.waiting.remove(&id);
-                return;
+            Receipt::Answered { .. } => (&mut delivery.timeouts, 0, 0),
+        };
+        let again = *count < most;
+        if again {
+            *count += 1;
+            delivery.in_flight = false;
+            delivery.due = now.saturating_add(pause);
+        }
+        let (status, status_code, response) = match receipt {
+            Receipt::Failed => ("failed", None, json!({"error": "timeout"})),
+            Receipt::Answered { status: code @ 200..=299, .. } => ("success", Some(*code), json!({})),
+            Receipt::Answered { status: code, body, .. } => {
+                ("failed", Some(*code), json!({"payload": String::from_utf8_lossy(body)}))
             }
         };
-        if *count >= most {
-            self.waiting.remove(&id);
-            return;
+        match again {
+            true => self.note(id, now, "retrying", status_code, response),
+            false => self.end(id, now, status, status_code, response),
         }
-        *count += 1;
-        delivery.in_flight = false;
-        delivery.due = now.saturating_add(pause);
     }
 
     /// Whatever waits falls due earlier by this much.

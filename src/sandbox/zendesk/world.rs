@@ -36,6 +36,12 @@ pub(super) struct World {
     /// When the feed begins to show those events, by place, that it shows late.
     pub(super) late_rows: HashMap<usize, i64>,
     pub(super) files: HashMap<String, File>,
+    #[serde(default)]
+    pub(super) triggers: BTreeMap<i64, Value>,
+    #[serde(default)]
+    pub(super) macros: BTreeMap<i64, Value>,
+    #[serde(default)]
+    pub(super) jobs: BTreeMap<String, Value>,
     pub(super) mail: Vec<Value>,
     #[serde(skip)]
     pub(super) idempotent: HashMap<String, Idempotent>,
@@ -174,7 +180,7 @@ impl World {
         let webhook_id = text::ulid(now, &mut random);
         let node = random.u64(..);
         let mut world = World {
-            hooks: Hooks::new(faults.clone(), webhook_id, random.fork()),
+            hooks: Hooks::new(faults.clone(), random.fork()),
             faults,
             options,
             random,
@@ -189,6 +195,9 @@ impl World {
             by_time: BTreeSet::new(),
             late_rows: HashMap::new(),
             files: HashMap::new(),
+            triggers: BTreeMap::new(),
+            macros: BTreeMap::new(),
+            jobs: BTreeMap::new(),
             mail: Vec::new(),
             idempotent: HashMap::new(),
             calls: VecDeque::new(),
@@ -202,6 +211,9 @@ impl World {
             node,
         };
         world.app_user = world.found_account(now);
+        let (options, app_user) = (world.options.clone(), world.app_user);
+        world.hooks.first(&webhook_id, &options, app_user, now);
+        world.first_triggers(&webhook_id, now);
         world
     }
 

@@ -5,7 +5,7 @@
 use super::super::budget::Tier;
 use super::super::world::Workspace;
 use super::args::Args;
-use super::{Answer, Caller, chat, conversations, history, users};
+use super::{Answer, Caller, chat, conversations, files, history, users, views};
 
 type Run = fn(&mut Workspace<'_>, &Caller, &Args) -> Answer;
 
@@ -26,7 +26,9 @@ pub const PERSONS_SCOPES: &[&str] = &[
     "channels:read",
     "channels:write",
     "chat:write",
+    "emoji:read",
     "files:read",
+    "files:write",
     "groups:history",
     "groups:read",
     "groups:write",
@@ -39,6 +41,7 @@ pub const PERSONS_SCOPES: &[&str] = &[
     "reactions:read",
     "reactions:write",
     "team:read",
+    "usergroups:read",
     "users:read",
     "users:read.email",
 ];
@@ -48,6 +51,7 @@ const HISTORY: &[&str] = &["channels:history", "groups:history", "im:history", "
 const OPEN: &[&str] = &["channels:manage", "channels:write", "groups:write", "im:write", "mpim:write"];
 const WRITE: &[&str] = &["chat:write"];
 const USERS: &[&str] = &["users:read"];
+const FILES: &[&str] = &["files:write"];
 
 const fn method(
     name: &'static str,
@@ -83,14 +87,23 @@ static METHODS: &[Method] = &[
     method("conversations.members", false, READ, Tier::Four, &["channel"], conversations::members),
     method("conversations.open", true, OPEN, Tier::Three, &[], conversations::open),
     method("conversations.replies", false, HISTORY, Tier::Three, &["channel", "ts"], history::replies),
-    method("files.info", false, &["files:read"], Tier::Four, &["file"], users::files_info),
+    method("emoji.list", false, &["emoji:read"], Tier::Two, &[], views::emoji),
+    method("files.completeUploadExternal", true, FILES, Tier::Four, &["files"], files::complete_upload),
+    method("files.delete", true, FILES, Tier::Three, &["file"], files::delete),
+    method("files.getUploadURLExternal", false, FILES, Tier::Four, &["filename", "length"], files::get_upload_url),
+    method("files.info", false, &["files:read"], Tier::Four, &["file"], files::info),
     method("reactions.add", true, &["reactions:write"], Tier::Three, &["channel", "name", "timestamp"], chat::react),
     method("reactions.remove", true, &["reactions:write"], Tier::Two, &["name"], chat::unreact),
     method("team.info", true, &["team:read"], Tier::Three, &[], users::team_info),
+    method("usergroups.list", false, &["usergroups:read"], Tier::Two, &[], views::usergroups),
     method("users.conversations", false, READ, Tier::Three, &[], conversations::of_user),
     method("users.info", false, USERS, Tier::Four, &["user"], users::info),
     method("users.list", false, USERS, Tier::Two, &[], users::list),
     method("users.lookupByEmail", false, &["users:read.email"], Tier::Three, &["email"], users::by_email),
+    method("views.open", true, &[], Tier::Four, &["trigger_id", "view"], views::open),
+    method("views.publish", true, &[], Tier::Four, &["user_id", "view"], views::publish),
+    method("views.push", true, &[], Tier::Four, &["trigger_id", "view"], views::push),
+    method("views.update", true, &[], Tier::Four, &["view"], views::update),
 ];
 
 pub fn find(name: &str) -> Option<&'static Method> {

@@ -20,11 +20,14 @@ mod args;
 mod chat;
 mod content;
 mod conversations;
+mod files;
 mod history;
 mod methods;
 mod users;
+mod views;
 
 use args::Args;
+pub use files::{DOWNLOAD, UPLOAD};
 use methods::Method;
 pub use methods::names;
 
@@ -80,6 +83,7 @@ pub fn router(slack: FakeSlack) -> Router {
     Router::new()
         .route("/slack/api/{method}", get(call).post(call))
         .route("/slack/response/{id}", post(respond))
+        .merge(files::router())
         .with_state(slack)
 }
 
@@ -91,11 +95,7 @@ async fn call(
     body: Bytes,
 ) -> Response<Body> {
     let work = || slack.workspace().answer(&name, query.as_deref(), &headers, &body);
-    {
-        let mut workspace = slack.workspace();
-        let now = workspace.now;
-        workspace.world.log_call(&name, now);
-    }
+    slack.log_call(&name);
     with_faults(&slack, &name, work).await
 }
 
@@ -109,6 +109,21 @@ async fn respond(State(slack): State<FakeSlack>, Path(id): Path<String>, body: B
         }
     };
     with_faults(&slack, "response_url", work).await
+}
+
+impl FakeSlack {
+    fn log_call(&self, name: &str) {
+        let mut workspace = self.workspace();
+        let now = workspace.now;
+        workspace.world.log_call(name, now);
+    }
+}
+
+/// The token in the header, if there is one.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = given.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim());
+    token.filter(|token| !token.is_empty()).map(str::to_owned)
 }
 
 /// Does the work as the faults that are switched on will have it.
@@ -217,9 +232,11 @@ impl Workspace<'_> {
     }
 
     fn caller(&self, headers: &HeaderMap, args: &Args) -> Result<Caller, Fail> {
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = bearer.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim().to_owned());
-        let token = bearer.or_else(|| args.token.clone()).filter(|token| !token.is_empty()).ok_or("not_authed")?;
+        let token = bearer(headers).or_else(|| args.token.clone());
+        self.caller_of(&token.filter(|token| !token.is_empty()).ok_or("not_authed")?)
+    }
+
+    fn caller_of(&self, token: &str) -> Result<Caller, Fail> {
         let person = self.people.values().find(|person| person.token == token).ok_or("invalid_auth")?;
         if person.spec.deleted {
             return Err("account_inactive".into());

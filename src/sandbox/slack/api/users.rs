@@ -1,6 +1,6 @@
 //! People, the app itself, the workspace, and files.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::timeline::object;
 use super::super::world::Workspace;
@@ -77,9 +77,4 @@ pub fn bots_info(workspace: &mut Workspace<'_>, _: &Caller, args: &Args) -> Answ
         "id": options.bot_id, "deleted": false, "name": options.bot_name, "updated": workspace.bot_updated(),
         "app_id": options.app_id, "user_id": options.bot_user_id, "icons": workspace.bot_icons(),
     }})))
-}
-
-pub fn files_info(workspace: &mut Workspace<'_>, _: &Caller, args: &Args) -> Answer {
-    let file: Value = workspace.files.get(&args.needed("file")?).cloned().ok_or("file_not_found")?;
-    Ok(object(json!({"file": file, "comments": [], "response_metadata": {"next_cursor": ""}})))
 }

@@ -1,0 +1,117 @@
+//! How tickets end other than by being solved: merged into another, deleted, and brought back.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Ask, Outcome};
+use super::pages;
+use super::text;
+use super::world::{Ticket, World};
+
+/// Put on what was merged away.
+const MERGED: &str = "closed_by_merge";
+
+impl World {
+    /// Writes a job down that is over; Zendesk works on such later, and shows how far it is.
+    fn job(&mut self, failure: Option<&str>) -> Value {
+        let id = self.uuid(0).replace('-', "");
+        let (status, results) = match failure {
+            None => ("completed", json!([{"success": true}])),
+            Some(why) => ("failed", json!([{"success": false, "error": why}])),
+        };
+        let job = json!({
+            "id": id, "url": self.url(&format!("job_statuses/{id}.json")), "total": 1, "progress": 1,
+            "status": status, "message": format!("{status} at the first try"), "results": results,
+        });
+        self.jobs.insert(id, job.clone());
+        let mut queued = job;
+        queued["status"] = "queued".into();
+        for name in ["progress", "message", "results"] {
+            queued[name] = Value::Null;
+        }
+        queued
+    }
+
+    /// What stops a merge, if anything does.
+    fn unmergeable(&self, target: i64, sources: &[i64]) -> Option<&'static str> {
+        let open = |id: i64| self.tickets.get(&id).is_some_and(|one| !one.closed() && !one.deleted);
+        if sources.is_empty() || sources.contains(&target) {
+            return Some("A ticket cannot be merged into itself");
+        }
+        if !open(target) || !sources.iter().all(|id| open(*id)) {
+            return Some("Closed tickets cannot be merged");
+        }
+        None
+    }
+}
+
+/// The sources are closed and tagged; their side conversations stay on them.
+pub(super) fn merge(world: &mut World, ask: &Ask) -> Outcome {
+    let target = ask.number(0);
+    world.readable(target)?;
+    let asked = ask.json()?;
+    let ids = asked.get("ids").and_then(Value::as_array).cloned().unwrap_or_default();
+    let sources: Vec<i64> = ids.iter().filter_map(|id| id.as_i64().or_else(|| id.as_str()?.parse().ok())).collect();
+    for id in &sources {
+        world.readable(*id)?;
+    }
+    if let Some(why) = world.unmergeable(target, &sources) {
+        return Ok(Answer::ok(json!({"job_status": world.job(Some(why))})));
+    }
+    let via = json!({"channel": "api", "source": {"from": {}, "to": {}, "rel": "merge"}});
+    let said = |name: &str, usual: String| {
+        let given = asked.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let public = asked.get(&format!("{name}_is_public")).and_then(Value::as_bool).unwrap_or(false);
+        json!({"body": given.map_or(usual, str::to_owned), "public": public})
+    };
+    for id in &sources {
+        let patch = Map::from_iter([
+            (
+                "comment".to_owned(),
+                said("source_comment", format!("This request was closed and merged into request #{target}")),
+            ),
+            ("additional_tags".to_owned(), json!([MERGED])),
+            ("status".to_owned(), json!("closed")),
+        ]);
+        world.update_ticket(*id, ask.user, &patch, via.clone(), ask.now)?;
+    }
+    let named = sources.iter().map(|id| format!("#{id}")).collect::<Vec<_>>().join(", ");
+    let usual = format!("Request {named} was closed and merged into this request.");
+    let patch = Map::from_iter([("comment".to_owned(), said("target_comment", usual))]);
+    world.update_ticket(target, ask.user, &patch, via, ask.now)?;
+    Ok(Answer::ok(json!({"job_status": world.job(None)})))
+}
+
+pub(super) fn job(world: &mut World, ask: &Ask) -> Outcome {
+    let job = world.jobs.get(ask.text(0)).ok_or_else(Answer::not_found)?;
+    Ok(Answer::ok(json!({ "job_status": job })))
+}
+
+pub(super) fn delete(world: &mut World, ask: &Ask) -> Outcome {
+    world.readable(ask.number(0))?;
+    if let Some(ticket) = world.tickets.get_mut(&ask.number(0)) {
+        ticket.touch(ask.now);
+        ticket.deleted = true;
+    }
+    Ok(Answer::text(204, ""))
+}
+
+pub(super) fn deleted(world: &mut World, ask: &Ask) -> Outcome {
+    let rows: Vec<&Ticket> = world.tickets.values().filter(|ticket| ticket.deleted).collect();
+    let show = |ticket: &&Ticket| {
+        let field = |name: &str| ticket.fields.get(name).cloned().unwrap_or_default();
+        json!({
+            "id": field("id"), "subject": field("subject"), "description": field("description"),
+            "actor": {"id": field("assignee_id"), "name": null}, "deleted_at": text::seconds(ticket.written_at),
+            "previous_state": field("status"),
+        })
+    };
+    let (page, _) = pages::by_offset(ask, world.base_url(), "deleted_tickets", &rows, show)?;
+    Ok(Answer::ok(page))
+}
+
+pub(super) fn restore(world: &mut World, ask: &Ask) -> Outcome {
+    let ticket = world.tickets.get_mut(&ask.number(0)).filter(|ticket| ticket.deleted).ok_or_else(Answer::not_found)?;
+    ticket.touch(ask.now);
+    ticket.deleted = false;
+    Ok(Answer::ok(json!({})))
+}

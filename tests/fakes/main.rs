@@ -1,0 +1,6 @@
+//! The fakes over HTTP, for what the app will call beside what it calls: files, views, triggers, webhooks and more.
+
+mod firm;
+mod slack_files;
+mod slack_views;
+mod zendesk;
