@@ -37,6 +37,9 @@ named!(name_of_what, WHATS, What,
     What::Late(_) => "late",
     What::Unreachable(_) => "unreachable",
     What::CardGone { .. } => "card_gone",
+    What::TicketChanged { .. } => "ticket_changed",
+    What::TicketClosed(_) => "ticket_closed",
+    What::Adopted { .. } => "adopted",
     What::ChannelMoved { .. } => "channel_moved",
     What::Answered { .. } => "answered",
 );
@@ -55,6 +58,8 @@ named!(name_of_act, ACTS, Act,
     Act::AskWho { .. } => "ask_who",
     Act::Reply(_) => "reply",
     Act::SetState { .. } => "set_state",
+    Act::SeekFollowUp { .. } => "seek_follow_up",
+    Act::FollowUp { .. } => "follow_up",
     Act::Note { .. } => "note",
 );
 

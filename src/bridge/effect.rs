@@ -2,7 +2,8 @@
 //!
 //! An effect's id is derived from its cause, so that a repeated event asks for nothing new. The class says how
 //! a doubtful call is answered: *marked* calls carry their id and are looked for; *idempotent* ones are set
-//! again; *at most once* ones are never repeated.
+//! again; a *ticket* is made under a key by which Zendesk knows a repetition, and later looked for; *at most once* ones
+//! are never repeated.
 
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +121,22 @@ pub enum Act {
         /// Their name.
         name: String,
     },
+    /// Look for the ticket in which a closed one goes on.
+    SeekFollowUp {
+        /// The closed ticket.
+        source: TicketId,
+        /// Where the thread stands in Slack.
+        thread_url: String,
+    },
+    /// Make the ticket in which a closed one goes on.
+    FollowUp {
+        /// The closed ticket.
+        source: TicketId,
+        /// The request's body, sent as it stands here however often it is sent.
+        request: String,
+        /// When it was decided, in milliseconds since 1970.
+        decided_at_ms: i64,
+    },
     /// Write an internal note on the ticket.
     Note {
         /// Plain text.
@@ -170,6 +187,8 @@ pub enum Class {
     Marked,
     /// Changes nothing, or sets the same thing again.
     Idempotent,
+    /// A ticket, under a key that lives for a while: the same request makes no second one. Later it is looked for.
+    Ticket,
     /// Never repeated once it may have been done.
     AtMostOnce,
 }
@@ -188,7 +207,12 @@ impl Act {
             | Act::Whisper { .. }
             | Act::TellOperator { .. }
             | Act::AskWho { .. } => Vendor::Slack,
-            Act::ReadTicket { .. } | Act::Reply(_) | Act::SetState { .. } | Act::Note { .. } => Vendor::Zendesk,
+            Act::ReadTicket { .. }
+            | Act::Reply(_)
+            | Act::SetState { .. }
+            | Act::SeekFollowUp { .. }
+            | Act::FollowUp { .. }
+            | Act::Note { .. } => Vendor::Zendesk,
         }
     }
 
@@ -204,6 +228,8 @@ impl Act {
                 | Act::TakeBack { .. }
                 | Act::Reply(_)
                 | Act::SetState { .. }
+                | Act::SeekFollowUp { .. }
+                | Act::FollowUp { .. }
         )
     }
 
@@ -218,12 +244,23 @@ impl Act {
             | Act::SetState { .. }
             | Act::Note { .. } => Class::Marked,
             Act::ReadTicket { .. }
+            | Act::SeekFollowUp { .. }
             | Act::OpenChannel { .. }
             | Act::UpdateCard
             | Act::ChangeTell { .. }
             | Act::TakeBack { .. }
             | Act::AskWho { .. } => Class::Idempotent,
+            Act::FollowUp { .. } => Class::Ticket,
             Act::Whisper { .. } => Class::AtMostOnce,
+        }
+    }
+
+    /// When it was attempted for the first time at the earliest, in milliseconds since 1970, if it is looked for only
+    /// some time after that.
+    pub fn key_lives_from_ms(&self) -> Option<i64> {
+        match self {
+            Act::FollowUp { decided_at_ms, .. } => Some(*decided_at_ms),
+            _ => None,
         }
     }
 
@@ -261,6 +298,8 @@ impl Act {
             Act::AskWho { .. } => "ask_who",
             Act::Reply(_) => "reply",
             Act::SetState { .. } => "set_state",
+            Act::SeekFollowUp { .. } => "seek_follow_up",
+            Act::FollowUp { .. } => "follow_up",
             Act::Note { .. } => "note",
         }
     }

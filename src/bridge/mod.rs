@@ -15,6 +15,7 @@ pub mod command;
 pub mod content;
 pub mod effect;
 pub mod event;
+pub mod follow_up;
 pub mod ids;
 pub mod notice;
 pub mod readers;

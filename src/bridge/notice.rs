@@ -2,6 +2,10 @@
 //!
 //! Texts for Slack are mrkdwn: names that come from outside are escaped here. Notes for Zendesk are plain text.
 
+mod follow_up;
+
+pub use follow_up::*;
+
 use super::content::escape_mrkdwn;
 use super::effect::Vendor;
 use super::event::{ChannelProblem, Standing, State};

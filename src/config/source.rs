@@ -58,6 +58,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "retry_schedule",
         ],
     ),
+    ("followup", &["status", "copy", "template"]),
 ];
 const SECRETS: &[&str] = &[
     "slack.bot_token",
@@ -68,7 +69,7 @@ const SECRETS: &[&str] = &[
     "zendesk.webhook_secret",
 ];
 /// Keys that hold several values: in the environment with commas between them, in a `…_file` one a line.
-const LISTS: &[&str] = &["slack.signing_secret", "zendesk.webhook_secret", "bridge.retry_schedule"];
+const LISTS: &[&str] = &["slack.signing_secret", "zendesk.webhook_secret", "bridge.retry_schedule", "followup.copy"];
 
 /// A value as it was written.
 pub(super) enum Value {

@@ -84,7 +84,8 @@ impl Budget {
             Act::Note { .. } => {
                 thread.map_or(Budget::ZendeskTicketUpdates, |thread| Budget::ZendeskTicket(thread.ticket_id))
             }
-            Act::ReadTicket { .. } | Act::SetState { .. } => Budget::ZendeskPlan,
+            Act::FollowUp { .. } => Budget::ZendeskTicketUpdates,
+            Act::ReadTicket { .. } | Act::SeekFollowUp { .. } | Act::SetState { .. } => Budget::ZendeskPlan,
         }
     }
 

@@ -1,8 +1,10 @@
 //! Stories: the real app on fake vendors and a clock that stands still until it is moved.
 
+mod adoption;
 mod catch_up;
 mod doubt;
 mod every_act;
+mod follow_up;
 mod house;
 mod lanes;
 mod late;
@@ -16,6 +18,7 @@ mod refusals;
 mod restored;
 mod slack_to_zendesk;
 mod state;
+mod ticket;
 mod trace;
 mod workspace;
 mod zendesk_to_slack;

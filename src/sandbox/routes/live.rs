@@ -66,6 +66,6 @@ impl Ear {
 
 async fn told(desktop: &Desktop) -> u64 {
     let mut hasher = DefaultHasher::new();
-    desktop.sandbox.bridge.lanes().await.map(|lanes| lanes.to_string()).hash(&mut hasher);
+    desktop.sandbox.operator.lanes().await.map(|lanes| lanes.to_string()).hash(&mut hasher);
     hasher.finish()
 }

@@ -21,6 +21,8 @@ mod desk;
 mod faults;
 mod live;
 mod morning;
+mod operator;
+mod time;
 mod tour;
 mod workspace;
 
@@ -63,21 +65,24 @@ struct Notices {
 /// Both fakes and everything of the sandbox's own.
 pub(super) fn router(sandbox: Sandbox) -> Router {
     let fakes = sandbox.slack.router().merge(sandbox.zendesk.router());
+    let of_bridge = if sandbox.bridge().is_some() { bridge::router() } else { Router::new() };
     let morning = morning::Morning::default();
     let desktop = Desktop { sandbox, notices: Arc::default(), changes: Changes::default(), morning };
     Router::new()
+        .merge(of_bridge)
         .route("/", get(show))
         .route("/sandbox/style.css", get(style))
         .route("/sandbox/live.js", get(script))
         .route("/sandbox/icon.svg", get(icon))
         .route("/zendesk/agent/tickets/{id}", get(ticket))
-        .merge(bridge::router())
+        .merge(operator::router())
         .merge(desk::router())
         .merge(live::router())
         .merge(morning::router())
         .merge(tour::router())
         .merge(workspace::router())
         .merge(faults::router())
+        .merge(time::router())
         .with_state(desktop)
         .merge(fakes)
 }
@@ -87,7 +92,7 @@ async fn show(State(desktop): State<Desktop>, Query(asked): Query<Asked>, header
         notice: asked.notice.parse().ok().and_then(|id| desktop.notice(id)),
         morning: desktop.morning.stands(),
         toured: tour::is_closed(&headers),
-        lanes: desktop.sandbox.bridge.lanes().await,
+        lanes: desktop.sandbox.operator.lanes().await,
     };
     match page::show(&desktop.sandbox, &asked, top) {
         Ok(html) => answer("text/html; charset=utf-8", html),

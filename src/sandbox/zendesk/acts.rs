@@ -225,6 +225,12 @@ impl FakeZendesk {
         answer_all(&mut world, user, "email", side_conversation, draft, now).unwrap_or_default()
     }
 
+    /// A customer writes a mail to a closed ticket, which makes a follow-up; its id, 0 if the ticket is not closed.
+    pub fn follow_up_by_mail(&self, user: i64, ticket: i64, text: &str) -> i64 {
+        let now = self.now();
+        self.world().follow_up_by_mail(user, ticket, text, now)
+    }
+
     /// An agent marks a side conversation as done or opens it again; the event's id, empty if it is so already.
     pub fn set_state(&self, agent: i64, side_conversation: &str, state: &str) -> String {
         let now = self.now();

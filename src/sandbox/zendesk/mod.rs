@@ -8,6 +8,7 @@
 //! outside, so a seed gives the same account again.
 
 mod acts;
+mod age;
 mod answer;
 mod auth;
 mod calls;
@@ -18,6 +19,7 @@ mod feed;
 mod files;
 mod follow_ups;
 mod hooks;
+mod keep;
 mod limits;
 mod options;
 mod pages;
@@ -42,6 +44,7 @@ pub use tickets::{TicketChange, TicketSpec};
 use self::world::World;
 use super::changes::Changes;
 use super::faults::Faults;
+use super::limits::Keeping;
 use super::post::{Now, Parcel, Receipt, Sender};
 
 /// A Zendesk account; its clones are the same account.
@@ -90,8 +93,11 @@ impl FakeZendesk {
     /// An account that holds one group and the app's user, an admin.
     pub fn new(options: Options, now: Now, seed: u64) -> Self {
         let faults = Faults::with_seed(seed);
-        let world = Mutex::new(World::new(options, faults.clone(), now(), seed));
-        FakeZendesk { shared: Arc::new(Shared { world, faults, changes: Changes::default(), now }) }
+        let keeping = if options.limits { Keeping::Documented } else { Keeping::Off };
+        let mut world = World::new(options, faults.clone(), now(), seed);
+        world.limits.keeping = keeping;
+        let (world, changes) = (Mutex::new(world), Changes::default());
+        FakeZendesk { shared: Arc::new(Shared { world, faults, changes, now }) }
     }
 
     /// The API below `/zendesk/api/v2/` and `/zendesk/oauth/tokens`.
