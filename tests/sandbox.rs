@@ -338,6 +338,201 @@ async fn links_into_the_vendors_own_pages_lead_into_this_one() {
     assert!(page.contains("#m1790000000.000100\">there</a>"));
 }
 
+#[tokio::test]
+async fn an_agent_comments_sets_the_status_deletes_and_restores() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let ticket = first_ticket(&sandbox);
+    let id = sandbox.world.tickets[0];
+    let place = [("ticket", ticket.as_str())];
+    let act = async |path: &str, more: &[(&str, &str)]| fill(&router, path, &[&place[..], more].concat()).await.1.text;
+    let page = act("/sandbox/zendesk/comment", &[("message", "Só para nós"), ("state", "internal")]).await;
+    assert!(page.contains("Só para nós"));
+    let last = sandbox.zendesk.comments(id).pop().expect("a comment");
+    assert_eq!((&last["public"], &last["author_id"]), (&json!(false), &json!(sandbox.world.agents[0].0)));
+    act("/sandbox/zendesk/comment", &[("message", "For you"), ("state", "public")]).await;
+    assert_eq!(sandbox.zendesk.comments(id).pop().expect("a comment")["public"], true);
+    assert!(act("/sandbox/zendesk/comment", &[("message", " ")]).await.contains("the comment is empty"));
+    assert!(act("/sandbox/zendesk/delete", &[]).await.contains(">Restore the ticket<"));
+    assert!(sandbox.zendesk.is_deleted(id));
+    assert!(act("/sandbox/zendesk/restore", &[]).await.contains(">Delete the ticket<"));
+    act("/sandbox/zendesk/status", &[("state", "closed")]).await;
+    assert_eq!(sandbox.zendesk.ticket(id).expect("a ticket")["status"], "closed");
+    assert!(act("/sandbox/zendesk/status", &[("state", "open")]).await.contains("closed prevents ticket update"));
+    assert!(act("/sandbox/zendesk/status", &[("state", "lost")]).await.contains("role=\"alert\""));
+}
+
+#[tokio::test]
+async fn a_follow_up_and_what_it_follows_lead_to_each_other() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let (agent, ticket) = (sandbox.world.agents[0].0, sandbox.world.tickets[0]);
+    let side = sandbox.zendesk.desk_start(agent, ticket, &["dispatch@else.example"], "s", "m").expect("started");
+    sandbox.zendesk.desk_status(agent, ticket, "closed").expect("closed");
+    sandbox.zendesk.reply_by_mail("dispatch@else.example", &side, "Here it is.");
+    let follow_up = sandbox.zendesk.desk_list("", 0, 1).1[0]["id"].clone();
+    let page = get(&router, &format!("/?ticket={ticket}")).await.text;
+    assert!(page.contains("It is followed up by") && page.contains(&format!("ticket #{follow_up}</a>")), "{page}");
+    let page = get(&router, &format!("/?ticket={follow_up}")).await.text;
+    assert!(page.contains("It follows up") && page.contains(&format!("ticket #{ticket}</a>")));
+}
+
+#[tokio::test]
+async fn a_person_edits_deletes_reacts_and_writes_to_the_channel_from_a_thread() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let place = [("channel", SUPPORT), ("person", MARTA), ("view", "slack")];
+    let act = async |path: &str, more: &[(&str, &str)]| fill(&router, path, &[&place[..], more].concat()).await;
+    let root = sandbox.slack.say(MARTA, SUPPORT, None, "root").expect("said");
+    let (location, page) =
+        act("/sandbox/slack/say", &[("thread_ts", &root), ("text", "in both <b>"), ("broadcast", "yes")]).await;
+    assert!(page.text.contains("also sent to the channel"));
+    let ts = location.rsplit_once("#m").map(|(_, ts)| ts.to_owned()).expect("a message");
+    assert!(page.text.contains("in both &#60;b&#62;</textarea>"), "one's own can be edited");
+    assert!(
+        act("/sandbox/slack/edit", &[("message_ts", &ts), ("text", "in one")]).await.1.text.contains("edited</span>")
+    );
+    assert_eq!(sandbox.slack.message(SUPPORT, &ts).expect("a message")["text"], "in one");
+    assert!(
+        act("/sandbox/slack/edit", &[("message_ts", &ts), ("text", " ")]).await.1.text.contains("there is no text")
+    );
+    let what = format!("{ts} eyes");
+    assert!(act("/sandbox/slack/react", &[("what", &what)]).await.1.text.contains("aria-pressed=\"true\""));
+    assert!(!act("/sandbox/slack/react", &[("what", &what)]).await.1.text.contains("aria-pressed"), "taken back");
+    let others = sandbox.slack.say("U0PRIYA0001", SUPPORT, None, "hers").expect("said");
+    assert!(act("/sandbox/slack/delete", &[("what", &others)]).await.1.text.contains("did not write that message"));
+    act("/sandbox/slack/delete", &[("what", &ts)]).await;
+    assert!(sandbox.slack.message(SUPPORT, &ts).is_none());
+}
+
+#[tokio::test]
+async fn direct_conversations_are_seen_by_those_in_them() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let place = [("channel", SUPPORT), ("person", MARTA), ("what", "U0PRIYA0001")];
+    let (location, page) = fill(&router, "/sandbox/slack/direct", &place).await;
+    assert!(page.text.contains("Write in Priya as Marta"), "{location}");
+    let channel = location.split("channel=").nth(1).and_then(|rest| rest.split('&').next()).expect("a channel");
+    assert!(channel.starts_with('D'));
+    let said = [("channel", channel), ("person", MARTA), ("text", "Between us")];
+    assert!(fill(&router, "/sandbox/slack/say", &said).await.1.text.contains("Between us"));
+    let hers = get(&router, &format!("/?person=U0PRIYA0001&channel={channel}")).await.text;
+    assert!(hers.contains("Between us") && hers.contains("Write in Marta as Priya"));
+    let others = get(&router, "/?person=U0OISIN0001").await.text;
+    assert!(!others.contains(">direct<"));
+}
+
+#[tokio::test]
+async fn long_lists_have_pages_and_can_be_searched() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let requester = sandbox.zendesk.add_user(UserSpec { name: "Many Tickets".into(), ..UserSpec::default() });
+    for at in 0..10_000 {
+        let subject = format!("Number {at} of many");
+        sandbox.zendesk.add_ticket(TicketSpec { subject, requester_id: requester, ..TicketSpec::default() });
+    }
+    for at in 0..1_000 {
+        let root = sandbox.slack.say(MARTA, SUPPORT, None, &format!("thread {at}")).expect("said");
+        sandbox.slack.say(MARTA, SUPPORT, Some(&root), "answer").expect("said");
+    }
+    let begun = std::time::Instant::now();
+    let page = get(&router, "/").await.text;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}, without optimisation");
+    assert!(page.len() < 250_000, "{} bytes", page.len());
+    assert!(page.contains("10012 tickets") && page.contains("Page 1 of 401"));
+    assert_eq!(page.matches("class=\"subject\">Number").count(), 25);
+    assert!(page.contains("thread 999") && !page.contains("thread 950<"), "the latest threads");
+    let page = get(&router, "/?page=401").await.text;
+    assert!(page.contains("Page 401 of 401") && !page.contains("Later page"));
+    assert!(get(&router, "/?page=4000").await.text.contains("Page 1 of 401"));
+    let page = get(&router, "/?find=number+4711+").await.text;
+    assert!(page.contains("1 ticket with") && page.contains("Number 4711 of many"));
+    assert!(get(&router, "/?find=%2335436").await.text.contains("1 ticket with"));
+    assert!(get(&router, "/?find=many+tickets").await.text.contains("10000 tickets with"));
+}
+
+#[tokio::test]
+async fn faults_are_switched_from_the_page() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let page = get(&router, "/?panel=faults").await.text;
+    assert_eq!(page.matches("class=\"fault\"").count(), 16);
+    let panel = ("panel", "faults");
+    let on = [
+        panel,
+        ("fault", "latency"),
+        ("call", "slack chat.postMessage"),
+        ("value", "50"),
+        ("times", "2"),
+        ("percent", ""),
+    ];
+    let (location, page) = fill(&router, "/sandbox/faults/on", &on).await;
+    assert!(location.ends_with("#fault-latency") && location.contains("panel=faults"), "{location}");
+    assert!(page.text.contains("Slack: chat.postMessage, 50, 2 more times"), "{}", page.text);
+    assert_eq!(sandbox.slack.faults().list().len(), 1);
+    fill(&router, "/sandbox/faults/on", &[panel, ("fault", "feed_late"), ("call", "*"), ("value", "9")]).await;
+    fill(&router, "/sandbox/faults/on", &[panel, ("fault", "html"), ("call", "*")]).await;
+    assert_eq!((sandbox.slack.faults().list().len(), sandbox.zendesk.faults().list().len()), (2, 2));
+    fill(&router, "/sandbox/faults/off", &[panel, ("what", "html")]).await;
+    assert_eq!((sandbox.slack.faults().list().len(), sandbox.zendesk.faults().list().len()), (1, 1));
+    for (wrong, why) in [
+        (vec![("value", "0")], "from 1 to 600000"),
+        (vec![("value", "x")], "no whole number"),
+        (vec![("value", "5"), ("call", "slack x")], "is unknown"),
+    ] {
+        let fields = [&[panel, ("fault", "latency")], &wrong[..]].concat();
+        assert!(fill(&router, "/sandbox/faults/on", &fields).await.1.text.contains(why), "{why}");
+    }
+    fill(&router, "/sandbox/faults/off", &[panel, ("what", "*")]).await;
+    assert!(sandbox.slack.faults().list().is_empty() && sandbox.zendesk.faults().list().is_empty());
+}
+
+#[tokio::test]
+async fn the_tour_is_closed_for_good() {
+    let router = sandbox().router();
+    assert!(get(&router, "/").await.text.contains("1 of 6"));
+    for step in 1..=6 {
+        assert!(get(&router, &format!("/?tour={step}")).await.text.contains(&format!("{step} of 6")));
+    }
+    let body = "ticket=35436&tour=3";
+    let request =
+        Request::post("/sandbox/tour/close").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let answer = send(&router, request.body(Body::from(body)).expect("a request")).await;
+    assert!(answer.header("location").contains("ticket=35436") && !answer.header("location").contains("tour"));
+    let cookie = answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+    let page = |path: &'static str| Request::get(path).header("cookie", format!("a=b; {cookie}")).body(Body::empty());
+    assert!(!send(&router, page("/").expect("a request")).await.text.contains("of 6"));
+    assert!(
+        send(&router, page("/?tour=2").expect("a request")).await.text.contains("2 of 6"),
+        "unless it is asked for"
+    );
+}
+
+#[tokio::test]
+async fn windows_are_told_of_what_changes_and_of_nothing_else() {
+    use futures_util::StreamExt;
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let request = Request::get("/sandbox/live").body(Body::empty()).expect("a request");
+    let mut stream = router.clone().oneshot(request).await.expect("an answer").into_body().into_data_stream();
+    let mut told = async || {
+        let next = tokio::time::timeout(Duration::from_millis(1_500), stream.next()).await;
+        next.ok().map(|bytes| String::from_utf8_lossy(&bytes.expect("it goes on").expect("bytes")).into_owned())
+    };
+    let look = async || get(&router, "/?ticket=35436&channel=C0SUPPORT01&panel=faults").await;
+    look().await;
+    assert_eq!(told().await, None, "looking changes nothing");
+    sandbox.slack.say(MARTA, SUPPORT, None, "hello").expect("said");
+    assert!(told().await.is_some_and(|told| told.contains("event: changed") && !told.contains("hello")));
+    sandbox.zendesk.desk_status(sandbox.world.agents[0].0, sandbox.world.tickets[0], "pending").expect("set");
+    assert!(told().await.is_some());
+    switch(&router, &json!([{"vendor": "slack", "call": "*", "fault": "html"}]).to_string()).await;
+    assert!(told().await.is_some());
+    look().await;
+    assert_eq!(told().await, None);
+}
+
 fn guarded(listen: &str, others: bool) -> Router {
     guard::layer(sandbox().router(), listen.parse().expect("an address"), others)
 }

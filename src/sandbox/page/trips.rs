@@ -5,8 +5,11 @@
 use serde_json::Value;
 
 use super::faults::{self, Switch};
-use super::{Place, excerpt, list, people_who_write, shown_name, text};
+use super::{Place, excerpt, list, names_by_id, people_who_write, shown_name, text};
 use crate::sandbox::Sandbox;
+
+/// People of the workspace, by id.
+type Names = std::collections::BTreeMap<String, String>;
 
 const WORDS: usize = 70;
 const MOST: usize = 30;
@@ -98,10 +101,11 @@ impl Middle {
         let nothing = Value::Null;
         let told = lanes.unwrap_or(&nothing);
         let now = sandbox.now();
+        let names = names_by_id(&people_who_write(sandbox), shown_name);
         let count = |name: &str| told["counts"][name].as_i64().unwrap_or_default();
         let mut trips: Vec<(i64, Trip)> = list(told, "messages")
             .iter()
-            .map(|message| (began(message), Trip::look(sandbox, place, message, now)))
+            .map(|message| (began(message), Trip::look(sandbox, place, &names, message, now)))
             .collect();
         // What waits stays in sight.
         trips.sort_by_key(|(at, trip)| (trip.stage < Stage::Accepted, std::cmp::Reverse(*at)));
@@ -135,7 +139,7 @@ fn began(message: &Value) -> i64 {
 }
 
 impl Trip {
-    fn look(sandbox: &Sandbox, place: &Place, message: &Value, now: i64) -> Self {
+    fn look(sandbox: &Sandbox, place: &Place, names: &Names, message: &Value, now: i64) -> Self {
         let (event, thread, calls) = (&message["event"], &message["thread"], list(message, "calls"));
         let of_slack = text(event, "source") == "slack";
         let first_vendor = calls.first().map(|call| text(call, "vendor"));
@@ -144,7 +148,7 @@ impl Trip {
             (true, _) => {
                 ("The bridge".to_owned(), calls.first().map(|call| act(text(call, "act"))).unwrap_or_default())
             }
-            (_, true) => said_in_slack(sandbox, text(event, "key")),
+            (_, true) => said_in_slack(sandbox, names, text(event, "key")),
             (_, false) => said_in_zendesk(sandbox, text(event, "name")),
         };
         let (stage, line) = standing(event, calls, now);
@@ -170,12 +174,8 @@ impl Trip {
     }
 }
 
-fn said_in_slack(sandbox: &Sandbox, key: &str) -> (String, String) {
-    let people = people_who_write(sandbox);
-    let name = |id: &str| {
-        let person = people.iter().find(|person| text(person, "id") == id);
-        person.map_or_else(|| "Somebody".to_owned(), shown_name)
-    };
+fn said_in_slack(sandbox: &Sandbox, names: &Names, key: &str) -> (String, String) {
+    let name = |id: &str| names.get(id).cloned().unwrap_or_else(|| "Somebody".to_owned());
     if let Some(press) = key.strip_prefix("press:") {
         let mut parts = press.split(':').skip(1);
         let who = name(parts.next().unwrap_or_default());

@@ -36,7 +36,7 @@ async fn live(State(desktop): State<Desktop>) -> Sse<impl Stream<Item = Result<E
     let ear = Ear { desktop, sides, lanes };
     let stream = futures_util::stream::unfold(ear, |mut ear| async move {
         ear.hear().await;
-        Some((Ok(Event::default().event("changed").data("")), ear))
+        Some((Ok(Event::default().event("changed").data("look again")), ear))
     });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
