@@ -56,6 +56,7 @@ named!(name_of_act, ACTS, Act,
     Act::Reply(_) => "reply",
     Act::SetState { .. } => "set_state",
     Act::Note { .. } => "note",
+    Act::SetTicket { .. } => "set_ticket",
 );
 
 named!(name_of_place, PLACES, Place,

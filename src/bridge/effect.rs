@@ -10,6 +10,7 @@ use super::content::Doc;
 use super::event::{Press, State};
 use super::ids::{SideConversationId, SlackUserId, TicketId, Ts};
 use super::route::ChannelRef;
+use super::rules::TicketChange;
 
 pub use super::ids::EffectId;
 
@@ -125,6 +126,11 @@ pub enum Act {
         /// Plain text.
         text: String,
     },
+    /// Change the ticket as the settings say, unless it is closed or so already.
+    SetTicket {
+        /// How.
+        change: TicketChange,
+    },
 }
 
 /// A Slack message on its way into a side conversation.
@@ -188,7 +194,11 @@ impl Act {
             | Act::Whisper { .. }
             | Act::TellOperator { .. }
             | Act::AskWho { .. } => Vendor::Slack,
-            Act::ReadTicket { .. } | Act::Reply(_) | Act::SetState { .. } | Act::Note { .. } => Vendor::Zendesk,
+            Act::ReadTicket { .. }
+            | Act::Reply(_)
+            | Act::SetState { .. }
+            | Act::Note { .. }
+            | Act::SetTicket { .. } => Vendor::Zendesk,
         }
     }
 
@@ -222,7 +232,8 @@ impl Act {
             | Act::UpdateCard
             | Act::ChangeTell { .. }
             | Act::TakeBack { .. }
-            | Act::AskWho { .. } => Class::Idempotent,
+            | Act::AskWho { .. }
+            | Act::SetTicket { .. } => Class::Idempotent,
             Act::Whisper { .. } => Class::AtMostOnce,
         }
     }
@@ -262,6 +273,7 @@ impl Act {
             Act::Reply(_) => "reply",
             Act::SetState { .. } => "set_state",
             Act::Note { .. } => "note",
+            Act::SetTicket { .. } => "set_ticket",
         }
     }
 }

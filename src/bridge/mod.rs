@@ -19,6 +19,7 @@ pub mod ids;
 pub mod notice;
 pub mod readers;
 pub mod route;
+pub mod rules;
 pub mod thread;
 
 pub use effect::{Act, Class, Effect, EffectId, Vendor};

@@ -276,6 +276,14 @@ pub fn card_not_posted(reason: &str) -> String {
     )
 }
 
+/// The ticket, or the operator: a rule of the settings could not change the ticket.
+pub fn ticket_not_changed(reason: &str) -> String {
+    format!(
+        "Sidethread could not change this ticket as its settings say (on_ask, on_answer): {reason} Please set the status and \
+         the tags by hand, and have the settings or the rights of the app's Zendesk user mended."
+    )
+}
+
 /// The operator: something could not be said where it belongs.
 pub fn told_nowhere_else(ticket: TicketId, text: &str) -> String {
     format!("Ticket #{ticket}: {}", escape_mrkdwn(text))

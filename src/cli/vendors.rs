@@ -52,6 +52,7 @@ impl Outside for Vendors {
             }
             Act::SetState { state, .. } => self.zendesk.set_state(call, *state).await,
             Act::Note { text } => self.zendesk.note(call, text).await,
+            Act::SetTicket { change } => self.zendesk.change_ticket(call, change).await,
             _ => self.slack.perform(call).await,
         }
     }

@@ -5,6 +5,7 @@
 
 mod error;
 mod routes;
+mod rules;
 mod source;
 mod values;
 
@@ -18,6 +19,7 @@ use url::Url;
 pub use self::error::{ConfigError, ConfigErrors, Origin};
 use self::source::Source;
 use crate::bridge::route::{ChannelRef, Route};
+use crate::bridge::rules::Rules;
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "sidethread.toml";
@@ -44,6 +46,8 @@ pub struct Config {
     pub slack: Slack,
     pub zendesk: Zendesk,
     pub bridge: Bridge,
+    /// `[ticket]`, `[done]` and `[notify]`.
+    pub rules: Rules,
     /// In the order of the file: the first that matches wins.
     pub routes: Vec<Route>,
     /// Sentences to say at start.
@@ -211,17 +215,18 @@ impl Config {
         let slack = slack(&mut source);
         let zendesk = zendesk(&mut source);
         let bridge = bridge(&mut source);
+        let rules = rules::read(&mut source);
         let routes = routes::read(&mut source);
         if !bridges_something {
             let reason = "nothing would be bridged: there is no route and no channel_domain";
             let remedy = "add a [[routes]] entry, or set channel_domain under [zendesk]".to_owned();
             source.fault(Origin::File { name: name.to_owned() }, "routes", reason, Some(remedy));
         }
-        let whole = server.zip(database).zip(slack.zip(zendesk)).zip(bridge);
+        let whole = server.zip(database).zip(slack.zip(zendesk)).zip(bridge.zip(rules));
         match whole {
-            Some((((server, database), (slack, zendesk)), bridge)) if source.errors.is_empty() => {
+            Some((((server, database), (slack, zendesk)), (bridge, rules))) if source.errors.is_empty() => {
                 let warnings = warnings(&server, &zendesk);
-                Ok(Config { server, database, slack, zendesk, bridge, routes, warnings })
+                Ok(Config { server, database, slack, zendesk, bridge, rules, routes, warnings })
             }
             _ => {
                 source.errors.sort_by(|one, other| one.origin.cmp(&other.origin));

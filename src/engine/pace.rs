@@ -81,7 +81,7 @@ impl Budget {
             Act::AskWho { .. } => Budget::SlackMethod("users.info"),
             Act::OpenChannel { .. } => Budget::SlackMethod("conversations.info"),
             Act::Reply(_) => Budget::ZendeskWrites,
-            Act::Note { .. } => {
+            Act::Note { .. } | Act::SetTicket { .. } => {
                 thread.map_or(Budget::ZendeskTicketUpdates, |thread| Budget::ZendeskTicket(thread.ticket_id))
             }
             Act::ReadTicket { .. } | Act::SetState { .. } => Budget::ZendeskPlan,

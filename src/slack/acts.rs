@@ -88,9 +88,11 @@ impl SlackClient {
                 sent.map(|_| Answer::Done).map_err(SlackError::into_call_error)
             }
             Act::AskWho { press } => Ok(Answer::Person(self.profile(&press.user).await?.person)),
-            Act::ReadTicket { .. } | Act::Reply(_) | Act::SetState { .. } | Act::Note { .. } => {
-                Err(CallError::Refused { reason: "this is not Slack's to do.".to_owned() })
-            }
+            Act::ReadTicket { .. }
+            | Act::Reply(_)
+            | Act::SetState { .. }
+            | Act::Note { .. }
+            | Act::SetTicket { .. } => Err(CallError::Refused { reason: "this is not Slack's to do.".to_owned() }),
         }
     }
 

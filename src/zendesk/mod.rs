@@ -19,6 +19,7 @@ pub mod errors;
 mod notes;
 mod people;
 mod replies;
+mod rules;
 mod transport;
 pub mod verify;
 

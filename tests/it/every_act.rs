@@ -18,6 +18,8 @@ struct Row {
     vendor: Vendor,
     /// The vendor's call that does it.
     call: &'static str,
+    /// Settings without which nobody asks for it.
+    settings: &'static str,
     /// What comes before, undisturbed.
     before: Story,
     /// What asks for it.
@@ -123,6 +125,13 @@ rows! {
         said: Some(told_to_the_operator),
         ..of_a_new_one(Vendor::Zendesk, "PUT tickets/{id}")
     },
+    SetTicket {} => Row {
+        settings: "[ticket]\non_answer = { status = \"pending\" }",
+        cause: say,
+        stands: |app| usize::from(app.zendesk.ticket(app.ticket).unwrap()["status"] == "pending"),
+        said: Some(told_to_the_operator),
+        ..of_a_bridged_one(Vendor::Zendesk, "PUT tickets/{id}")
+    },
 }
 
 /// An act that belongs to a side conversation which begins.
@@ -131,6 +140,7 @@ fn of_a_new_one(vendor: Vendor, call: &'static str) -> Row {
         act: "",
         vendor,
         call,
+        settings: "",
         before: |_| Box::pin(async {}),
         cause: |app| start(app, &["engineering@slack.acme.example"]),
         stands: |app| {
@@ -219,7 +229,10 @@ fn fault(app: &House, vendor: Vendor, rule: Value) {
 }
 
 async fn prepared(row: &Row) -> House {
-    let app = House::with(Setup { routes: "operator_channel = \"#operators\"", ..Default::default() }).await;
+    let mut app = House::without_the_app(Setup { routes: "operator_channel = \"#operators\"", ..Default::default() });
+    app.config.push_str(row.settings);
+    app.start().await;
+    app.pass(Duration::from_secs(1)).await;
     let members = vec![app.ben.clone()];
     app.slack.add_channel(ChannelSpec { name: "operators".into(), members, ..Default::default() });
     (row.before)(&app).await;

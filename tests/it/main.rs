@@ -9,6 +9,7 @@ mod listed;
 mod mended;
 mod notes;
 mod nothing_twice;
+mod noticed;
 mod pace;
 mod parked;
 mod refusals;

@@ -53,12 +53,14 @@ impl Deciding<'_> {
                     self.ignored = Some(Why::Stale);
                 }
             }
+            (Act::SetTicket { .. }, answer) => self.ticket_changed(effect, answer),
             (act, Answer::Parked { reason, .. }) => self.parked(effect, act, reason, tried_again),
             _ => {}
         }
     }
 
     pub(super) fn replied(&mut self, effect: &EffectId, readers: &[Reader], left_out: &[String]) {
+        self.answer_is_in_ticket(effect);
         self.show_readers(readers);
         let fresh: Vec<String> =
             left_out.iter().filter(|name| !self.thread.told.left_out.contains(name)).cloned().collect();

@@ -4,13 +4,14 @@
 //! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
-//! comes to stand in Slack), `answer` (of a call), `reach` (what happens to the thread in Slack later), `late` (what takes long), `notices` (what was not
+//! comes to stand in Slack), `answer` (of a call), `reach` (what happens to the thread in Slack later), `late` (what takes long), `noticed` (that it was asked and answered), `notices` (what was not
 //! delivered), `unpark` (what is tried again).
 
 mod answer;
 mod card;
 mod entry;
 mod late;
+mod noticed;
 mod notices;
 mod reach;
 mod unpark;
@@ -23,6 +24,8 @@ use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, ThreadId, TicketId, Ts, ZendeskUserId,
 };
 use super::route::{Route, Target};
+use super::rules::Rules;
+use noticed::Noticed;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
 pub const POST_LIMIT: usize = 3000;
@@ -53,6 +56,8 @@ pub struct Policy {
     pub bridging_since_ms: i64,
     /// Whether the settings name a channel for the operator.
     pub operator: bool,
+    /// What the settings want done besides carrying words.
+    pub rules: Rules,
 }
 
 /// One Slack thread and the side conversation it mirrors.
@@ -120,6 +125,9 @@ pub struct BridgedThread {
     /// The parent in whose place the card on its way comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card_before: Option<Ts>,
+    /// What came of it that it was asked and answered.
+    #[serde(default, skip_serializing_if = "Noticed::is_nothing")]
+    pub noticed: Noticed,
 }
 
 /// A channel that takes no posts.
@@ -358,6 +366,7 @@ impl BridgedThread {
             not_in_slack: None,
             unreachable: None,
             card_before: None,
+            noticed: Noticed::default(),
         }
     }
 
