@@ -57,6 +57,9 @@ named!(name_of_act, ACTS, Act,
     Act::SetState { .. } => "set_state",
     Act::Note { .. } => "note",
     Act::SetTicket { .. } => "set_ticket",
+    Act::ReadSaid => "read_said",
+    Act::FindAssignee => "find_assignee",
+    Act::Notify { .. } => "notify",
 );
 
 named!(name_of_place, PLACES, Place,

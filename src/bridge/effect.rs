@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::content::Doc;
 use super::event::{Press, State};
 use super::ids::{SideConversationId, SlackUserId, TicketId, Ts};
+use super::news::News;
 use super::route::ChannelRef;
 use super::rules::TicketChange;
 
@@ -131,6 +132,20 @@ pub enum Act {
         /// How.
         change: TicketChange,
     },
+    /// Read all that was said in the side conversation.
+    ReadSaid,
+    /// Find the ticket's assignee in Slack.
+    FindAssignee,
+    /// Tell somebody by a direct message which threads were answered.
+    Notify {
+        /// Whom.
+        user: SlackUserId,
+        /// The threads.
+        news: Vec<News>,
+        /// The message that tells it from now on; without one it is a message of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Ts>,
+    },
 }
 
 /// A Slack message on its way into a side conversation.
@@ -193,12 +208,15 @@ impl Act {
             | Act::TakeBack { .. }
             | Act::Whisper { .. }
             | Act::TellOperator { .. }
-            | Act::AskWho { .. } => Vendor::Slack,
+            | Act::AskWho { .. }
+            | Act::Notify { .. } => Vendor::Slack,
             Act::ReadTicket { .. }
             | Act::Reply(_)
             | Act::SetState { .. }
             | Act::Note { .. }
-            | Act::SetTicket { .. } => Vendor::Zendesk,
+            | Act::SetTicket { .. }
+            | Act::ReadSaid
+            | Act::FindAssignee => Vendor::Zendesk,
         }
     }
 
@@ -226,14 +244,17 @@ impl Act {
             | Act::TellOperator { .. }
             | Act::Reply(_)
             | Act::SetState { .. }
-            | Act::Note { .. } => Class::Marked,
+            | Act::Note { .. }
+            | Act::Notify { .. } => Class::Marked,
             Act::ReadTicket { .. }
             | Act::OpenChannel { .. }
             | Act::UpdateCard
             | Act::ChangeTell { .. }
             | Act::TakeBack { .. }
             | Act::AskWho { .. }
-            | Act::SetTicket { .. } => Class::Idempotent,
+            | Act::SetTicket { .. }
+            | Act::ReadSaid
+            | Act::FindAssignee => Class::Idempotent,
             Act::Whisper { .. } => Class::AtMostOnce,
         }
     }
@@ -274,6 +295,9 @@ impl Act {
             Act::SetState { .. } => "set_state",
             Act::Note { .. } => "note",
             Act::SetTicket { .. } => "set_ticket",
+            Act::ReadSaid => "read_said",
+            Act::FindAssignee => "find_assignee",
+            Act::Notify { .. } => "notify",
         }
     }
 }

@@ -337,6 +337,10 @@ pub enum Answer {
     Person(Person),
     /// Not done: the thread's channel takes no posts. It waits until it does.
     Unreachable(ChannelProblem),
+    /// All that was said in the side conversation, in order.
+    Said(Vec<SideConversationEvent>),
+    /// The ticket's assignee is a member of the workspace.
+    Assignee(Assignee),
     /// Done; nothing to say about it.
     Done,
     /// It will not be done; a person has to look.
@@ -396,6 +400,16 @@ pub struct Person {
     pub name: String,
     /// How they stand to the workspace.
     pub standing: Standing,
+}
+
+/// A ticket's assignee in Slack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignee {
+    /// Who.
+    pub user: SlackUserId,
+    /// How far their clock is ahead of UTC, in seconds.
+    #[serde(default)]
+    pub offset_secs: i32,
 }
 
 /// How a person of Slack stands to the workspace.

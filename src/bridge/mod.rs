@@ -16,6 +16,7 @@ pub mod content;
 pub mod effect;
 pub mod event;
 pub mod ids;
+pub mod news;
 pub mod notice;
 pub mod readers;
 pub mod route;

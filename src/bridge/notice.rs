@@ -2,11 +2,14 @@
 //!
 //! Texts for Slack are mrkdwn: names that come from outside are escaped here. Notes for Zendesk are plain text.
 
+mod life;
+
 use super::content::escape_mrkdwn;
 use super::effect::Vendor;
 use super::event::{ChannelProblem, Standing, State};
 use super::ids::{SlackUserId, TicketId};
 use super::route::{ChannelRef, OutsidePolicy};
+pub use life::*;
 
 /// How many names a list shows.
 const LISTED: usize = 8;
@@ -273,14 +276,6 @@ pub fn card_not_posted(reason: &str) -> String {
     format!(
         "Sidethread could not post a side conversation of this ticket in Slack: {reason} Nothing is lost: it is tried \
          again every hour."
-    )
-}
-
-/// The ticket, or the operator: a rule of the settings could not change the ticket.
-pub fn ticket_not_changed(reason: &str) -> String {
-    format!(
-        "Sidethread could not change this ticket as its settings say (on_ask, on_answer): {reason} Please set the status and \
-         the tags by hand, and have the settings or the rights of the app's Zendesk user mended."
     )
 }
 

@@ -150,10 +150,8 @@ impl Engine {
         if let Some(until) = self.rests(&thread, &first.act) {
             return Ok(Ended::Rests { until });
         }
-        if let Act::Note { .. } = first.act
-            && !load.item.doubtful
-        {
-            match self.gather(id, &first, thread.ticket_id).await? {
+        if !load.item.doubtful {
+            match self.gathered(id, &first, thread.ticket_id).await? {
                 Noted::Write(gathered) => load.effects[0] = gathered,
                 Noted::Rest(until) => return Ok(Ended::Rests { until }),
             }

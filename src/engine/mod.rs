@@ -31,6 +31,7 @@ pub mod intake;
 mod late;
 mod life;
 mod notes;
+mod notify;
 pub mod outside;
 pub mod pace;
 mod park;
@@ -51,7 +52,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
+use crate::bridge::ids::{ChannelId, SlackUserId, ThreadId, TicketId, Ts};
 use crate::bridge::{BridgedThread, Place, Policy, Vendor};
 use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -133,6 +134,8 @@ struct State {
     late: late::Told,
     /// Tickets on which a note is being written, and which.
     noting: HashMap<TicketId, i64>,
+    /// People to whom a direct message is being written, and which.
+    notifying: HashMap<SlackUserId, i64>,
     health: health::Health,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
@@ -197,6 +200,7 @@ impl Engine {
             next_late: now,
             late: late::Told::default(),
             noting: HashMap::new(),
+            notifying: HashMap::new(),
             health: health::Health::default(),
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,
@@ -407,6 +411,7 @@ impl Engine {
             Job::Handle(thread_id) => Some(thread_id.clone()),
             Job::Deliver(id) => {
                 state.noting.retain(|_, noting| noting != id);
+                state.notifying.retain(|_, notifying| notifying != id);
                 let item = state.queue.item(*id).cloned();
                 if let Some(item) = &item {
                     state.queue.end_calling(item.vendor);

@@ -11,6 +11,7 @@
 
 mod commit;
 mod look;
+mod notices;
 mod read;
 mod script;
 mod write;

@@ -20,6 +20,7 @@ mod notes;
 mod people;
 mod replies;
 mod rules;
+mod said;
 mod transport;
 pub mod verify;
 

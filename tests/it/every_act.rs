@@ -132,6 +132,31 @@ rows! {
         said: Some(told_to_the_operator),
         ..of_a_bridged_one(Vendor::Zendesk, "PUT tickets/{id}")
     },
+    ReadSaid _ => Row {
+        settings: "[done]\nnote = \"summary\"",
+        before: |app| Box::pin(one_was_done_a_minute_ago(app)),
+        cause: |_| {},
+        stands: |app| app.notes().iter().filter(|note| note.contains("marked as done by Zoe")).count(),
+        made_again: true,
+        ..of_a_bridged_one(Vendor::Zendesk, "GET …/events")
+    },
+    FindAssignee _ => Row {
+        settings: "[notify]\nassignee = \"dm\"",
+        before: |app| Box::pin(zoe_is_in_slack(app)),
+        cause: say,
+        stands: direct_messages,
+        made_again: true,
+        ..of_a_bridged_one(Vendor::Slack, "users.lookupByEmail")
+    },
+    Notify {} => Row {
+        settings: "[notify]\nassignee = \"dm\"",
+        before: |app| Box::pin(zoe_is_in_slack(app)),
+        cause: say,
+        stands: direct_messages,
+        made_again: true,
+        said: Some(told_to_the_operator),
+        ..of_a_bridged_one(Vendor::Slack, "conversations.open")
+    },
 }
 
 /// An act that belongs to a side conversation which begins.
@@ -186,6 +211,22 @@ async fn one_is_late(app: &House) {
     app.pass(Duration::from_secs(150)).await;
     assert!(app.told(&only(app))[0].contains("Not in the ticket yet"));
     app.clock.advance(Duration::from_secs(60));
+}
+
+async fn one_was_done_a_minute_ago(app: &House) {
+    one_is_bridged(app).await;
+    drop(app.zendesk.set_state(app.zoe, &only(app), "closed"));
+    app.settle_within(Duration::ZERO).await;
+    app.clock.advance(Duration::from_secs(61));
+}
+
+async fn zoe_is_in_slack(app: &House) {
+    crate::notify::zoe_in_slack(app, |_| {});
+    one_is_bridged(app).await;
+}
+
+fn direct_messages(app: &House) -> usize {
+    crate::notify::direct_messages(app).len()
 }
 
 fn say(app: &House) {

@@ -10,6 +10,9 @@ impl Deciding<'_> {
     pub(super) fn answered(&mut self, effect: &EffectId, order: i64, act: &Act, answer: &Answer, in_doubt: bool) {
         let tried_again = self.tried_again(effect, answer);
         self.no_longer_late(effect, order, act, answer);
+        if let (Act::Reply(reply), Answer::Replied { .. }) = (act, answer) {
+            self.answer_is_in_ticket(effect, &reply.user);
+        }
         match (act, answer) {
             (Act::ReadTicket { .. }, Answer::TicketRead(read)) => self.ticket_read(read),
             (Act::OpenChannel { .. }, Answer::ChannelOpen { channel }) => self.channel_open(channel.clone()),
@@ -54,13 +57,15 @@ impl Deciding<'_> {
                 }
             }
             (Act::SetTicket { .. }, answer) => self.ticket_changed(effect, answer),
+            (Act::ReadSaid, Answer::Said(entries)) => self.said_read(effect, entries),
+            (Act::FindAssignee, answer) => self.assignee_found(effect, answer),
+            (Act::Notify { .. }, Answer::Parked { reason, .. }) => self.assignee_not_told(effect, reason),
             (act, Answer::Parked { reason, .. }) => self.parked(effect, act, reason, tried_again),
             _ => {}
         }
     }
 
     pub(super) fn replied(&mut self, effect: &EffectId, readers: &[Reader], left_out: &[String]) {
-        self.answer_is_in_ticket(effect);
         self.show_readers(readers);
         let fresh: Vec<String> =
             left_out.iter().filter(|name| !self.thread.told.left_out.contains(name)).cloned().collect();

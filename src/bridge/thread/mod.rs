@@ -4,7 +4,7 @@
 //! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
-//! comes to stand in Slack), `answer` (of a call), `reach` (what happens to the thread in Slack later), `late` (what takes long), `noticed` (that it was asked and answered), `notices` (what was not
+//! comes to stand in Slack), `answer` (of a call), `reach` (what happens to the thread in Slack later), `late` (what takes long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
 //! delivered), `unpark` (what is tried again).
 
 mod answer;
@@ -14,6 +14,7 @@ mod late;
 mod noticed;
 mod notices;
 mod reach;
+mod summary;
 mod unpark;
 
 use serde::{Deserialize, Serialize};
