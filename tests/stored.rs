@@ -37,6 +37,7 @@ named!(name_of_what, WHATS, What,
     What::Late(_) => "late",
     What::Unreachable(_) => "unreachable",
     What::CardGone { .. } => "card_gone",
+    What::MessageDeleted { .. } => "message_deleted",
     What::ChannelMoved { .. } => "channel_moved",
     What::Answered { .. } => "answered",
 );

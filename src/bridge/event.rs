@@ -42,6 +42,13 @@ pub enum What {
         /// The parent that was.
         ts: Ts,
     },
+    /// Somebody deleted a message of the Slack thread.
+    MessageDeleted {
+        /// Where, as Slack named the channel then.
+        channel: ChannelId,
+        /// Which.
+        ts: Ts,
+    },
     /// Slack has given the channel another id.
     ChannelMoved {
         /// The id that was.
@@ -76,6 +83,7 @@ impl What {
             | What::Late(_)
             | What::Unreachable(_)
             | What::CardGone { .. }
+            | What::MessageDeleted { .. }
             | What::ChannelMoved { .. }
             | What::Answered { .. } => None,
         }

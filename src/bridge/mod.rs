@@ -14,6 +14,7 @@
 pub mod command;
 pub mod content;
 pub mod effect;
+pub mod erase;
 pub mod event;
 pub mod ids;
 pub mod news;

@@ -25,6 +25,7 @@ pub mod bundle;
 mod catch_up;
 pub mod clock;
 pub mod deliver;
+pub mod erase;
 mod gap;
 pub mod health;
 pub mod intake;

@@ -10,6 +10,7 @@
 //! when the next one starts.
 
 mod commit;
+mod erase;
 mod look;
 mod notices;
 mod read;
@@ -18,8 +19,8 @@ mod write;
 mod writer;
 
 pub use commit::{
-    Attempt, Commit, Committed, Delay, Done, HeldBack, HeldWrite, InboxWrite, LinkWrite, OutboxWrite, Release, Settle,
-    Swept, ThreadWrite, Unparked, UnreadWrite,
+    Attempt, Commit, Committed, Delay, Done, EraseWrite, ForgetWrite, HeldBack, HeldWrite, InboxWrite, LinkWrite,
+    OutboxWrite, Release, Settle, Swept, ThreadWrite, Unparked, UnreadWrite,
 };
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};
@@ -127,6 +128,8 @@ impl Store {
             // In pages of 4 KiB. The pages that change change often: the later they are copied back, the fewer copies.
             .pragma("wal_autocheckpoint", "8192")
             .pragma("temp_store", "MEMORY")
+            // What is blanked is gone from the page, too.
+            .pragma("secure_delete", "ON")
             .statement_cache_capacity(200)
             .optimize_on_close(true, None);
         let writing = SqlitePoolOptions::new()

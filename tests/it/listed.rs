@@ -17,7 +17,7 @@ use sidethread::wire::{Wire, WireError};
 use crate::house::{House, call};
 
 /// What answers at `admin_listen`, or nobody.
-struct Admin(Option<Router>);
+pub struct Admin(pub Option<Router>);
 
 #[async_trait]
 impl Wire for Admin {

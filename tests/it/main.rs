@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod doubt;
+mod erase;
 mod every_act;
 mod house;
 mod late;

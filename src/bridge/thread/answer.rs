@@ -10,6 +10,7 @@ impl Deciding<'_> {
     pub(super) fn answered(&mut self, effect: &EffectId, order: i64, act: &Act, answer: &Answer, in_doubt: bool) {
         let tried_again = self.tried_again(effect, answer);
         self.no_longer_late(effect, order, act, answer);
+        self.forget_deleted(act);
         if let (Act::Reply(reply), Answer::Replied { .. }) = (act, answer) {
             self.answer_is_in_ticket(effect, &reply.user);
         }

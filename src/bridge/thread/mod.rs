@@ -4,11 +4,12 @@
 //! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
-//! comes to stand in Slack), `answer` (of a call), `reach` (what happens to the thread in Slack later), `late` (what takes long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
+//! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `reach` (what happens to the thread in Slack later), `late` (what takes long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
 //! delivered), `unpark` (what is tried again).
 
 mod answer;
 mod card;
+mod deleted;
 mod entry;
 mod late;
 mod noticed;
@@ -26,7 +27,7 @@ use super::ids::{
 };
 use super::route::{Route, Target};
 use super::rules::Rules;
-use noticed::Noticed;
+pub use noticed::Noticed;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
 pub const POST_LIMIT: usize = 3000;
@@ -324,6 +325,15 @@ impl EffectIds {
     }
 }
 
+/// A Slack message whose words are kept no longer, and are not sent if that has not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The effect that carries or carried it.
+    pub effect: EffectId,
+    /// The key under which it came.
+    pub key: String,
+}
+
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -337,6 +347,8 @@ pub struct Step {
     pub unparked: Vec<(EffectIds, Wish)>,
     /// What is parked because it goes on where something parked leaves off.
     pub held_back: Vec<EffectIds>,
+    /// Whose words are kept no longer.
+    pub forgotten: Vec<Forgotten>,
     /// Why nothing, if nothing.
     pub ignored: Option<Why>,
 }
@@ -395,6 +407,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         effects: Vec::new(),
         unparked: Vec::new(),
         held_back: Vec::new(),
+        forgotten: Vec::new(),
         ignored: None,
     };
     match &event.what {
@@ -403,6 +416,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
         What::Unreachable(problem) => deciding.unreachable(problem),
+        What::MessageDeleted { channel, ts } => deciding.message_deleted(channel, ts),
         What::CardGone { ts } => deciding.card_gone(ts),
         What::ChannelMoved { from, to } => deciding.channel_moved(from, to),
         What::Unpark(unpark) => deciding.unpark(unpark),
@@ -410,8 +424,8 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
             deciding.answered(effect, *order, act, answer, *in_doubt);
         }
     }
-    let Deciding { thread, card, effects, unparked, held_back, ignored, .. } = deciding;
-    Step { thread, card, effects, unparked, held_back, ignored }
+    let Deciding { thread, card, effects, unparked, held_back, forgotten, ignored, .. } = deciding;
+    Step { thread, card, effects, unparked, held_back, forgotten, ignored }
 }
 
 struct Deciding<'a> {
@@ -422,6 +436,7 @@ struct Deciding<'a> {
     effects: Vec<Effect>,
     unparked: Vec<(EffectIds, Wish)>,
     held_back: Vec<EffectIds>,
+    forgotten: Vec<Forgotten>,
     ignored: Option<Why>,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::effect::{Act, Effect, EffectId};
 use super::super::event::{Answer, Assignee};
-use super::super::ids::SlackUserId;
+use super::super::ids::{ChannelId, SlackUserId, Ts};
 use super::super::news::News;
 use super::super::notice;
 use super::super::rules::TicketChange;
@@ -41,6 +41,9 @@ pub struct Noticed {
     /// Whether it was told that the assignee could not be told.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub told_untold: bool,
+    /// Messages that were deleted in Slack and may still be on their way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<(Ts, ChannelId)>,
 }
 
 impl Noticed {
