@@ -1,8 +1,10 @@
-//! The names of things, one type each, spelled as the vendors spell them.
+//! The names of things, one type each, spelled as the vendors spell them. Their text is shared: they are kept in many
+//! places and copied with every message.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -11,11 +13,11 @@ macro_rules! text_id {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Wraps the vendor's text as it is.
-            pub fn new(text: impl Into<String>) -> Self {
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
 
@@ -91,7 +93,7 @@ number_id!(
 /// Keeps Slack's text and compares by its two numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ts {
-    text: String,
+    text: Arc<str>,
     seconds: u64,
     fraction: u32,
 }
@@ -128,7 +130,7 @@ impl FromStr for Ts {
             return Err(BadTs);
         }
         Ok(Ts {
-            text: text.to_owned(),
+            text: text.into(),
             seconds: seconds.parse().map_err(|_| BadTs)?,
             fraction: fraction.parse().map_err(|_| BadTs)?,
         })

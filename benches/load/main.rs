@@ -4,6 +4,7 @@
 //! cargo bench --bench load                      everything, about two minutes
 //! cargo bench --bench load -- intake            events accepted per second: stored, and answered without storing
 //! cargo bench --bench load -- bridge            Slack -> Zendesk end to end: at saturation and at a fixed rate
+//! cargo bench --bench load -- bare              the same with the barest bridge, as a yardstick
 //! cargo bench --bench load -- rest              memory at rest, start to ready
 //! cargo bench --bench load -- bridge --rate 1000 --seconds 30 --threads 500
 //! ```
@@ -21,7 +22,11 @@
 //!   At saturation a window bounds how many are on their way.
 //! - Of the fake Zendesk the call for a reply has a fast path: it checks and answers in the vendor's shape, and
 //!   keeps nothing but the message's number and the time. `--whole-fake` goes without.
+//! - *The barest bridge* (`bare.rs`) takes the same load: the same crates with nothing but verify, store, call, mark
+//!   done. How fast a machine is changes with the hour; how many times the barest bridge a message costs does not.
 //! - The app's poll of the feed is set to an hour and its budgets are off: no account lets in as much as is sent here.
+
+mod bare;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -75,6 +80,7 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("--role-vendors") => vendors(&arguments[1..]),
         Some("--role-load") => load(),
+        Some("--role-bare") => bare(&arguments[1..]),
         _ => measure(sizes(&arguments)),
     }
 }
@@ -109,7 +115,7 @@ fn sizes(arguments: &[String]) -> Sizes {
             "--seconds" => sizes.seconds = number(),
             "--starts" => sizes.starts = number(),
             "--whole-fake" => sizes.whole_fake = true,
-            part @ ("intake" | "bridge" | "rest") => sizes.parts.push(part.to_owned()),
+            part @ ("intake" | "bridge" | "bare" | "rest") => sizes.parts.push(part.to_owned()),
             other => {
                 eprintln!("what is {other}? see the head of benches/load.rs");
                 std::process::exit(2);
@@ -117,7 +123,7 @@ fn sizes(arguments: &[String]) -> Sizes {
         }
     }
     if sizes.parts.is_empty() {
-        sizes.parts = ["rest", "intake", "bridge"].map(str::to_owned).to_vec();
+        sizes.parts = ["rest", "intake", "bare", "bridge"].map(str::to_owned).to_vec();
     }
     sizes
 }
@@ -130,6 +136,7 @@ fn measure(sizes: Sizes) {
         match part.as_str() {
             "rest" => rest(&sizes),
             "intake" => intake(&sizes),
+            "bare" => through_the_barest(&sizes),
             _ => bridge(&sizes),
         }
         println!();
@@ -218,6 +225,23 @@ fn bridge(sizes: &Sizes) {
     let house = House::new(&vendors);
     let (app, _) = house.start();
     let threads = vendors.threads(&house, sizes.threads);
+    carry_all(sizes, "the app", &vendors, &house, &app, &threads);
+}
+
+/// The same through the barest bridge.
+fn through_the_barest(sizes: &Sizes) {
+    let vendors = Vendors::start(false);
+    let house = House::new(&vendors);
+    let app = house.start_the_barest(vendors.port);
+    let thread =
+        |n| Thread { channel: format!("C{}", n % 10), ts: format!("1700000000.{n:06}"), user: "U1".to_owned() };
+    let threads: Vec<Thread> = (0..sizes.threads).map(thread).collect();
+    carry_all(sizes, "the barest bridge", &vendors, &house, &app, &threads);
+}
+
+fn carry_all(sizes: &Sizes, who: &str, vendors: &Vendors, house: &House, app: &App, threads: &[Thread]) {
+    println!("{who}");
+    let is_app = who == "the app";
     let mut seq = 0;
     let mut run = |count: usize, rate: usize, window: usize| {
         vendors.post("/bench/took");
@@ -225,7 +249,7 @@ fn bridge(sizes: &Sizes) {
         let done = send(Job {
             app: house.port,
             vendors: vendors.port,
-            threads: threads.clone(),
+            threads: threads.to_vec(),
             connections: sizes.connections,
             first: seq,
             count,
@@ -281,14 +305,14 @@ fn bridge(sizes: &Sizes) {
         line(
             &format!("{name}: end to end a second"),
             format!("{per_second:.0}"),
-            if rate == 0 { ">= 3000" } else { "" },
+            if rate == 0 && is_app { ">= 3000" } else { "" },
         );
-        let floor = if rate == 0 { "" } else { "p99 <= 20" };
+        let floor = if rate == 0 || !is_app { "" } else { "p99 <= 20" };
         line("  from Slack's event to Zendesk's reply, ms, p50 and p99", format!("{p50:.1} and {p99:.1}"), floor);
         let (answered, answered_99) = (answered / 1000.0, answered_99 / 1000.0);
         line("  until Slack's event is answered, ms, p50 and p99", format!("{answered:.1} and {answered_99:.1}"), "");
         line("  the slowest of each, ms", format!("{:.0} and {:.0}", slowest.0, slowest.1), "");
-        line("  CPU of the app, us a message", format!("{app_cpu:.0}"), "<= 150");
+        line("  its CPU, us a message", format!("{app_cpu:.0}"), if is_app { "<= 150" } else { "" });
         line("  CPU of the vendors, us a message", format!("{vendors_cpu:.0}"), "");
         line("  lost, sent twice", format!("{lost}, {twice}"), "0, 0");
         let log = std::fs::read_to_string(house.file("log")).unwrap_or_default();
@@ -422,6 +446,19 @@ impl House {
         (app, began.elapsed().as_secs_f64() * 1000.0)
     }
 
+    fn start_the_barest(&self, vendors: u16) -> App {
+        let child = Command::new(std::env::current_exe().expect("this binary"))
+            .args(["--role-bare", &self.port.to_string(), &vendors.to_string()])
+            .arg(self.file("bare.db"))
+            .spawn()
+            .expect("the barest bridge starts");
+        let app = App { child };
+        while ask(self.port, "GET", "/readyz").is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        app
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         Path::new(self.folder.path()).join(name)
     }
@@ -523,6 +560,11 @@ struct Done {
     p99_us: f64,
     slowest_us: f64,
     sent: Vec<(u64, u64)>,
+}
+
+fn bare(arguments: &[String]) {
+    let [port, vendors, database] = arguments else { panic!("two ports and a database") };
+    bare::run(port.parse().expect("a port"), vendors.parse().expect("a port"), database);
 }
 
 fn load() {
