@@ -38,6 +38,7 @@ named!(name_of_what, WHATS, What,
     What::Unreachable(_) => "unreachable",
     What::CardGone { .. } => "card_gone",
     What::MessageDeleted { .. } => "message_deleted",
+    What::TicketGone { .. } => "ticket_gone",
     What::ChannelMoved { .. } => "channel_moved",
     What::Answered { .. } => "answered",
 );

@@ -42,6 +42,11 @@ pub enum What {
         /// The parent that was.
         ts: Ts,
     },
+    /// The thread's ticket is not there any more, or may not be written to.
+    TicketGone {
+        /// Why, as a sentence for the people of the thread.
+        reason: String,
+    },
     /// Somebody deleted a message of the Slack thread.
     MessageDeleted {
         /// Where, as Slack named the channel then.
@@ -83,6 +88,7 @@ impl What {
             | What::Late(_)
             | What::Unreachable(_)
             | What::CardGone { .. }
+            | What::TicketGone { .. }
             | What::MessageDeleted { .. }
             | What::ChannelMoved { .. }
             | What::Answered { .. } => None,

@@ -27,6 +27,7 @@ pub mod clock;
 pub mod deliver;
 pub mod erase;
 mod gap;
+mod gone;
 pub mod health;
 pub mod intake;
 mod late;

@@ -4,6 +4,7 @@ mod catch_up;
 mod doubt;
 mod erase;
 mod every_act;
+mod gone;
 mod house;
 mod late;
 mod listed;

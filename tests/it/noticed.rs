@@ -74,7 +74,7 @@ async fn only_an_answer_that_is_in_the_ticket_counts() {
     let app = house().await;
     let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
     let (channel, ts) = app.thread(&sc);
-    fault(app.zendesk.faults(), serde_json::json!({"call": "POST …/reply", "fault": "status", "status": 403}));
+    fault(app.zendesk.faults(), serde_json::json!({"call": "POST …/reply", "fault": "refused"}));
     app.slack.say(&app.ana, &channel, Some(&ts), "lost?").unwrap();
     app.settle().await;
     assert_eq!(status(&app), "hold");

@@ -19,6 +19,21 @@ pub fn ticket_not_changed(reason: &str) -> String {
     )
 }
 
+/// The thread: its ticket is not there, or may not be written to.
+pub fn ticket_gone(reason: &str) -> String {
+    format!(
+        "⏸️ *Paused*: what is written here does not reach the ticket, because {} It is kept in its order and goes there by \
+         itself once the ticket is restored or the right is given back; nobody has to send it again. If it cannot wait, \
+         please tell the ticket's agent another way.",
+        escape_mrkdwn(reason)
+    )
+}
+
+/// The thread: its ticket can be reached again.
+pub fn ticket_back() -> String {
+    "▶️ The ticket can be reached again, and what was written here meanwhile goes there.".to_owned()
+}
+
 /// The assignee, alone: which threads were answered. `zendesk_url` is the account's address.
 pub fn answered(news: &[News], zendesk_url: &str) -> String {
     let lines = news.iter().take(NEWS_LISTED).map(|one| {

@@ -11,6 +11,7 @@ impl Deciding<'_> {
         let tried_again = self.tried_again(effect, answer);
         self.no_longer_late(effect, order, act, answer);
         self.forget_deleted(act);
+        self.ticket_is_back(act, answer);
         if let (Act::Reply(reply), Answer::Replied { .. }) = (act, answer) {
             self.answer_is_in_ticket(effect, &reply.user);
         }
@@ -57,7 +58,7 @@ impl Deciding<'_> {
                     self.ignored = Some(Why::Stale);
                 }
             }
-            (Act::SetTicket { .. }, answer) => self.ticket_changed(effect, answer),
+            (Act::SetTicket { .. }, answer) => self.rule_applied(effect, answer),
             (Act::ReadSaid, Answer::Said(entries)) => self.said_read(effect, entries),
             (Act::FindAssignee, answer) => self.assignee_found(effect, answer),
             (Act::Notify { .. }, Answer::Parked { reason, .. }) => self.assignee_not_told(effect, reason),

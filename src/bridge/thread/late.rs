@@ -34,7 +34,8 @@ impl Deciding<'_> {
             && (self.thread.told.channel.is_some() || self.thread.told.not_posted);
         let tried_again = self.thread.retrying.iter().any(|again| again.effect == late.effect);
         let out_of_reach = late.vendor == Vendor::Slack && self.thread.unreachable.is_some();
-        if !late.waits || told || tried_again || out_of_reach {
+        let gone = late.vendor == Vendor::Zendesk && self.thread.gone.is_some();
+        if !late.waits || told || tried_again || out_of_reach || gone {
             self.ignored = Some(Why::Stale);
             return;
         }

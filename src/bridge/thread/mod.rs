@@ -4,13 +4,14 @@
 //! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
-//! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `reach` (what happens to the thread in Slack later), `late` (what takes long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
+//! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
 //! delivered), `unpark` (what is tried again).
 
 mod answer;
 mod card;
 mod deleted;
 mod entry;
+mod gone;
 mod late;
 mod noticed;
 mod notices;
@@ -27,6 +28,7 @@ use super::ids::{
 };
 use super::route::{Route, Target};
 use super::rules::Rules;
+pub use gone::Gone;
 pub use noticed::Noticed;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
@@ -127,6 +129,9 @@ pub struct BridgedThread {
     /// The parent in whose place the card on its way comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card_before: Option<Ts>,
+    /// That its ticket cannot be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Gone>,
     /// What came of it that it was asked and answered.
     #[serde(default, skip_serializing_if = "Noticed::is_nothing")]
     pub noticed: Noticed,
@@ -379,6 +384,7 @@ impl BridgedThread {
             not_in_slack: None,
             unreachable: None,
             card_before: None,
+            gone: None,
             noticed: Noticed::default(),
         }
     }
@@ -416,6 +422,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
         What::Unreachable(problem) => deciding.unreachable(problem),
+        What::TicketGone { reason } => deciding.ticket_gone(reason),
         What::MessageDeleted { channel, ts } => deciding.message_deleted(channel, ts),
         What::CardGone { ts } => deciding.card_gone(ts),
         What::ChannelMoved { from, to } => deciding.channel_moved(from, to),

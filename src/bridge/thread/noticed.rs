@@ -88,7 +88,7 @@ impl Deciding<'_> {
         self.ask(id, self.at_ms * 1000, Act::SetTicket { change });
     }
 
-    pub(super) fn ticket_changed(&mut self, effect: &EffectId, answer: &Answer) {
+    pub(super) fn rule_applied(&mut self, effect: &EffectId, answer: &Answer) {
         if let Answer::Parked { reason, .. } = answer
             && !std::mem::replace(&mut self.thread.noticed.told_unchanged, true)
         {
