@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
+use sidethread::bridge::follow_up::Copied;
 use sidethread::bridge::ids::ChannelId;
 use sidethread::bridge::route::{ChannelRef, OutsidePolicy, RecipientPattern};
 use sidethread::bridge::rules::{QuietHours, Rules, TicketChange};
@@ -72,6 +73,7 @@ fn the_example_shows_the_defaults() {
     assert_eq!(shown.slack.api_url, left_out.slack.api_url);
     assert_eq!(shown.slack.limits, left_out.slack.limits);
     assert_eq!(shown.zendesk.limits, left_out.zendesk.limits);
+    assert_eq!(shown.follow_up, left_out.follow_up);
     assert_eq!(shown.rules, left_out.rules);
 }
 
@@ -504,6 +506,34 @@ fn a_route_that_cannot_match_is_refused() {
     );
     assert_eq!(more(&(route("firm", "\"*@d.example\"") + &route("one", "\"c@d.example\""))).len(), 1);
     assert!(parse(&format!("{GOOD}{}{}", route("one", "\"c@d.example\""), route("firm", "\"*@d.example\""))).is_ok());
+}
+
+#[test]
+fn follow_ups_are_as_the_settings_say() {
+    let more = |lines: &str| format!("{GOOD}[followup]\n{lines}\n");
+    let config = parse(&more("status = \"pending\"\ncopy = []\ntemplate = \"See {ticket_url}\"")).unwrap();
+    assert_eq!((config.follow_up.status.as_str(), config.follow_up.copy.len()), ("pending", 0));
+    let config = parse_with(GOOD, &[("SIDETHREAD__FOLLOWUP__COPY", "tags, group")]).unwrap();
+    assert_eq!(config.follow_up.copy, [Copied::Tags, Copied::Group]);
+    for (lines, said) in [
+        ("status = \"solved\"", "followup.status: is no status for it; choose one of new, open, pending, hold"),
+        ("copy = \"tags\"", "followup.copy: must be a list, not text; write it as in [\"assignee\", \"tags\"]"),
+        (
+            "copy = [\"tag\"]",
+            "followup.copy: is nothing that can be copied; choose of assignee, group, priority, type, tags, custom_fields, form, brand",
+        ),
+        (
+            "template = \" \"",
+            "followup.template: must have 1 to 4000 characters; leave it out for the text that Sidethread has",
+        ),
+        (
+            "template = \"{tiket}\"",
+            "followup.template: names {tiket}, which is not known; there are {ticket}, {ticket_url}, {thread_url}, {subject}, {conversation}",
+        ),
+    ] {
+        let errors = errors(&more(lines));
+        assert!(errors.len() == 1 && errors[0].ends_with(said), "{errors:?} instead of {said}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sidethread::bridge::content::{Doc, Names};
 use sidethread::bridge::effect::{Act, Effect, EffectId, Reply};
 use sidethread::bridge::event::{Answer, Kind, Participant, Reader, State};
+use sidethread::bridge::follow_up::ClosedTicket;
 use sidethread::bridge::ids::{ChannelId, SideConversationId, SlackUserId, TicketId, ZendeskUserId};
 use sidethread::bridge::route::{ChannelRef, OutsidePolicy, RecipientPattern, Route, Target};
 use sidethread::bridge::thread::BridgedThread;
@@ -142,6 +143,7 @@ impl Account {
                 shared: false,
             }],
             channel_domain: Some("slack.acme.example".into()),
+            follow_up: Default::default(),
         });
         Account { zendesk, clock, wire, client, ana, joe, ticket }
     }
@@ -174,7 +176,11 @@ impl Account {
 
     async fn find(&self, thread: &BridgedThread, ts: &str) -> Option<Answer> {
         let effect = effect(&format!("reply:{ts}"), Act::Reply(reply(ts, "")));
-        self.client.find_reply(&call(thread, &effect)).await.unwrap()
+        self.find_call(call(thread, &effect)).await
+    }
+
+    async fn find_call(&self, call: Call<'_>) -> Option<Answer> {
+        self.client.find_replies(&[call]).await.unwrap().remove(0)
     }
 
     /// The last message of a side conversation.
@@ -313,13 +319,39 @@ async fn somebody_suspended_since_the_roles_were_read_is_left_out_on_the_second_
 
 #[tokio::test]
 async fn a_reply_refused_for_itself_is_sent_once() {
-    let account = Account::with(|u| u.reply_on_closed = ReplyOnClosed::Refused(422));
+    let account = Account::new();
     let thread = account.started(&[]);
+    let rule = json!({"call": "POST …/reply", "fault": "refused"});
+    account.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+    assert!(matches!(account.reply(&thread).await, Err(CallError::Refused { .. })));
+    assert_eq!(account.calls("POST …/reply"), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_ticket_that_is_known_to_be_closed_and_a_refusal_is_looked_into() {
+    for status in [400, 403, 404, 422] {
+        let account = Account::with(|u| u.reply_on_closed = ReplyOnClosed::Refused(status));
+        let thread = account.started(&[]);
+        account.client.ticket(thread.ticket_id).await.unwrap();
+        let closed = TicketChange { status: Some("closed".into()), ..TicketChange::default() };
+        assert!(account.zendesk.set_ticket(account.ticket, closed));
+        let closed = Answer::TicketClosed(ClosedTicket { ticket_id: thread.ticket_id, merged: false });
+        assert_eq!(account.reply(&thread).await, Ok(closed.clone()), "{status}");
+        assert_eq!(account.calls("POST …/reply"), 1, "what was read was less than a minute old");
+        assert_eq!(account.reply(&thread).await, Ok(closed), "{status}");
+        assert_eq!(account.calls("POST …/reply"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_merged_ticket_and_a_follow_up_say_what_they_are() {
+    let account = Account::new();
+    let closed = TicketChange { tags: Some(vec!["closed_by_merge".into()]), ..TicketChange::default() };
+    assert!(account.zendesk.set_ticket(account.ticket, closed));
     let closed = TicketChange { status: Some("closed".into()), ..TicketChange::default() };
     assert!(account.zendesk.set_ticket(account.ticket, closed));
-    let Err(CallError::Refused { reason }) = account.reply(&thread).await else { panic!() };
-    assert!(reason.contains("closed"), "{reason}");
-    assert_eq!(account.calls("POST …/reply"), 1);
+    let now = account.client.ticket(TicketId(account.ticket)).await.unwrap();
+    assert!(now.closed && now.merged && now.follows.is_none());
 }
 
 #[tokio::test]
@@ -463,22 +495,22 @@ async fn replies_that_travelled_together_are_found_together_and_each_alone() {
         };
         let author = |name: &str| Author { name: name.into(), zendesk_user: Some(ZendeskUserId(4)) };
         let together = effects(&replies);
-        let bundle = Call { with: &together[1..], ..call(&thread, &together[0]) };
+        let bundle = || Call { with: &together[1..], ..call(&thread, &together[0]) };
         let authors = [(&replies[0], author("Max")), (&replies[1], author("Mo")), (&replies[2], author("Max"))];
-        assert_eq!(account.client.find_reply(&bundle).await.unwrap(), None);
-        account.client.reply(&bundle, &authors, &Nobody).await.unwrap();
+        assert_eq!(account.find_call(bundle()).await, None);
+        account.client.reply(&bundle(), &authors, &Nobody).await.unwrap();
         let body = account.last(&thread)["body"].as_str().unwrap().to_owned();
         let heads: Vec<&str> = body.lines().filter(|line| line.ends_with("):")).collect();
         assert_eq!(heads.len(), 3, "{body}");
         assert!(heads[1].starts_with("Mo in Slack, ") && heads[1].contains("2025-12-23 02:47"), "{body}");
-        assert!(account.client.find_reply(&bundle).await.unwrap().is_some());
+        assert!(account.find_call(bundle()).await.is_some());
         for ts in all {
             assert!(account.find(&thread, ts).await.is_some(), "{echoed} {ts}");
         }
         assert_eq!(account.find(&thread, "1766458034.000300").await, None);
         let more = effects(&[replies[1].clone(), reply("1766458034.000300", "another")]);
         let other = Call { with: &more[1..], ..call(&thread, &more[0]) };
-        assert_eq!(account.client.find_reply(&other).await.unwrap(), None);
+        assert_eq!(account.find_call(other).await, None);
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! An effect's id is derived from its cause, so that a repeated event asks for nothing new. The class says how
 //! a doubtful call is answered: *marked* calls carry their id and are looked for; *idempotent* ones are set
-//! again; *at most once* ones are never repeated.
+//! again; a *ticket* is made under a key by which Zendesk knows a repetition, and later looked for; *at most once* ones
+//! are never repeated.
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +123,22 @@ pub enum Act {
         /// Their name.
         name: String,
     },
+    /// Look for the ticket in which a closed one goes on.
+    SeekFollowUp {
+        /// The closed ticket.
+        source: TicketId,
+        /// Where the thread stands in Slack.
+        thread_url: String,
+    },
+    /// Make the ticket in which a closed one goes on.
+    FollowUp {
+        /// The closed ticket.
+        source: TicketId,
+        /// The request's body, sent as it stands here however often it is sent.
+        request: String,
+        /// When it was decided, in milliseconds since 1970.
+        decided_at_ms: i64,
+    },
     /// Write an internal note on the ticket.
     Note {
         /// Plain text.
@@ -191,6 +208,8 @@ pub enum Class {
     Marked,
     /// Changes nothing, or sets the same thing again.
     Idempotent,
+    /// A ticket, under a key that lives for a while: the same request makes no second one. Later it is looked for.
+    Ticket,
     /// Never repeated once it may have been done.
     AtMostOnce,
 }
@@ -213,6 +232,8 @@ impl Act {
             Act::ReadTicket { .. }
             | Act::Reply(_)
             | Act::SetState { .. }
+            | Act::SeekFollowUp { .. }
+            | Act::FollowUp { .. }
             | Act::Note { .. }
             | Act::SetTicket { .. }
             | Act::ReadSaid
@@ -232,6 +253,8 @@ impl Act {
                 | Act::TakeBack { .. }
                 | Act::Reply(_)
                 | Act::SetState { .. }
+                | Act::SeekFollowUp { .. }
+                | Act::FollowUp { .. }
         )
     }
 
@@ -247,6 +270,7 @@ impl Act {
             | Act::Note { .. }
             | Act::Notify { .. } => Class::Marked,
             Act::ReadTicket { .. }
+            | Act::SeekFollowUp { .. }
             | Act::OpenChannel { .. }
             | Act::UpdateCard
             | Act::ChangeTell { .. }
@@ -255,7 +279,17 @@ impl Act {
             | Act::SetTicket { .. }
             | Act::ReadSaid
             | Act::FindAssignee => Class::Idempotent,
+            Act::FollowUp { .. } => Class::Ticket,
             Act::Whisper { .. } => Class::AtMostOnce,
+        }
+    }
+
+    /// When it was attempted for the first time at the earliest, in milliseconds since 1970, if it is looked for only
+    /// some time after that.
+    pub fn key_lives_from_ms(&self) -> Option<i64> {
+        match self {
+            Act::FollowUp { decided_at_ms, .. } => Some(*decided_at_ms),
+            _ => None,
         }
     }
 
@@ -293,6 +327,8 @@ impl Act {
             Act::AskWho { .. } => "ask_who",
             Act::Reply(_) => "reply",
             Act::SetState { .. } => "set_state",
+            Act::SeekFollowUp { .. } => "seek_follow_up",
+            Act::FollowUp { .. } => "follow_up",
             Act::Note { .. } => "note",
             Act::SetTicket { .. } => "set_ticket",
             Act::ReadSaid => "read_said",

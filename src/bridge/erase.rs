@@ -127,6 +127,10 @@ fn forget_all(thread: &mut BridgedThread, card: Option<&mut Card>) {
     thread.state_by = None;
     thread.asked_state = None;
     thread.readers.clear();
+    thread.ticket = None;
+    if let Some(follow_up) = &mut thread.follow_up {
+        follow_up.ticket = None;
+    }
     thread.held.clear();
     thread.told.left_out.clear();
     thread.noticed = Noticed::default();
@@ -151,6 +155,11 @@ fn forget_names(names: &[String], thread: &mut BridgedThread, card: Option<&mut 
     thread.state_by.take_if(|name| is(name));
     if let Some(asked) = thread.asked_state.as_mut().filter(|asked| is(&asked.name)) {
         asked.name = notice::SOMEBODY.to_owned();
+    }
+    let follow_up = thread.follow_up.as_mut().and_then(|follow_up| follow_up.ticket.as_mut());
+    for ticket in thread.ticket.as_mut().into_iter().chain(follow_up) {
+        ticket.requester.take_if(|name| is(name));
+        ticket.assignee.take_if(|name| is(name));
     }
     let Some(card) = card else { return };
     if is(&card.asker) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::Doc;
 use super::effect::{Act, Effect, EffectId, Vendor};
+use super::follow_up::{ClosedTicket, Followed};
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, TeamId, TicketId, Ts, ZendeskUserId,
 };
@@ -23,7 +24,6 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "events are few at a time and held behind an Arc")]
 pub enum What {
     /// A person wrote in the Slack thread.
     SlackMessage(SlackMessage),
@@ -53,6 +53,24 @@ pub enum What {
         channel: ChannelId,
         /// Which.
         ts: Ts,
+    },
+    /// What the card shows of the ticket has changed.
+    TicketChanged {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// As it was read.
+        ticket: Ticket,
+    },
+    /// A reply found that its ticket takes none.
+    TicketClosed(ClosedTicket),
+    /// Zendesk itself goes on in a follow-up ticket.
+    Adopted {
+        /// The closed ticket.
+        source: TicketId,
+        /// The follow-up.
+        ticket_id: TicketId,
+        /// The copy of the thread's side conversation there.
+        side_conversation_id: SideConversationId,
     },
     /// Slack has given the channel another id.
     ChannelMoved {
@@ -90,6 +108,9 @@ impl What {
             | What::CardGone { .. }
             | What::TicketGone { .. }
             | What::MessageDeleted { .. }
+            | What::TicketChanged { .. }
+            | What::TicketClosed(_)
+            | What::Adopted { .. }
             | What::ChannelMoved { .. }
             | What::Answered { .. } => None,
         }
@@ -340,6 +361,34 @@ pub enum Answer {
         #[serde(default)]
         readers: Vec<Reader>,
     },
+    /// A reply stands in a side conversation that it began.
+    Started {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// The side conversation.
+        side_conversation_id: SideConversationId,
+        /// Who reads it.
+        readers: Vec<Reader>,
+        /// The names of those whom Zendesk takes nothing for.
+        #[serde(default)]
+        left_out: Vec<String>,
+    },
+    /// Not done: the ticket takes no replies. It waits until the thread goes on elsewhere.
+    TicketClosed(ClosedTicket),
+    /// The ticket is not closed.
+    TicketOpen,
+    /// A closed ticket has no follow-up that would do; this request makes one.
+    FollowUpNeeded {
+        /// The request's body.
+        request: String,
+    },
+    /// Zendesk refused part of a follow-up; this request does without.
+    FollowUpRefused {
+        /// The request's body.
+        request: String,
+    },
+    /// A closed ticket goes on in this one.
+    Followed(Followed),
     /// Nothing had to be sent: the author is a bot.
     OfABot,
     /// The state is set.

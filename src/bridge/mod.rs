@@ -16,6 +16,7 @@ pub mod content;
 pub mod effect;
 pub mod erase;
 pub mod event;
+pub mod follow_up;
 pub mod ids;
 pub mod news;
 pub mod notice;

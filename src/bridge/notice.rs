@@ -2,14 +2,17 @@
 //!
 //! Texts for Slack are mrkdwn: names that come from outside are escaped here. Notes for Zendesk are plain text.
 
+mod follow_up;
 mod life;
+
+pub use follow_up::*;
+pub use life::*;
 
 use super::content::escape_mrkdwn;
 use super::effect::Vendor;
 use super::event::{ChannelProblem, Standing, State};
 use super::ids::{SlackUserId, TicketId};
 use super::route::{ChannelRef, OutsidePolicy};
-pub use life::*;
 
 /// How many names a list shows.
 const LISTED: usize = 8;

@@ -161,12 +161,14 @@ impl App {
             app_user: zendesk,
             routes: self.config.routes.clone(),
             channel_domain: self.config.zendesk.channel_domain.clone(),
+            follow_up: self.config.follow_up.clone(),
         });
         let policy = Policy {
             routes: self.config.routes.clone(),
             channel_domain: self.config.zendesk.channel_domain.clone(),
             app_user: zendesk,
             slack_url: identity.url.clone(),
+            zendesk_url: self.front.zendesk_url.clone(),
             bridging_since_ms,
             operator: self.config.bridge.operator_channel.is_some(),
             rules: self.config.rules.clone(),

@@ -94,7 +94,7 @@ fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
     if !erased.kept.is_empty() {
         let ids: Vec<String> = erased.kept.iter().map(ToString::to_string).collect();
         out.push_str(&format!(
-            "NOT erased, because they are words of others that are not delivered yet and mention them: calls {}. Run this \
+            "NOT erased, because they hold words that are not delivered yet and that others wait for: calls {}. Run this \
              again once they are delivered, or drop them (sidethread parked drop ID).\n",
             ids.join(", ")
         ));

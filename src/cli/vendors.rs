@@ -10,7 +10,7 @@ use crate::bridge::content::Names;
 use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
-use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread};
+use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow};
 use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
 use crate::zendesk::{Author, ZendeskClient};
@@ -55,22 +55,32 @@ impl Outside for Vendors {
             Act::ReadSaid => self.zendesk.said(call).await,
             Act::FindAssignee => self.assignee(call).await,
             Act::SetTicket { change } => self.zendesk.change_ticket(call, change).await,
+            Act::SeekFollowUp { source, thread_url } => self.zendesk.seek_follow_up(call, *source, thread_url).await,
+            Act::FollowUp { source, request, .. } => self.zendesk.follow_up(call, *source, request).await,
             _ => self.slack.perform(call).await,
         }
     }
 
-    async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
+    async fn find(&self, calls: &[Call<'_>]) -> Result<Vec<Option<Answer>>, CallError> {
+        let Some(call) = calls.first() else { return Ok(Vec::new()) };
         match (&call.effect.act, call.effect.act.vendor()) {
-            (Act::Reply(_), _) => self.zendesk.find_reply(call).await,
-            (Act::Note { .. }, _) => self.zendesk.find_note(call).await,
-            (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await,
-            (_, Vendor::Slack) => self.slack.find(call).await,
-            (_, Vendor::Zendesk) => Ok(None),
+            (Act::Reply(_), _) => self.zendesk.find_replies(calls).await,
+            (Act::Note { .. }, _) => self.zendesk.find_note(call).await.map(|found| vec![found]),
+            (Act::FollowUp { source, .. }, _) => {
+                self.zendesk.find_follow_up(call, *source).await.map(|found| vec![found])
+            }
+            (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await.map(|found| vec![found]),
+            (_, Vendor::Slack) => self.slack.find(calls).await,
+            (_, Vendor::Zendesk) => Ok(vec![None]),
         }
     }
 
     fn plan(&self) -> Option<Plan> {
         self.zendesk.plan()
+    }
+
+    async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError> {
+        self.zendesk.ticket(ticket_id).await
     }
 
     async fn read_ticket(&self, ticket_id: TicketId) -> Result<Vec<SideConversationEvent>, CallError> {

@@ -4,6 +4,7 @@
 //! ever part of a message or of `Debug`.
 
 mod error;
+mod follow_up;
 mod routes;
 mod rules;
 mod source;
@@ -18,6 +19,7 @@ use url::Url;
 
 pub use self::error::{ConfigError, ConfigErrors, Origin};
 use self::source::Source;
+use crate::bridge::follow_up::Rules as FollowUpRules;
 use crate::bridge::route::{ChannelRef, Route};
 use crate::bridge::rules::Rules;
 
@@ -46,6 +48,7 @@ pub struct Config {
     pub slack: Slack,
     pub zendesk: Zendesk,
     pub bridge: Bridge,
+    pub follow_up: FollowUpRules,
     /// `[ticket]`, `[done]` and `[notify]`.
     pub rules: Rules,
     /// In the order of the file: the first that matches wins.
@@ -216,17 +219,20 @@ impl Config {
         let zendesk = zendesk(&mut source);
         let bridge = bridge(&mut source);
         let rules = rules::read(&mut source);
+        let follow_up = follow_up::read(&mut source);
         let routes = routes::read(&mut source);
         if !bridges_something {
             let reason = "nothing would be bridged: there is no route and no channel_domain";
             let remedy = "add a [[routes]] entry, or set channel_domain under [zendesk]".to_owned();
             source.fault(Origin::File { name: name.to_owned() }, "routes", reason, Some(remedy));
         }
-        let whole = server.zip(database).zip(slack.zip(zendesk)).zip(bridge.zip(rules));
+        let whole = server.zip(database).zip(slack.zip(zendesk)).zip(bridge.zip(follow_up.zip(rules)));
         match whole {
-            Some((((server, database), (slack, zendesk)), (bridge, rules))) if source.errors.is_empty() => {
+            Some((((server, database), (slack, zendesk)), (bridge, (follow_up, rules))))
+                if source.errors.is_empty() =>
+            {
                 let warnings = warnings(&server, &zendesk);
-                Ok(Config { server, database, slack, zendesk, bridge, rules, routes, warnings })
+                Ok(Config { server, database, slack, zendesk, bridge, follow_up, rules, routes, warnings })
             }
             _ => {
                 source.errors.sort_by(|one, other| one.origin.cmp(&other.origin));

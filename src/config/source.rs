@@ -61,6 +61,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("ticket", &["on_ask", "on_answer"]),
     ("done", &["note"]),
     ("notify", &["assignee", "quiet_hours"]),
+    ("followup", &["status", "copy", "template"]),
 ];
 const SECRETS: &[&str] = &[
     "slack.bot_token",
@@ -71,7 +72,7 @@ const SECRETS: &[&str] = &[
     "zendesk.webhook_secret",
 ];
 /// Keys that hold several values: in the environment with commas between them, in a `…_file` one a line.
-const LISTS: &[&str] = &["slack.signing_secret", "zendesk.webhook_secret", "bridge.retry_schedule"];
+const LISTS: &[&str] = &["slack.signing_secret", "zendesk.webhook_secret", "bridge.retry_schedule", "followup.copy"];
 
 /// A value as it was written.
 pub(super) enum Value {

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::follow_up::Claimed;
 use super::health::Failure;
 use super::notes::Noted;
 use super::outside::{Call, CallError};
@@ -25,6 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(45);
 pub(super) const PAUSE: Duration = Duration::from_secs(30);
 /// How long until a row that could not be written or read is tried again, in milliseconds.
 const AGAIN_MS: i64 = 1000;
+/// How long the same request makes no second ticket, in milliseconds. Zendesk keeps its key for two hours.
+const KEY_LIVES_MS: i64 = 90 * 60 * 1000;
 
 enum Ended {
     Answered(Answer),
@@ -52,6 +55,15 @@ enum Ended {
         doubtful: bool,
         reason: String,
     },
+}
+
+/// Whether a doubtful call is looked for before it is repeated.
+fn is_looked_for(act: &Act, now: i64) -> bool {
+    match act.class() {
+        Class::Marked => true,
+        Class::Ticket => act.key_lives_from_ms().is_none_or(|from| now - from > KEY_LIVES_MS),
+        Class::Idempotent | Class::AtMostOnce => false,
+    }
 }
 
 /// What travels in one call, in order: a row and what it asks for.
@@ -165,10 +177,17 @@ impl Engine {
                 Noted::Rest(until) => return Ok(Ended::Rests { until }),
             }
         }
+        if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = first.act {
+            match self.claim(source, &thread.id).await? {
+                Claimed::Here => {}
+                Claimed::Elsewhere { until } => return Ok(Ended::Rests { until }),
+                Claimed::Answered(followed) => return Ok(Ended::Answered(Answer::Followed(followed))),
+            }
+        }
         let Load { ids, effects, item } = &*load;
         let [effect, with @ ..] = effects.as_slice() else { return Ok(nothing()) };
         let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now };
-        if item.doubtful && effect.act.class() == Class::Marked {
+        if item.doubtful && is_looked_for(&effect.act, now) {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
             call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
             if let Some(ended) = self.look(id, item, &call, now).await {
@@ -187,6 +206,8 @@ impl Engine {
             state.queue.freeze(ids);
             ids.iter().for_each(|id| state.queue.attempt(*id, now));
         }
+        // What was written down ahead of its time is a first attempt, whose row said nothing before.
+        self.life.call_begins(&self.store, id, if item.written { 0 } else { now });
         let attempts = item.attempts + i64::from(!item.written);
         let result = self.within_deadline(self.outside.perform(&call)).await;
         {
@@ -196,6 +217,9 @@ impl Engine {
         let standing = thread.link().filter(|_| first.act.needs_thread());
         let found = match (&result, standing) {
             (Ok(Answer::Unreachable(problem)), Some(_)) => Some(What::Unreachable(problem.clone())),
+            (Ok(Answer::TicketClosed(closed)), _) if matches!(first.act, Act::Reply(_)) => {
+                Some(What::TicketClosed(closed.clone()))
+            }
             (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, now) => {
                 Some(What::CardGone { ts: ts.clone() })
             }
@@ -210,6 +234,9 @@ impl Engine {
 
     /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.
     async fn look(&self, id: i64, item: &Item, call: &Call<'_>, now: i64) -> Option<Ended> {
+        if let Some(answer) = &item.found {
+            return Some(Ended::Answered(answer.clone()));
+        }
         let lag = self.lag(item.vendor);
         let budget = Budget::of_a_look(&call.effect.act);
         let paced = self.lock().queue.pace().try_call(&budget, now);
@@ -218,7 +245,7 @@ impl Engine {
             let problem = "it cannot be looked for yet".to_owned();
             return Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem });
         }
-        let found = self.within_deadline(self.outside.find(call)).await;
+        let found = self.find_with_others(id, call, now, lag.as_millis() as i64).await;
         if found.is_ok() {
             self.answers(item.vendor, false);
         }
@@ -278,7 +305,10 @@ impl Engine {
         began - item.first_attempt_ms.unwrap_or(began) < self.lag(item.vendor).as_millis() as i64
     }
 
-    async fn within_deadline<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    pub(super) async fn within_deadline<T>(
+        &self,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         tokio::select! {
             result = call => result,
             () = self.clock.sleep(DEADLINE) => Err(CallError::Unknown { problem: "no answer in time".to_owned() }),
@@ -327,7 +357,7 @@ impl Engine {
                 self.later(id, item, attempts, Some(after), problem, item.doubtful)
             }
             Err(CallError::Unknown { problem }) => match effect.act.class() {
-                Class::Marked => self.later(id, item, attempts, None, problem, true),
+                Class::Marked | Class::Ticket => self.later(id, item, attempts, None, problem, true),
                 Class::Idempotent => self.later(id, item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },

@@ -11,6 +11,7 @@ use serde_json::value::to_raw_value;
 
 use super::Engine;
 use super::worker::thread_write;
+use crate::bridge::Act;
 use crate::bridge::erase::Whom;
 use crate::bridge::ids::ThreadId;
 use crate::store::{Commit, EraseWrite, StoreError};
@@ -22,7 +23,7 @@ pub struct Erased {
     pub blanked: u64,
     /// How many messages that waited or were parked are given up.
     pub given_up: usize,
-    /// Calls of others that mention the person and are not made yet.
+    /// Calls that hold some of it and are not made yet.
     pub kept: Vec<i64>,
     /// How many threads were busy; nothing of them was erased.
     pub busy: usize,
@@ -115,7 +116,10 @@ impl Engine {
                 let json = serde_json::to_string(&effect).map_err(encode)?;
                 if whom.gives_up(&effect, &found.entries) {
                     given_up.push(id);
-                } else if whom.is_meant(&json) || found.names.iter().any(|name| json.contains(name.as_str())) {
+                } else if matches!((whom, &effect.act), (Whom::Ticket(_), Act::FollowUp { .. }))
+                    || whom.is_meant(&json)
+                    || found.names.iter().any(|name| json.contains(name.as_str()))
+                {
                     erased.kept.push(id);
                 }
             }

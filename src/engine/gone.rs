@@ -15,7 +15,12 @@ const MOST: Duration = Duration::from_secs(15 * 60);
 
 impl Engine {
     /// Tells a thread that the call `id` cannot reach its ticket, if that is news. Says how long the call rests.
-    pub(super) async fn ticket_gone(&self, id: i64, thread_id: &ThreadId, reason: &str) -> Result<Duration, StoreError> {
+    pub(super) async fn ticket_gone(
+        &self,
+        id: i64,
+        thread_id: &ThreadId,
+        reason: &str,
+    ) -> Result<Duration, StoreError> {
         let now = self.clock.now_ms();
         let since = self.thread(thread_id).await?.and_then(|thread| thread.gone.as_ref().map(|gone| gone.since_ms));
         let Some(since) = since else {

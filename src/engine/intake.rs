@@ -82,6 +82,9 @@ impl Engine {
                     return Ok(taken);
                 }
             }
+            if !live {
+                return self.store_what_was_missed(&thread_id, &key, &event).await;
+            }
             if let Some(taken) = self.handle_at_once(&thread_id, "slack", &key, &event).await {
                 if taken == Taken::Stored {
                     self.metrics.accepted(Direction::slack_to_zendesk, 1);
@@ -225,6 +228,7 @@ impl Engine {
         events: Vec<(String, ThreadId, Arc<Event>)>,
         mut commit: Commit,
     ) -> Result<usize, StoreError> {
+        let before = commit.inbox.len();
         let mut handed = Vec::with_capacity(events.len());
         for (key, thread_id, event) in events {
             commit.inbox.push(InboxWrite {
@@ -241,7 +245,7 @@ impl Engine {
         let committed = self.store.commit(commit).await?;
         let mut new = 0;
         let mut state = self.lock();
-        for ((thread_id, event), seq) in handed.into_iter().zip(committed.inbox) {
+        for ((thread_id, event), seq) in handed.into_iter().zip(committed.inbox.into_iter().skip(before)) {
             if let Some(seq) = seq {
                 new += 1;
                 state.queue.add_work(&thread_id, Work::Event { seq, event });

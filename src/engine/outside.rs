@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::bundle;
 use super::pace::Plan;
 use crate::bridge::What;
-use crate::bridge::event::SideConversationEvent;
+use crate::bridge::event::{SideConversationEvent, Ticket};
 use crate::bridge::ids::{ChannelId, TicketId, Ts};
 use crate::bridge::{Answer, BridgedThread, Card, Effect};
 
@@ -89,6 +89,19 @@ pub enum CallError {
     },
 }
 
+/// What a ticket is at present.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicketNow {
+    /// What the card shows of it.
+    pub shown: Ticket,
+    /// Whether it is closed for good and takes no changes.
+    pub closed: bool,
+    /// Whether it was closed because it was merged into another one.
+    pub merged: bool,
+    /// The closed ticket that it follows up, if it is a follow-up.
+    pub follows: Option<TicketId>,
+}
+
 /// A page of the account-wide feed of side-conversation entries.
 #[derive(Clone, Debug, Default)]
 pub struct FeedPage {
@@ -124,13 +137,17 @@ pub trait Outside: Send + Sync {
     /// Does it, once. The answer holds for each message of those that travel together.
     async fn perform(&self, call: &Call<'_>) -> Result<Answer, CallError>;
 
-    /// Looks for it: asked before a second attempt.
-    async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError>;
+    /// Looks for it: asked before a second attempt, and before the first where it may have been done. Several are posts in
+    /// one thread or replies to one side conversation, and have an answer each.
+    async fn find(&self, calls: &[Call<'_>]) -> Result<Vec<Option<Answer>>, CallError>;
 
     /// What Zendesk last said of its plan's limit.
     fn plan(&self) -> Option<Plan> {
         None
     }
+
+    /// What a ticket is at present.
+    async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError>;
 
     /// Every entry of every side conversation of a ticket, with what is known of each as a whole.
     async fn read_ticket(&self, ticket_id: TicketId) -> Result<Vec<SideConversationEvent>, CallError>;

@@ -84,7 +84,12 @@ impl Budget {
             Act::Note { .. } | Act::SetTicket { .. } => {
                 thread.map_or(Budget::ZendeskTicketUpdates, |thread| Budget::ZendeskTicket(thread.ticket_id))
             }
-            Act::ReadTicket { .. } | Act::SetState { .. } | Act::ReadSaid | Act::FindAssignee => Budget::ZendeskPlan,
+            Act::FollowUp { .. } => Budget::ZendeskTicketUpdates,
+            Act::ReadTicket { .. }
+            | Act::SeekFollowUp { .. }
+            | Act::SetState { .. }
+            | Act::ReadSaid
+            | Act::FindAssignee => Budget::ZendeskPlan,
         }
     }
 

@@ -93,11 +93,18 @@ impl Engine {
             Ok(asked) => asked,
             Err(error) => return self.ticket_later(ticket_id, None, &error.to_string()),
         };
-        match self.outside.read_ticket(ticket_id).await {
-            Ok(entries) => {
+        let read = match self.outside.read_ticket(ticket_id).await {
+            Ok(entries) => self.owned(ticket_id, entries).await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(owned) => {
                 let commit = Commit { nudges_answered: vec![(ticket_id.0, asked)], ..Commit::default() };
-                match self.take_entries(entries, commit).await {
-                    Ok(()) => self.lock().queue.end_ticket(ticket_id, None, false),
+                match self.take_owned(owned, commit).await {
+                    Ok(()) => {
+                        self.look_at_ticket(ticket_id).await;
+                        self.lock().queue.end_ticket(ticket_id, None, false);
+                    }
                     Err(error) => self.ticket_later(ticket_id, None, &error.to_string()),
                 }
             }
@@ -303,25 +310,6 @@ impl Engine {
         drop(state);
         self.wake.notify_one();
         Ok(())
-    }
-
-    async fn take_entries(&self, mut entries: Vec<SideConversationEvent>, commit: Commit) -> Result<(), StoreError> {
-        entries.sort_by(|a, b| (a.created_at_ms, a.id.as_str()).cmp(&(b.created_at_ms, b.id.as_str())));
-        let sides: BTreeSet<&str> = entries.iter().map(|entry| entry.side_conversation_id.as_str()).collect();
-        let sides: Vec<&str> = sides.into_iter().collect();
-        let threads: HashMap<String, String> =
-            self.store.threads_by_side_conversation(&sides).await?.into_iter().collect();
-        let now = self.clock.now_ms();
-        let events = entries
-            .into_iter()
-            .map(|entry| {
-                let side = entry.side_conversation_id.as_str();
-                let thread_id = threads.get(side).map_or(side, String::as_str).to_owned();
-                let key = entry.id.to_string();
-                (key, ThreadId::new(thread_id), Arc::new(Event { at_ms: now, what: What::SideConversation(entry) }))
-            })
-            .collect();
-        self.commit_events("zendesk", events, commit).await.map(drop)
     }
 
     async fn ask_bridged_tickets(&self) {

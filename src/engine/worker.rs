@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::intake::Taken;
 use super::queue::{Item, Job, Work};
-use super::{AT_HAND, Engine, REMEMBERED};
+use super::{AT_HAND, Engine, REMEMBERED, follow_up};
 use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
 use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Policy, Vendor, Why, handle, notice};
@@ -114,6 +114,11 @@ impl Engine {
         for id in begun {
             state.queue.begun(id);
         }
+        for one in work.iter() {
+            if let Work::Event { seq, .. } = one {
+                state.catch_up.found.remove(seq);
+            }
+        }
         let mut in_doubt = false;
         for (id, parked) in settled {
             if let Some(item) = state.queue.settle(id) {
@@ -168,6 +173,9 @@ impl Engine {
         if is_back {
             state.queue.wake(thread_id, Vendor::Slack, now);
         }
+        if before.as_deref().is_some_and(|before| follow_up::goes_on(before, &thread)) {
+            state.queue.wake(thread_id, Vendor::Zendesk, now);
+        }
         let was_closed = is_back && before.as_deref().is_some_and(|before| before.unreachable.is_some());
         for id in committed.held_back.into_iter().chain(committed.given_up) {
             state.queue.settle(id);
@@ -218,17 +226,9 @@ impl Engine {
                     let parked = matches!(answer, Answer::Parked { .. });
                     settled.push((*id, parked));
                     commit.settled.push(settle(*id, answer, now));
-                    if let Answer::Replied { entry: Some(entry), .. } = answer {
-                        commit.inbox.push(InboxWrite {
-                            source: "zendesk",
-                            key: entry.to_string(),
-                            thread_id: thread.as_ref().map(|t| t.id.to_string()).unwrap_or_default(),
-                            event: None,
-                            received_at: now,
-                            done: true,
-                            ignored: Some("echo"),
-                        });
-                    }
+                    let thread_id = thread.as_ref().map(|t| t.id.to_string()).unwrap_or_default();
+                    commit.inbox.extend(entries_known_by(answer, &thread_id, now));
+                    follow_up::note_answer(&mut commit, &thread_id, &effect.act, answer);
                     Arc::new(Event {
                         at_ms: now,
                         what: What::Answered {
@@ -298,7 +298,8 @@ impl Engine {
             commit.done.extend(done(one, now, step.ignored.map(Why::as_str), forget));
             effects.extend(step.effects.into_iter().map(Arc::new));
             let happened_at = self.happened_at(one, &event);
-            doubts.resize(effects.len(), Some(happened_at).filter(|at| self.life.may_be_done(*at)));
+            let in_doubt = self.was_missed(one) || self.life.may_be_done(happened_at);
+            doubts.resize(effects.len(), Some(happened_at).filter(|_| in_doubt));
             card = step.card.or(card);
             thread = Some(step.thread);
         }
@@ -323,9 +324,17 @@ impl Engine {
                 thread_id: thread.id.to_string(),
             });
         }
+        if let Some(before) = before {
+            follow_up::note_move(&mut commit, before, &thread);
+        }
+        follow_up::note_claims(&mut commit, &thread, &effects, now);
         let begun = self.begin_next(&settled, &mut commit, now);
         self.begin_at_once(&thread, &effects, &doubts, &settled, &mut commit, now)?;
         Ok(Some(Decided { thread, effects, commit, settled, begun }))
+    }
+
+    fn was_missed(&self, work: &Work) -> bool {
+        matches!(work, Work::Event { seq, .. } if self.lock().catch_up.found.contains(seq))
     }
 
     /// When at the vendor happened what is handled; for an answer, what led to its call.
@@ -372,7 +381,7 @@ impl Engine {
                 .retain(|_, first| !state.stopping && state.queue.is_free(thread, first, settled, effects.len(), now));
         }
         for (effect, since) in effects.iter().zip(doubts) {
-            let doubtful = since.is_some() && effect.act.class() == Class::Marked;
+            let doubtful = since.is_some() && matches!(effect.act.class(), Class::Marked | Class::Ticket);
             let at_once = !doubtful
                 && effect.not_before_ms <= now
                 && firsts.get(&effect.act.vendor()).is_some_and(|first| first.id == effect.id);
@@ -418,7 +427,8 @@ pub(super) fn thread_write(
 ) -> Result<ThreadWrite, serde_json::Error> {
     Ok(ThreadWrite {
         id: thread.id.to_string(),
-        side_conversation_id: thread.side_conversation_id.to_string(),
+        // The one that it began with: where it is at present may have a row of its own.
+        side_conversation_id: thread.id.to_string(),
         ticket_id: thread.ticket_id.0,
         place: place_word(&thread.place),
         state: match thread.state {
@@ -438,10 +448,33 @@ fn done(work: &Work, now: i64, ignored: Option<&'static str>, forget: bool) -> O
     }
 }
 
+/// The entries that a call has made, or found to be copies: they are known before they are read.
+fn entries_known_by(answer: &Answer, thread_id: &str, now: i64) -> Vec<InboxWrite> {
+    let (keys, why) = match answer {
+        Answer::Replied { entry: Some(entry), .. } => (vec![entry.to_string()], "echo"),
+        // The first entry of a side conversation has its id.
+        Answer::Started { side_conversation_id, .. } => (vec![side_conversation_id.to_string()], "echo"),
+        Answer::Followed(followed) => (followed.copied.iter().map(ToString::to_string).collect(), "copied"),
+        _ => return Vec::new(),
+    };
+    let known = |key: String| InboxWrite {
+        source: "zendesk",
+        key,
+        thread_id: thread_id.to_owned(),
+        event: None,
+        received_at: now,
+        done: true,
+        ignored: Some(why),
+    };
+    keys.into_iter().map(known).collect()
+}
+
 fn settle(id: i64, answer: &Answer, now: i64) -> Settle {
     let (state, result, problem) = match answer {
         Answer::Posted { ts, .. } => ("done", Some(ts.to_string()), None),
         Answer::Replied { entry, .. } => ("done", entry.as_ref().map(ToString::to_string), None),
+        Answer::Started { side_conversation_id, .. } => ("done", Some(side_conversation_id.to_string()), None),
+        Answer::Followed(followed) => ("done", Some(followed.ticket_id.to_string()), None),
         Answer::Withheld { .. } => ("done", Some("withheld".to_owned()), None),
         Answer::Parked { reason, .. } => ("parked", None, Some(reason.clone())),
         _ => ("done", None, None),

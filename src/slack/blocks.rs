@@ -7,7 +7,7 @@ use slack_morphism::blocks::{
 use url::Url;
 
 use crate::bridge::content::escape_mrkdwn;
-use crate::bridge::event::State;
+use crate::bridge::event::{State, Ticket};
 use crate::bridge::notice;
 use crate::bridge::thread::time;
 use crate::bridge::{BridgedThread, Card, EffectId};
@@ -26,7 +26,7 @@ const SUBJECT_LIMIT: usize = 1000;
 /// The card, and the text that stands for it in notifications.
 pub fn card(thread: &BridgedThread, card: &Card, ticket_url: &str) -> (String, Vec<SlackBlock>) {
     let subject = match thread.subject.trim() {
-        "" => card.ticket.subject.as_deref().unwrap_or("(no subject)"),
+        "" => ticket(thread, card).subject.as_deref().unwrap_or("(no subject)"),
         subject => subject,
     };
     let subject: String = escape_mrkdwn(&subject.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -64,8 +64,13 @@ pub fn notice(thread: &BridgedThread, text: &str, reopen: bool, retry: Option<&E
     blocks
 }
 
+/// The ticket as it was last read.
+fn ticket<'a>(thread: &'a BridgedThread, card: &'a Card) -> &'a Ticket {
+    thread.ticket.as_ref().unwrap_or(&card.ticket)
+}
+
 fn facts(thread: &BridgedThread, card: &Card, ticket_url: &str) -> String {
-    let ticket = &card.ticket;
+    let ticket = ticket(thread, card);
     let mut facts = vec![format!("<{ticket_url}|Ticket #{}>", thread.ticket_id)];
     let shown = [
         ("Requester", &ticket.requester),

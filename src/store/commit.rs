@@ -48,6 +48,16 @@ pub struct Commit {
     pub nudges: Vec<(i64, i64)>,
     /// Tickets that were read, with the count of nudges that the read answers.
     pub nudges_answered: Vec<(i64, i64)>,
+    /// Closed tickets whose follow-up is asked for; the first to ask claims it.
+    pub follow_ups: Vec<FollowUpWrite>,
+    /// What follows a closed ticket: the ticket, the thread that found out, the follow-up.
+    pub followed: Vec<(i64, String, i64)>,
+    /// Claims that came to nothing: the ticket and the thread.
+    pub not_followed: Vec<(i64, String)>,
+    /// Whose side conversations are besides those that threads began with.
+    pub side_conversations: Vec<SideConversationWrite>,
+    /// Threads that go on in another side conversation.
+    pub moves: Vec<MoveWrite>,
     /// Whether everything that waits may have been done already.
     pub doubt_waiting: bool,
     /// Held messages received before this time are forgotten.
@@ -78,6 +88,11 @@ impl Commit {
             && self.swept.is_empty()
             && self.nudges.is_empty()
             && self.nudges_answered.is_empty()
+            && self.follow_ups.is_empty()
+            && self.followed.is_empty()
+            && self.not_followed.is_empty()
+            && self.side_conversations.is_empty()
+            && self.moves.is_empty()
             && !self.doubt_waiting
             && self.forget_held_before.is_none()
             && self.blank_before.is_none())
@@ -332,6 +347,39 @@ pub struct Swept {
     pub thread_ts: String,
     /// The newest message that was read.
     pub swept_ts: String,
+}
+
+/// A closed ticket whose follow-up is asked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct FollowUpWrite {
+    /// The closed ticket.
+    pub source_ticket_id: i64,
+    /// The thread that asks.
+    pub thread_id: String,
+    /// When, in milliseconds since 1970.
+    pub claimed_at: i64,
+}
+
+/// A side conversation of a thread that began with another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SideConversationWrite {
+    /// Its id.
+    pub id: String,
+    /// The thread.
+    pub thread_id: String,
+    /// The ticket.
+    pub ticket_id: i64,
+}
+
+/// A thread that goes on in another side conversation.
+#[derive(Debug, Clone, Serialize)]
+pub struct MoveWrite {
+    /// The thread.
+    pub thread_id: String,
+    /// The side conversation.
+    pub side_conversation_id: String,
+    /// The ticket.
+    pub ticket_id: i64,
 }
 
 /// What a commit made.

@@ -31,7 +31,8 @@ const ERASE_HELD_OF: &str =
     "DELETE FROM held WHERE EXISTS (SELECT 1 FROM link AS l WHERE l.channel_id = held.channel_id
     AND l.thread_ts = held.thread_ts AND l.thread_id IN (SELECT value FROM json_each($1)))";
 
-const OF_TICKET: &str = "SELECT id FROM thread WHERE ticket_id = $1 ORDER BY id";
+const OF_TICKET: &str = "SELECT id FROM thread WHERE ticket_id = $1
+    UNION SELECT thread_id FROM side_conversation WHERE ticket_id = $1 ORDER BY 1";
 const MENTIONING: &str = "SELECT thread_id, event_json FROM inbox WHERE instr(event_json, $1) > 0
     UNION ALL SELECT thread_id, effect_json FROM outbox WHERE instr(effect_json, $1) > 0
     UNION ALL SELECT id, thread_json FROM thread WHERE instr(thread_json, $1) > 0
@@ -77,7 +78,7 @@ pub(super) async fn scrub(db: &mut SqliteConnection) -> Result<bool, sqlx::Error
 }
 
 impl Store {
-    /// The threads of a ticket.
+    /// The threads that are on a ticket, or were.
     ///
     /// # Errors
     /// The database failed.

@@ -153,13 +153,15 @@ pub struct SetAside {
     pub raw: Option<String>,
 }
 
-const THREAD: &str = "SELECT t.id, t.side_conversation_id, t.ticket_id, t.place, t.state, t.thread_json, l.channel_id,
-        l.thread_ts FROM thread AS t LEFT JOIN link AS l ON l.thread_id = t.id WHERE t.id = $1 OR t.side_conversation_id = $1";
-const THREADS_OF_TICKET: &str = "SELECT t.id, t.side_conversation_id, t.ticket_id, t.place, t.state, t.thread_json,
+const THREAD: &str = "SELECT t.id, coalesce(t.thread_json ->> 'side_conversation_id', t.id), t.ticket_id, t.place, t.state, t.thread_json, l.channel_id,
+        l.thread_ts FROM thread AS t LEFT JOIN link AS l ON l.thread_id = t.id WHERE t.id = $1 OR t.side_conversation_id = $1
+        OR t.id IN (SELECT thread_id FROM side_conversation WHERE id = $1)";
+const THREADS_OF_TICKET: &str = "SELECT t.id, coalesce(t.thread_json ->> 'side_conversation_id', t.id), t.ticket_id, t.place, t.state, t.thread_json,
         l.channel_id, l.thread_ts FROM thread AS t LEFT JOIN link AS l ON l.thread_id = t.id
-    WHERE t.ticket_id = $1 ORDER BY coalesce(l.linked_at, t.updated_at), t.id";
+    WHERE t.ticket_id = $1 OR t.id IN (SELECT thread_id FROM side_conversation WHERE ticket_id = $1)
+    ORDER BY coalesce(l.linked_at, t.updated_at), t.id";
 const THREAD_AT: &str =
-    "SELECT t.id, t.side_conversation_id, t.ticket_id, t.place, t.state, t.thread_json, l.channel_id,
+    "SELECT t.id, coalesce(t.thread_json ->> 'side_conversation_id', t.id), t.ticket_id, t.place, t.state, t.thread_json, l.channel_id,
         l.thread_ts FROM link AS l JOIN thread AS t ON t.id = l.thread_id WHERE l.channel_id = $1 AND l.thread_ts = $2";
 const EVENTS: &str = "SELECT seq, thread_id, source, key, event_json, received_at, done_at, ignored FROM inbox
     WHERE thread_id = $1 ORDER BY seq";

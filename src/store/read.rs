@@ -114,7 +114,9 @@ const THREAD: &str = "SELECT thread_json FROM thread WHERE id = $1";
 const CARD: &str = "SELECT card_json FROM thread WHERE id = $1";
 const BY_LINK: &str = "SELECT thread_id FROM link WHERE channel_id = $1 AND thread_ts = $2";
 const BY_SIDE_CONVERSATION: &str = "SELECT side_conversation_id, id FROM thread
-    WHERE side_conversation_id IN (SELECT value FROM json_each($1))";
+    WHERE side_conversation_id IN (SELECT value FROM json_each($1))
+        AND side_conversation_id NOT IN (SELECT id FROM side_conversation)
+    UNION SELECT id, thread_id FROM side_conversation WHERE id IN (SELECT value FROM json_each($1))";
 const KNOWN: &str = "SELECT key FROM inbox WHERE source = $1 AND key IN (SELECT value FROM json_each($2))";
 const INBOX_WAITING: &str = "SELECT seq, thread_id, event_json FROM inbox WHERE done_at IS NULL ORDER BY seq";
 const OUTBOX_WAITING: &str =
@@ -143,7 +145,9 @@ const OPEN_IN_CHANNEL: &str = "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.
     WHERE l.channel_id = $1 AND t.state = 'open' ORDER BY l.thread_ts DESC LIMIT $2";
 const COUNT_OPEN_IN_CHANNEL: &str = "SELECT count(*) FROM link AS l JOIN thread AS t ON t.id = l.thread_id
     WHERE l.channel_id = $1 AND t.state = 'open'";
-const BRIDGED_TICKETS: &str = "SELECT ticket_id FROM thread WHERE place NOT IN ('older', 'left_alone')
+const BRIDGED_TICKETS: &str = "SELECT ticket_id FROM (
+        SELECT ticket_id, updated_at FROM thread WHERE place NOT IN ('older', 'left_alone')
+        UNION ALL SELECT s.ticket_id, t.updated_at FROM side_conversation AS s JOIN thread AS t ON t.id = s.thread_id)
     GROUP BY ticket_id ORDER BY max(updated_at) DESC LIMIT $1 OFFSET $2";
 const PARKED: &str = "SELECT vendor, count(*) FROM outbox WHERE state = 'parked' GROUP BY vendor";
 

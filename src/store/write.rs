@@ -14,6 +14,7 @@ use super::commit::{
     Attempt, Commit, Committed, Done, HeldBack, InboxWrite, OutboxWrite, Release, Settle, ThreadWrite, Unparked,
 };
 use super::erase;
+use super::follow_up;
 use super::read::{InboxRow, UnparkedRow};
 use super::script::{MOST_ROWS, Rows, Script};
 
@@ -257,6 +258,7 @@ async fn write_rare(
     each(db, RETRIED, commits.iter().flat_map(|c| &c.delays)).await?;
     each(db, SWEPT, commits.iter().flat_map(|c| &c.swept)).await?;
     each(db, NUDGES, commits.iter().flat_map(|c| &c.nudges)).await?;
+    follow_up::write(db, commits).await?;
     each(db, NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered)).await?;
     for (commit, result) in commits.iter().zip(results) {
         for (id, effect) in &commit.rewrites {
@@ -290,7 +292,7 @@ fn part<'a, T>(rows: &'a [&'a T], round: usize) -> &'a [&'a T] {
     rows.chunks(MOST_ROWS).nth(round).unwrap_or_default()
 }
 
-async fn each<'a, T: Serialize + 'a>(
+pub(super) async fn each<'a, T: Serialize + 'a>(
     db: &mut SqliteConnection,
     sql: &'static str,
     rows: impl Iterator<Item = &'a T>,

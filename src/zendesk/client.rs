@@ -12,6 +12,7 @@ use super::decode::{self, Abouts};
 use super::people::User;
 use super::transport::{Failure, Transport};
 use crate::bridge::event::{SideConversation, SideConversationEvent};
+use crate::bridge::follow_up::Rules;
 use crate::bridge::ids::{SideConversationId, TicketId, ZendeskUserId};
 use crate::bridge::route::Route;
 use crate::config::ZendeskCredential;
@@ -30,6 +31,7 @@ pub struct ZendeskClient {
     pub(super) http: Transport,
     pub(super) house: OnceLock<House>,
     pub(super) side_conversations: Cache<SideConversationId, SideConversation>,
+    pub(super) tickets: Cache<TicketId, Arc<Value>>,
     pub(super) users: Cache<ZendeskUserId, User>,
     pub(super) addresses: Cache<String, Option<ZendeskUserId>>,
 }
@@ -52,6 +54,8 @@ pub struct House {
     pub routes: Vec<Route>,
     /// The domain whose addresses are nobody's.
     pub channel_domain: Option<String>,
+    /// What follow-up tickets are like.
+    pub follow_up: Rules,
 }
 
 /// Who wrote a reply in Slack.
@@ -70,6 +74,7 @@ impl ZendeskClient {
             http: Transport::new(wire, clock, url, Auth::new(credential)),
             house: OnceLock::new(),
             side_conversations: Cache::new(),
+            tickets: Cache::new(),
             users: Cache::new(),
             addresses: Cache::new(),
         }

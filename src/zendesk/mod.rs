@@ -2,7 +2,7 @@
 //!
 //! A webhook is only a hint that names a ticket ([`verify`], [`decode::nudge`]); what happened is always read back.
 //! What is written carries a marker, because Zendesk has no idempotency key for side conversations: a doubtful call
-//! is looked for before it is repeated.
+//! is looked for before it is repeated. For a ticket it has one: the same request under the same key is done once.
 //!
 //! Who reads a reply is computed from a side conversation read less than a minute ago and from the roles of its
 //! people; while either cannot be read, nothing is sent.
@@ -16,11 +16,13 @@ mod cache;
 pub mod client;
 pub mod decode;
 pub mod errors;
+mod follow_up;
 mod notes;
 mod people;
 mod replies;
 mod rules;
 mod said;
+mod tickets;
 mod transport;
 pub mod verify;
 

@@ -193,8 +193,7 @@ impl ZendeskClient {
     }
 
     async fn assignee(&self, ticket_id: TicketId) -> Result<Option<Participant>, CallError> {
-        let url = self.http.api(&["tickets", &ticket_id.to_string()], &[]);
-        let answer = self.http.get("GET tickets/{id}", &url).await.map_err(Failure::of_a_read)?;
+        let answer = self.read_ticket_itself(ticket_id).await?;
         let id = answer.pointer("/ticket/assignee_id").and_then(decode::number).filter(|id| *id > 0);
         Ok(id.map(|id| Participant { user_id: Some(ZendeskUserId(id)), ..Participant::default() }))
     }

@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 use super::client::{Author, ZendeskClient, in_order};
 use super::decode::{self, Abouts, MARKER};
 use super::people::{Readers, Scene};
+use super::tickets::now;
 use super::transport::Failure;
 use crate::bridge::content::{Names, escape_html};
 use crate::bridge::effect::Reply;
-use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, Ticket, TicketRead};
-use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId};
+use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, TicketRead};
+use crate::bridge::follow_up::ClosedTicket;
+use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId, ZendeskUserId};
 use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
 use crate::bridge::route::OutsidePolicy;
@@ -32,8 +34,7 @@ impl ZendeskClient {
         ticket_id: TicketId,
         side_conversation_id: &SideConversationId,
     ) -> Result<Answer, CallError> {
-        let url = self.http.api(&["tickets", &ticket_id.to_string()], &[("include", "users")]);
-        let ticket = self.http.get("GET tickets/{id}", &url).await.map_err(Failure::of_a_read)?;
+        let ticket = self.ticket(ticket_id).await?.shown;
         let about = self.side_conversation(ticket_id, side_conversation_id).await?;
         let abouts = Abouts::from([(side_conversation_id.clone(), about)]);
         let mut entries = self.entries(ticket_id, side_conversation_id, &abouts).await?;
@@ -47,7 +48,7 @@ impl ZendeskClient {
             outside: outside(call),
         };
         let readers = readers::readers(&self.readers(scene).await?.candidates);
-        Ok(Answer::TicketRead(Box::new(TicketRead { ticket: shown(&ticket), readers, entries })))
+        Ok(Answer::TicketRead(Box::new(TicketRead { ticket, readers, entries })))
     }
 
     /// Replies to the side conversation, if it may go to those who would read it; several replies may travel together.
@@ -73,12 +74,30 @@ impl ZendeskClient {
             Decided::Send { to, readers, left_out } => (to, readers, left_out),
             Decided::Answer(answer) => return Ok(answer),
         };
+        let ticket_id = thread.begins_on().unwrap_or(thread.ticket_id);
+        if let Some(closed) = closed(ticket_id, &*self.ticket_lately(ticket_id).await?) {
+            return Ok(closed);
+        }
         message["to"] = recipients(&to);
         let failure = match self.post_reply(call, &message).await {
-            Ok(entry) => return Ok(Answer::Replied { entry, readers, left_out }),
-            Err(failure) if failure.is_of_content() => failure,
-            Err(failure) => return Err(failure.error),
+            Ok(sent) => return Ok(sent.answer(readers, left_out)),
+            Err(failure) => failure,
         };
+        // It may have been closed since it was read.
+        if let CallError::Refused { .. } | CallError::Missing { .. } = failure.error {
+            match self.read_ticket_itself(ticket_id).await {
+                Ok(read) => {
+                    if let Some(closed) = closed(ticket_id, &read) {
+                        return Ok(closed);
+                    }
+                }
+                Err(CallError::Refused { .. } | CallError::Missing { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        if !failure.is_of_content() {
+            return Err(failure.error);
+        }
         // Somebody may have been suspended since the roles were read.
         self.forget_readers(scene.side_conversation_id, &candidates);
         let fresh = decided(self.readers(scene).await?.audience)?;
@@ -91,32 +110,42 @@ impl ZendeskClient {
             return Err(failure.error);
         }
         message["to"] = recipients(&fresh_to);
-        let entry = self.post_reply(call, &message).await.map_err(|failure| failure.error)?;
-        Ok(Answer::Replied { entry, readers, left_out })
+        let sent = self.post_reply(call, &message).await.map_err(|failure| failure.error)?;
+        Ok(sent.answer(readers, left_out))
     }
 
-    /// Looks for the reply that a doubtful call may have made.
+    /// Looks for the replies that doubtful calls may have made, all of one thread: where the thread is, where it was
+    /// before, and where a reply would have begun a side conversation.
     ///
     /// # Errors
     /// As for any read.
-    pub async fn find_reply(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
-        let entries = self.entries(call.thread.ticket_id, &call.thread.side_conversation_id, &Abouts::new()).await?;
-        let marked = |entry: &&SideConversationEvent| {
-            entry
-                .message
-                .as_ref()
-                .is_some_and(|message| message.marker.as_deref().is_some_and(|found| call.is_marked(found)))
-        };
+    pub async fn find_replies(&self, calls: &[Call<'_>]) -> Result<Vec<Option<Answer>>, CallError> {
+        let Some(thread) = calls.first().map(|call| call.thread) else { return Ok(Vec::new()) };
         let app_user = self.house.get().map(|house| house.app_user);
-        let references: Vec<String> = call.effects().filter_map(|effect| reference(&effect.act)).collect();
-        let recognised = |entry: &&SideConversationEvent| {
-            let ours = app_user.is_some() && entry.actor.user_id == app_user;
-            entry.message.as_ref().filter(|message| ours && message.marker.is_none()).is_some_and(|message| {
-                [&message.plain, &message.html].into_iter().flatten().any(|text| leads_with(text, &references))
-            })
-        };
-        let found = entries.iter().find(marked).or_else(|| entries.iter().find(recognised));
-        Ok(found.map(|entry| Answer::Replied { entry: Some(entry.id.clone()), readers: vec![], left_out: vec![] }))
+        let mut answers: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
+        let here = (thread.ticket_id, &thread.side_conversation_id);
+        let before = thread.earlier.iter().rev().map(|earlier| (earlier.ticket_id, &earlier.side_conversation_id));
+        for (ticket_id, id) in std::iter::once(here).chain(before) {
+            let entries = self.entries(ticket_id, id, &Abouts::new()).await?;
+            for (call, answer) in calls.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
+                *answer = reply_among(call, &entries, app_user).map(|found| {
+                    let entry = Some(found.id.clone());
+                    Answer::Replied { entry, readers: vec![], left_out: vec![] }
+                });
+            }
+            if answers.iter().all(Option::is_some) {
+                return Ok(answers);
+            }
+        }
+        let Some(ticket_id) = thread.begins_on() else { return Ok(answers) };
+        let entries = self.read_ticket(ticket_id).await?;
+        for (call, answer) in calls.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
+            *answer = reply_among(call, &entries, app_user).map(|found| {
+                let side_conversation_id = found.side_conversation_id.clone();
+                Answer::Started { ticket_id, side_conversation_id, readers: vec![], left_out: vec![] }
+            });
+        }
+        Ok(answers)
     }
 
     /// Marks the side conversation as done, or reopens it.
@@ -155,14 +184,33 @@ impl ZendeskClient {
         })
     }
 
-    async fn post_reply(&self, call: &Call<'_>, message: &Value) -> Result<Option<SideConversationEventId>, Failure> {
-        let url = self.side_conversation_url(call, Some("reply"));
-        let body = json!({ "message": message });
-        let answer = self.http.send("POST …/reply", Method::POST, &url, Some(&body)).await?;
-        Ok(answer.pointer("/event/id").and_then(decode::text).map(SideConversationEventId::new))
+    /// Sends a reply; where the thread goes on in another ticket, begins a side conversation there with it.
+    async fn post_reply(&self, call: &Call<'_>, message: &Value) -> Result<Sent, Failure> {
+        let thread = call.thread;
+        let Some(ticket_id) = thread.begins_on() else {
+            let url = self.side_conversation_url(call, Some("reply"));
+            let body = json!({ "message": message });
+            let answer = self.http.send("POST …/reply", Method::POST, &url, Some(&body)).await?;
+            return Ok(Sent::Reply(
+                answer.pointer("/event/id").and_then(decode::text).map(SideConversationEventId::new),
+            ));
+        };
+        let mut message = message.clone();
+        let from = notice::goes_on_from(thread.ticket_id);
+        for (key, end) in [("body", format!("\n\n{from}")), ("html_body", format!("<p>{}</p>", escape_html(&from)))] {
+            message[key] = json!(format!("{}{end}", message[key].as_str().unwrap_or_default()));
+        }
+        message["subject"] = json!(thread.subject);
+        let url = self.http.api(&["tickets", &ticket_id.to_string(), "side_conversations"], &[]);
+        let body = json!({"message": message, "external_ids": {MARKER: thread.id.as_str()}});
+        let answer = self.http.send("POST tickets/{id}/side_conversations", Method::POST, &url, Some(&body)).await?;
+        match answer.pointer("/side_conversation/id").and_then(decode::text) {
+            Some(id) => Ok(Sent::Begun(ticket_id, SideConversationId::new(id))),
+            None => Err(CallError::Unknown { problem: "the answer names no side conversation".to_owned() }.into()),
+        }
     }
 
-    async fn entries(
+    pub(super) async fn entries(
         &self,
         ticket_id: TicketId,
         id: &SideConversationId,
@@ -182,6 +230,50 @@ impl ZendeskClient {
         segments.extend(rest);
         self.http.api(&segments, &[])
     }
+}
+
+/// What a reply that was sent has become.
+enum Sent {
+    Reply(Option<SideConversationEventId>),
+    Begun(TicketId, SideConversationId),
+}
+
+impl Sent {
+    fn answer(self, readers: Vec<Reader>, left_out: Vec<String>) -> Answer {
+        match self {
+            Sent::Reply(entry) => Answer::Replied { entry, readers, left_out },
+            Sent::Begun(ticket_id, side_conversation_id) => {
+                Answer::Started { ticket_id, side_conversation_id, readers, left_out }
+            }
+        }
+    }
+}
+
+fn closed(ticket_id: TicketId, read: &Value) -> Option<Answer> {
+    let is = now(read);
+    is.closed.then_some(Answer::TicketClosed(ClosedTicket { ticket_id, merged: is.merged }))
+}
+
+/// The entry that is this reply: by its marker; failing that, by author and the addresses in it.
+fn reply_among<'a>(
+    call: &Call<'_>,
+    entries: &'a [SideConversationEvent],
+    app_user: Option<ZendeskUserId>,
+) -> Option<&'a SideConversationEvent> {
+    let marked = |entry: &&SideConversationEvent| {
+        entry
+            .message
+            .as_ref()
+            .is_some_and(|message| message.marker.as_deref().is_some_and(|found| call.is_marked(found)))
+    };
+    let references: Vec<String> = call.effects().filter_map(|effect| reference(&effect.act)).collect();
+    let recognised = |entry: &&SideConversationEvent| {
+        let ours = app_user.is_some() && entry.actor.user_id == app_user;
+        entry.message.as_ref().filter(|message| ours && message.marker.is_none()).is_some_and(|message| {
+            [&message.plain, &message.html].into_iter().flatten().any(|text| leads_with(text, &references))
+        })
+    };
+    entries.iter().find(marked).or_else(|| entries.iter().find(recognised))
 }
 
 enum Decided {
@@ -282,24 +374,4 @@ fn leads_with(text: &str, references: &[String]) -> bool {
         text.lines().any(heading)
     };
     leads && others.iter().all(|other| text.contains(other.as_str())) || references.iter().all(heads)
-}
-
-/// What the card shows of a ticket that was read with its people.
-fn shown(answer: &Value) -> Ticket {
-    let ticket = &answer["ticket"];
-    let text = |key: &str| ticket.get(key).and_then(decode::text);
-    let name = |key: &str| {
-        let id = ticket.get(key).and_then(decode::number)?;
-        let mut users = decode::rows(answer, "users").iter();
-        let user = users.find(|user| user.get("id").and_then(decode::number) == Some(id))?;
-        user.get("name").and_then(decode::text)
-    };
-    let lower = |key: &str| text(key).map(|text| text.to_lowercase());
-    Ticket {
-        subject: text("subject").or_else(|| text("raw_subject")),
-        requester: name("requester_id"),
-        priority: lower("priority"),
-        status: lower("status"),
-        assignee: name("assignee_id"),
-    }
 }

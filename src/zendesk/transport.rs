@@ -36,11 +36,13 @@ pub(super) struct Transport {
 pub(super) struct Failure {
     pub(super) status: Option<StatusCode>,
     pub(super) error: CallError,
+    /// The answer.
+    pub(super) body: Bytes,
 }
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
-        Failure { status: None, error }
+        Failure { status: None, error, body: Bytes::new() }
     }
 }
 
@@ -102,10 +104,11 @@ impl Transport {
         let mut pages = Vec::new();
         let mut next = Some(first);
         while let Some(url) = next {
-            let page = self
-                .get(call, &url)
-                .await
-                .map_err(|failure| Failure { status: failure.status, error: failure.of_a_read() })?;
+            let page = self.get(call, &url).await.map_err(|failure| Failure {
+                status: failure.status,
+                error: failure.of_a_read(),
+                body: Bytes::new(),
+            })?;
             let named = page.get("next_page").and_then(decode::text);
             pages.push(page);
             next = match named {
@@ -129,8 +132,20 @@ impl Transport {
         url: &Url,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
-        self.not_held(call)?;
         let body = body.map(|body| Bytes::from(body.to_string()));
+        self.send_bytes(call, method, url, body, None).await
+    }
+
+    /// Sends one request as it stands. Under the same key Zendesk does the same request once.
+    pub(super) async fn send_bytes(
+        &self,
+        call: &'static str,
+        method: Method,
+        url: &Url,
+        body: Option<Bytes>,
+        idempotency_key: Option<&str>,
+    ) -> Result<Value, Failure> {
+        self.not_held(call)?;
         let mut renewed = false;
         let answer = loop {
             let header = self.auth.header(&*self.wire, &*self.clock, &self.base).await?;
@@ -141,6 +156,9 @@ impl Transport {
                 .header(ACCEPT, "application/json");
             if body.is_some() {
                 request = request.header(CONTENT_TYPE, "application/json");
+            }
+            if let Some(key) = idempotency_key {
+                request = request.header("idempotency-key", key);
             }
             let request = request.body(body.clone().unwrap_or_default()).map_err(|_| CallError::Refused {
                 reason: "the address of the Zendesk call cannot be written.".to_owned(),
@@ -160,12 +178,14 @@ impl Transport {
         if !status.is_success() {
             let error = errors::of_an_answer(status.as_u16(), answer.headers(), answer.body());
             self.learn(call, &error);
-            return Err(Failure { status: Some(status), error: missing(status, error) });
+            let error = missing(status, error);
+            return Err(Failure { status: Some(status), error, body: answer.into_body() });
         }
         // A 2xx without a JSON object comes from a proxy or an outage.
         decode::json(answer.body()).filter(Value::is_object).ok_or_else(|| Failure {
             status: Some(status),
             error: CallError::Unknown { problem: "the answer is not JSON".to_owned() },
+            body: Bytes::new(),
         })
     }
 

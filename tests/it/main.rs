@@ -1,9 +1,11 @@
 //! Stories: the real app on fake vendors and a clock that stands still until it is moved.
 
+mod adoption;
 mod catch_up;
 mod doubt;
 mod erase;
 mod every_act;
+mod follow_up;
 mod gone;
 mod house;
 mod late;
@@ -20,6 +22,7 @@ mod restored;
 mod slack_to_zendesk;
 mod state;
 mod summary;
+mod ticket;
 mod trace;
 mod workspace;
 mod zendesk_to_slack;

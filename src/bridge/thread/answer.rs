@@ -12,7 +12,7 @@ impl Deciding<'_> {
         self.no_longer_late(effect, order, act, answer);
         self.forget_deleted(act);
         self.ticket_is_back(act, answer);
-        if let (Act::Reply(reply), Answer::Replied { .. }) = (act, answer) {
+        if let (Act::Reply(reply), Answer::Replied { .. } | Answer::Started { .. }) = (act, answer) {
             self.answer_is_in_ticket(effect, &reply.user);
         }
         match (act, answer) {
@@ -21,6 +21,16 @@ impl Deciding<'_> {
             (Act::OpenChannel { .. } | Act::PostCard, Answer::ChannelClosed(problem)) => self.channel_closed(problem),
             (Act::PostCard, Answer::Posted { channel, ts }) => self.card_posted(channel.clone(), ts.clone(), in_doubt),
             (Act::Reply(_), Answer::Replied { readers, left_out, .. }) => self.replied(effect, readers, left_out),
+            (Act::Reply(_), Answer::Started { ticket_id, side_conversation_id, readers, left_out }) => {
+                self.moves_to(*ticket_id, side_conversation_id, None);
+                self.ignored = None;
+                self.replied(effect, readers, left_out);
+            }
+            (Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. }, answer)
+                if !matches!(answer, Answer::Parked { .. }) =>
+            {
+                self.follow_up_answered(*source, answer);
+            }
             (Act::Reply(_), Answer::Withheld { outsiders, readers }) => {
                 self.show_readers(readers);
                 if !self.thread.told.withheld {

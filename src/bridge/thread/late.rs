@@ -13,9 +13,11 @@ const TELL: &str = "late:";
 const NOTE: &str = "note:late:";
 
 impl BridgedThread {
-    /// Whether an effect still has something to say: a notice that words are late has not, once they have arrived.
+    /// Whether an effect still has something to do: a notice that words are late has not, once they have arrived, nor has
+    /// what looks for a follow-up, once the thread goes on.
     pub fn wants(&self, effect: &Effect) -> bool {
         match &effect.act {
+            Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } => self.seeks(*source),
             Act::Tell { .. } if effect.id.as_str().starts_with(TELL) => {
                 self.not_in_ticket.as_ref().is_some_and(|late| late.tell == effect.id)
             }

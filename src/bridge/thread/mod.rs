@@ -4,13 +4,16 @@
 //! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
-//! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
+//! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `follow_up` (what happens to
+//! its ticket), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
+//! long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
 //! delivered), `unpark` (what is tried again).
 
 mod answer;
 mod card;
 mod deleted;
 mod entry;
+mod follow_up;
 mod gone;
 mod late;
 mod noticed;
@@ -20,6 +23,8 @@ mod summary;
 mod unpark;
 
 use serde::{Deserialize, Serialize};
+
+pub use follow_up::{Earlier, FollowUp};
 
 use super::effect::{Act, Effect, EffectId, Reply};
 use super::event::{ChannelProblem, Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
@@ -56,6 +61,8 @@ pub struct Policy {
     pub app_user: ZendeskUserId,
     /// Slack's address of the workspace, with a slash at its end.
     pub slack_url: String,
+    /// Zendesk's address of the account, without a slash at its end.
+    pub zendesk_url: String,
     /// Side conversations made earlier are never posted, in milliseconds since 1970.
     pub bridging_since_ms: i64,
     /// Whether the settings name a channel for the operator.
@@ -73,6 +80,18 @@ pub struct BridgedThread {
     pub side_conversation_id: SideConversationId,
     /// Its ticket.
     pub ticket_id: TicketId,
+    /// The ticket as it was last read, once that is newer than the card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+    /// Since when it is on that ticket, in milliseconds since 1970; 0 if from its beginning.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub ticket_since_ms: i64,
+    /// What follows its ticket, while that is not settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_up: Option<FollowUp>,
+    /// Where it was before, oldest first: what is said there still arrives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
     /// The side conversation's subject.
     #[serde(default)]
     pub subject: String,
@@ -108,6 +127,10 @@ pub struct BridgedThread {
     /// Posts that wait for the link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Effect>,
+    /// Entries whose posts are held, and the Slack threads that they name as the app's own replies do: which of them are
+    /// replies of this thread is known once it is linked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maybe_echoes: Vec<(SideConversationEventId, Ts)>,
     /// What has been said once.
     #[serde(default)]
     pub told: Told,
@@ -248,6 +271,9 @@ pub struct Told {
     /// How often the ticket was read again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reads: u32,
+    /// How often it was asked what follows its ticket.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub follow_ups: u32,
     /// That it could not be posted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_posted: bool,
@@ -365,6 +391,10 @@ impl BridgedThread {
             id: ThreadId::new(side_conversation_id.as_str()),
             side_conversation_id,
             ticket_id,
+            ticket: None,
+            ticket_since_ms: 0,
+            follow_up: None,
+            earlier: Vec::new(),
             subject: String::new(),
             place: Place::New,
             target: None,
@@ -377,6 +407,7 @@ impl BridgedThread {
             card_entry: None,
             late: false,
             held: Vec::new(),
+            maybe_echoes: Vec::new(),
             told: Told::default(),
             card_version: 0,
             retrying: Vec::new(),
@@ -425,6 +456,11 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::TicketGone { reason } => deciding.ticket_gone(reason),
         What::MessageDeleted { channel, ts } => deciding.message_deleted(channel, ts),
         What::CardGone { ts } => deciding.card_gone(ts),
+        What::TicketChanged { ticket_id, ticket } => deciding.ticket_changed(*ticket_id, ticket),
+        What::TicketClosed(closed) => deciding.ticket_closed(closed),
+        What::Adopted { source, ticket_id, side_conversation_id } => {
+            deciding.adopted(*source, *ticket_id, side_conversation_id);
+        }
         What::ChannelMoved { from, to } => deciding.channel_moved(from, to),
         What::Unpark(unpark) => deciding.unpark(unpark),
         What::Answered { effect, order, act, answer, in_doubt } => {
@@ -457,9 +493,7 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Empty);
             return;
         }
-        let reference = format!("p{}", message.ts.as_str().replace('.', ""));
-        let permalink =
-            format!("{}archives/{channel}/{reference}?thread_ts={thread_ts}&cid={channel}", self.policy.slack_url);
+        let permalink = self.permalink(&message.ts, channel, thread_ts);
         let effect = EffectId::new(format!("reply:{}", message.ts));
         self.ask(
             effect,
@@ -472,6 +506,11 @@ impl Deciding<'_> {
                 files: message.files.clone(),
             }),
         );
+    }
+
+    fn permalink(&self, ts: &Ts, channel: &ChannelId, thread_ts: &Ts) -> String {
+        let reference = ts.as_str().replace('.', "");
+        format!("{}archives/{channel}/p{reference}?thread_ts={thread_ts}&cid={channel}", self.policy.slack_url)
     }
 
     fn pressed(&mut self, press: &Press) {
@@ -502,6 +541,10 @@ impl Deciding<'_> {
     fn ask(&mut self, id: EffectId, order: i64, act: Act) {
         self.effects.push(Effect { id, order, not_before_ms: 0, act });
     }
+}
+
+fn is_never(ms: &i64) -> bool {
+    *ms == 0
 }
 
 fn is_zero(n: &u32) -> bool {

@@ -19,6 +19,9 @@ impl Deciding<'_> {
                     None => self.tell_with_retry(format!("parked:{effect}"), text, retry),
                 }
             }
+            Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } => {
+                self.no_follow_up(effect, *source, reason, again);
+            }
             Act::SetState { state, user, .. } => {
                 self.thread.asked_state = None;
                 self.whisper(effect, user, notice::state_not_set(*state, reason));

@@ -37,7 +37,8 @@ impl Deciding<'_> {
                 notice::tried_again(unpark.by.as_ref())
             }
         };
-        if let (Act::Reply(_), Some(ts)) = (&parked.act, &unpark.notice) {
+        let has_notice = matches!(parked.act, Act::Reply(_) | Act::SeekFollowUp { .. } | Act::FollowUp { .. });
+        if let Some(ts) = unpark.notice.as_ref().filter(|_| has_notice) {
             let what = match wish {
                 Wish::Retry => "retry",
                 Wish::Drop => "drop",
@@ -51,6 +52,7 @@ impl Deciding<'_> {
         match act {
             Act::PostCard | Act::OpenChannel { .. } | Act::ReadTicket { .. } => true,
             Act::SetState { state, .. } => *state == self.thread.state || self.thread.asked_state.is_some(),
+            Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } => !self.thread.seeks(*source),
             Act::Reply(_) | Act::Post { .. } => matches!(self.thread.place, Place::Older | Place::LeftAlone),
             _ => false,
         }
@@ -62,7 +64,11 @@ impl Deciding<'_> {
         let again = self.thread.retrying.remove(index);
         let text = match answer {
             Answer::Parked { .. } => return Some(again),
-            Answer::Replied { .. } => notice::arrived_after_all(again.by.as_ref()),
+            Answer::FollowUpNeeded { .. }
+            | Answer::FollowUpRefused { .. }
+            | Answer::Followed(_)
+            | Answer::TicketOpen => notice::follow_up_after_all(),
+            Answer::Replied { .. } | Answer::Started { .. } => notice::arrived_after_all(again.by.as_ref()),
             _ => notice::stays_in_slack(),
         };
         if let Some(ts) = &again.notice {

@@ -221,6 +221,16 @@ fn message(row: &TracedEvent) -> (String, Told) {
         Some(What::MessageDeleted { ts, .. }) => {
             (row.key.clone(), None, format!("The Slack message {ts} was deleted"), None)
         }
+        Some(What::TicketChanged { ticket_id, .. }) => {
+            (row.key.clone(), None, format!("Ticket {ticket_id} has changed"), None)
+        }
+        Some(What::TicketClosed(closed)) => {
+            (row.key.clone(), None, format!("Ticket {} is closed", closed.ticket_id), None)
+        }
+        Some(What::Adopted { ticket_id, side_conversation_id, .. }) => {
+            let title = format!("Zendesk goes on in {side_conversation_id} of ticket {ticket_id}");
+            (row.key.clone(), None, title, None)
+        }
         Some(What::ChannelMoved { from, to }) => {
             (row.key.clone(), None, format!("The Slack channel {from} is {to} from here on"), None)
         }

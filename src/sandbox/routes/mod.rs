@@ -15,8 +15,10 @@ use super::Sandbox;
 use super::page::{self, Asked, Place};
 use super::post::Sender;
 
+mod bridge;
 mod desk;
 mod faults;
+mod time;
 mod workspace;
 
 const NOTICES_KEPT: usize = 100;
@@ -55,14 +57,17 @@ struct Notices {
 /// Both fakes and everything of the sandbox's own.
 pub(super) fn router(sandbox: Sandbox) -> Router {
     let fakes = sandbox.slack.router().merge(sandbox.zendesk.router());
+    let of_bridge = if sandbox.bridge().is_some() { bridge::router() } else { Router::new() };
     let desktop = Desktop { sandbox, notices: Arc::default() };
     Router::new()
+        .merge(of_bridge)
         .route("/", get(show))
         .route("/sandbox/style.css", get(style))
         .route("/zendesk/agent/tickets/{id}", get(ticket))
         .merge(desk::router())
         .merge(workspace::router())
         .merge(faults::router())
+        .merge(time::router())
         .with_state(desktop)
         .merge(fakes)
 }

@@ -9,14 +9,14 @@ use super::show;
 impl FakeSlack {
     /// Every message of a channel, replies and metadata included, in order.
     pub fn messages(&self, channel: &str) -> Vec<Value> {
-        let workspace = self.workspace();
+        let workspace = self.look();
         let Ok(place) = workspace.channel(channel) else { return Vec::new() };
         place.messages.values().map(|message| Value::Object(show::message(place, message))).collect()
     }
 
     /// A thread: its root, then its replies.
     pub fn thread(&self, channel: &str, ts: &str) -> Vec<Value> {
-        let workspace = self.workspace();
+        let workspace = self.look();
         let (Ok(place), Some(root)) = (workspace.channel(channel), show::parse_ts(ts)) else { return Vec::new() };
         let root_message = place.messages.get(&root).filter(|message| message.root.is_none());
         let messages = root_message.into_iter().chain(place.replies(root));
@@ -25,14 +25,14 @@ impl FakeSlack {
 
     /// What only one person saw, in order.
     pub fn ephemerals(&self, user: &str) -> Vec<Value> {
-        let workspace = self.workspace();
+        let workspace = self.look();
         let seen = workspace.ephemerals.iter().filter(|ephemeral| ephemeral.user == user);
         seen.map(|ephemeral| Value::Object(ephemeral.shown())).collect()
     }
 
     /// Every channel and direct conversation, as the app would see it.
     pub fn channels(&self) -> Vec<Value> {
-        let workspace = self.workspace();
+        let workspace = self.look();
         let all = workspace.channels.values();
         all.map(|channel| {
             let mut shown = workspace.show_channel(channel, &workspace.options.bot_user_id);
@@ -44,13 +44,13 @@ impl FakeSlack {
 
     /// Everybody, with their e-mail addresses.
     pub fn people(&self) -> Vec<Value> {
-        let workspace = self.workspace();
+        let workspace = self.look();
         workspace.people.values().map(|person| workspace.show_person(person, true)).collect()
     }
 
     /// The latest calls of the Web API: method and time in milliseconds.
     pub fn calls(&self) -> Vec<(String, i64)> {
-        self.workspace().calls.iter().cloned().collect()
+        self.look().calls.iter().cloned().collect()
     }
 
     /// Forgets the calls.
@@ -60,16 +60,16 @@ impl FakeSlack {
 
     /// How often what happened.
     pub fn counters(&self) -> Counters {
-        self.workspace().counters
+        self.look().counters
     }
 
     /// How many parcels wait or are on their way.
     pub fn pending(&self) -> usize {
-        self.workspace().queue.len()
+        self.look().queue.len()
     }
 
     /// What the user was shown in answer to a slash command; nothing, if nothing was shown.
     pub fn command_answer(&self, id: u64) -> Option<Value> {
-        self.workspace().answers.get(&id).cloned()
+        self.look().answers.get(&id).cloned()
     }
 }

@@ -8,9 +8,13 @@
 //! What the real Slack does is told by its reference at <https://docs.slack.dev>; where the reference is silent
 //! the code says what it assumes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::value::RawValue;
+
 use crate::sandbox::faults::Faults;
+use crate::sandbox::limits::Keeping;
 use crate::sandbox::post::Now;
 
 mod api;
@@ -34,6 +38,7 @@ pub use people::Say;
 pub use quirks::Quirks;
 pub use rich_text::{escape, rich_text};
 
+use budget::Tier;
 use world::{Workspace, World};
 
 /// What a workspace and the app in it are called, and where things are.
@@ -117,6 +122,17 @@ pub fn calls() -> Vec<&'static str> {
     api::names().chain(std::iter::once("response_url")).collect()
 }
 
+/// The documented limits: what is counted, how many, and in how many seconds.
+pub fn documented_limits() -> [(&'static str, u32, i64); 5] {
+    [
+        ("calls of a method of tier 2", Tier::Two.calls_a_minute(), 60),
+        ("calls of a method of tier 3", Tier::Three.calls_a_minute(), 60),
+        ("calls of a method of tier 4", Tier::Four.calls_a_minute(), 60),
+        ("posts in the workspace", Tier::Posts.calls_a_minute(), 60),
+        ("posts in a channel, with a short burst above it", 1, 1),
+    ]
+}
+
 /// A workspace with the app installed; clones share it.
 #[derive(Clone)]
 pub struct FakeSlack {
@@ -128,13 +144,16 @@ struct Inner {
     now: Now,
     faults: Faults,
     world: Mutex<World>,
+    touched: AtomicBool,
 }
 
 impl FakeSlack {
     /// A workspace in which there is nobody but the app's bot and Slackbot.
     pub fn new(options: Options, now: Now, seed: u64) -> Self {
-        let world = World::with_seed(seed);
-        let inner = Inner { options, now, faults: Faults::with_seed(seed), world: Mutex::new(world) };
+        let mut world = World::with_seed(seed);
+        world.limits = if options.limits { Keeping::Documented } else { Keeping::Off };
+        let faults = Faults::with_seed(seed);
+        let inner = Inner { options, now, faults, world: Mutex::new(world), touched: AtomicBool::new(true) };
         let slack = FakeSlack { inner: Arc::new(inner) };
         slack.workspace().settle_in();
         slack
@@ -155,7 +174,48 @@ impl FakeSlack {
         &self.inner.options
     }
 
+    /// How the documented rate limits are kept.
+    pub fn limits(&self) -> Keeping {
+        self.look().limits
+    }
+
+    /// Keeps the rate limits so from here on, with nothing used of them.
+    pub fn set_limits(&self, keeping: Keeping) {
+        let mut workspace = self.workspace();
+        workspace.limits = keeping;
+        workspace.budgets = budget::Budgets::default();
+    }
+
+    /// Lets this much time pass for whatever waits for its time: retries fall due, response URLs end.
+    pub fn age(&self, ms: i64) {
+        let mut workspace = self.workspace();
+        workspace.queue.age(ms);
+        workspace.response_urls.values_mut().for_each(|link| link.expires = link.expires.saturating_sub(ms));
+        workspace.budgets = budget::Budgets::default();
+    }
+
+    pub(in crate::sandbox) fn keep(&self) -> serde_json::Result<Box<RawValue>> {
+        let looked = self.look();
+        serde_json::value::to_raw_value(&*looked.world)
+    }
+
+    pub(in crate::sandbox) fn restore(&self, kept: &str) -> serde_json::Result<()> {
+        let kept = World { limits: self.limits(), ..serde_json::from_str(kept)? };
+        *self.workspace().world = kept;
+        Ok(())
+    }
+
+    pub(in crate::sandbox) fn take_touched(&self) -> bool {
+        self.inner.touched.swap(false, Ordering::Relaxed)
+    }
+
     fn workspace(&self) -> Workspace<'_> {
+        self.inner.touched.store(true, Ordering::Relaxed);
+        self.look()
+    }
+
+    /// The workspace, of somebody who will change nothing.
+    fn look(&self) -> Workspace<'_> {
         let now = (self.inner.now)();
         Workspace {
             options: &self.inner.options,

@@ -225,6 +225,12 @@ impl FakeZendesk {
         answer_all(&mut world, user, "email", side_conversation, draft, now).unwrap_or_default()
     }
 
+    /// A customer writes a mail to a closed ticket, which makes a follow-up; its id, 0 if the ticket is not closed.
+    pub fn follow_up_by_mail(&self, user: i64, ticket: i64, text: &str) -> i64 {
+        let now = self.now();
+        self.world().follow_up_by_mail(user, ticket, text, now)
+    }
+
     /// An agent marks a side conversation as done or opens it again; the event's id, empty if it is so already.
     pub fn set_state(&self, agent: i64, side_conversation: &str, state: &str) -> String {
         let now = self.now();
@@ -242,7 +248,7 @@ impl FakeZendesk {
 impl FakeZendesk {
     /// The side conversations of a ticket.
     pub fn side_conversations(&self, ticket: i64) -> Vec<Value> {
-        let world = self.world();
+        let world = self.look();
         let ids = world.tickets.get(&ticket).map(|ticket| ticket.conversations.as_slice()).unwrap_or_default();
         let found = ids.iter().filter_map(|id| world.conversations.get(id));
         found.map(|conversation| world.show_conversation(conversation)).collect()
@@ -250,13 +256,13 @@ impl FakeZendesk {
 
     /// One side conversation.
     pub fn side_conversation(&self, id: &str) -> Option<Value> {
-        let world = self.world();
+        let world = self.look();
         world.conversations.get(id).map(|conversation| world.show_conversation(conversation))
     }
 
     /// The events of a side conversation, in order of time.
     pub fn events(&self, side_conversation: &str) -> Vec<Value> {
-        let world = self.world();
+        let world = self.look();
         let places = world.conversations.get(side_conversation).map(|one| one.events.as_slice()).unwrap_or_default();
         let events = places.iter().filter_map(|place| world.events.get(*place));
         events.map(|event| world.show_event(event)).collect()
@@ -264,25 +270,25 @@ impl FakeZendesk {
 
     /// One ticket, deleted or not.
     pub fn ticket(&self, id: i64) -> Option<Value> {
-        let world = self.world();
+        let world = self.look();
         world.tickets.get(&id).map(|ticket| world.show_ticket(&ticket.fields))
     }
 
     /// All tickets that are not deleted.
     pub fn tickets(&self) -> Vec<Value> {
-        let world = self.world();
+        let world = self.look();
         let kept = world.tickets.values().filter(|ticket| !ticket.deleted);
         kept.map(|ticket| world.show_ticket(&ticket.fields)).collect()
     }
 
     /// All users that are not deleted.
     pub fn users(&self) -> Vec<Value> {
-        self.world().users.values().filter(|user| !user.deleted).map(User::show).collect()
+        self.look().users.values().filter(|user| !user.deleted).map(User::show).collect()
     }
 
     /// The comments of a ticket, internal notes among them with `public: false`.
     pub fn comments(&self, ticket: i64) -> Vec<Value> {
-        let world = self.world();
+        let world = self.look();
         let comments = world.tickets.get(&ticket).map(|ticket| ticket.comments.as_slice()).unwrap_or_default();
         comments.iter().map(|comment| comment.value.clone()).collect()
     }
@@ -290,12 +296,12 @@ impl FakeZendesk {
     /// What side-conversation messages mailed, one entry a recipient: `to`, `subject`, `body`,
     /// `side_conversation_id`.
     pub fn outgoing_mail(&self) -> Vec<Value> {
-        self.world().mail.clone()
+        self.look().mail.clone()
     }
 
     /// The calls that came in, with their times.
     pub fn calls(&self) -> Vec<(String, i64)> {
-        self.world().calls.iter().cloned().collect()
+        self.look().calls.iter().cloned().collect()
     }
 
     /// Forgets the calls that came in.

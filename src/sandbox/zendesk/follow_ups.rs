@@ -47,6 +47,27 @@ impl World {
         Some(ticket)
     }
 
+    /// A mail to a closed ticket makes a follow-up that has nothing to do with its side conversations.
+    pub(super) fn follow_up_by_mail(&mut self, user: i64, source_id: i64, body: &str, now: i64) -> i64 {
+        let Some(source) = self.tickets.get(&source_id).filter(|ticket| ticket.closed() && !ticket.deleted) else {
+            return 0;
+        };
+        let spec = TicketSpec {
+            subject: format!("Re: {}", source.text("subject")),
+            description: body.to_owned(),
+            requester_id: user,
+            status: "new".into(),
+            ..TicketSpec::default()
+        };
+        let ticket = self.new_follow_up(source_id, spec, user, now);
+        let via = json!({"channel": "email", "source": {"from": {}, "to": {}, "rel": null}});
+        let update = self.begin_update(ticket, user, via, now);
+        let comment = NewComment { author: user, html_body: text::html_of(body), body: body.to_owned(), public: true };
+        let event = self.comment(&update, comment);
+        self.audit(update, vec![event]);
+        ticket
+    }
+
     fn attach(&mut self, conversation: &str, ticket: i64, act: &Act) {
         if let Some(new) = self.tickets.get_mut(&ticket) {
             new.conversations.push(conversation.to_owned());

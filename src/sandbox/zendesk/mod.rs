@@ -8,6 +8,7 @@
 //! outside, so a seed gives the same account again.
 
 mod acts;
+mod age;
 mod answer;
 mod auth;
 mod calls;
@@ -18,6 +19,7 @@ mod feed;
 mod files;
 mod follow_ups;
 mod hooks;
+mod keep;
 mod limits;
 mod options;
 mod pages;
@@ -29,6 +31,7 @@ mod ticket_calls;
 mod tickets;
 mod world;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use acts::StartSpec;
@@ -40,6 +43,7 @@ pub use tickets::{TicketChange, TicketSpec};
 
 use self::world::World;
 use super::faults::Faults;
+use super::limits::Keeping;
 use super::post::{Now, Parcel, Receipt, Sender};
 
 /// A Zendesk account; its clones are the same account.
@@ -52,14 +56,18 @@ struct Shared {
     world: Mutex<World>,
     faults: Faults,
     now: Now,
+    touched: AtomicBool,
 }
 
 impl FakeZendesk {
     /// An account that holds one group and the app's user, an admin.
     pub fn new(options: Options, now: Now, seed: u64) -> Self {
         let faults = Faults::with_seed(seed);
-        let world = Mutex::new(World::new(options, faults.clone(), now(), seed));
-        FakeZendesk { shared: Arc::new(Shared { world, faults, now }) }
+        let keeping = if options.limits { Keeping::Documented } else { Keeping::Off };
+        let mut world = World::new(options, faults.clone(), now(), seed);
+        world.limits.keeping = keeping;
+        let touched = AtomicBool::new(true);
+        FakeZendesk { shared: Arc::new(Shared { world: Mutex::new(world), faults, now, touched }) }
     }
 
     /// The API below `/zendesk/api/v2/` and `/zendesk/oauth/tokens`.
@@ -77,6 +85,12 @@ impl FakeZendesk {
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
+        self.shared.touched.store(true, Ordering::Relaxed);
+        self.look()
+    }
+
+    /// The account, of somebody who will change nothing.
+    fn look(&self) -> MutexGuard<'_, World> {
         self.shared.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -94,6 +108,6 @@ impl Sender for FakeZendesk {
     }
 
     fn next_due(&self) -> Option<i64> {
-        self.world().hooks.next_due()
+        self.look().hooks.next_due()
     }
 }

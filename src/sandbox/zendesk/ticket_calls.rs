@@ -220,6 +220,11 @@ fn create_once(world: &mut World, ask: &Ask, asked: &Value) -> Outcome {
     copies(world, id, given, ask.now);
     if let Some(ticket) = world.tickets.get_mut(&id) {
         ticket.fields.insert("is_public".into(), json!(public));
+        for key in ["type", "ticket_form_id", "brand_id"] {
+            if let Some(value) = given.get(key).filter(|value| !value.is_null()) {
+                ticket.fields.insert(key.into(), value.clone());
+            }
+        }
     }
     let fields = &world.readable(id)?.fields;
     let answer = Answer::json(201, json!({"ticket": world.show_ticket(fields), "audit": audit}));

@@ -120,6 +120,7 @@ impl World {
     const FORM: i64 = 26_155_621_471_251;
     const CUSTOM_STATUS: i64 = 26_155_621_627_539;
     const MOST_COMMENTS: usize = 5_000;
+    const TRIGGERING: [&str; 3] = ["status", "priority", "assignee_id"];
     pub(super) const STATUSES: [&str; 6] = ["new", "open", "pending", "hold", "solved", "closed"];
     pub(super) const PRIORITIES: [&str; 4] = ["low", "normal", "high", "urgent"];
 
@@ -275,7 +276,17 @@ impl World {
         {
             ticket.touch(now);
         }
+        if events.iter().any(|event| Self::TRIGGERING.iter().any(|field| event["field_name"] == *field)) {
+            self.trigger_on_ticket(id, now);
+        }
         Ok(self.audit(update, events))
+    }
+
+    /// The second trigger: status, priority or assignee has changed. On a closed ticket none runs.
+    fn trigger_on_ticket(&mut self, id: i64, now: i64) {
+        if self.tickets.get(&id).is_some_and(|ticket| !ticket.closed()) {
+            self.hooks.fire(id, now);
+        }
     }
 
     /// What a patch would change, checked.

@@ -1,0 +1,66 @@
+//! What people read about closed tickets and what follows them.
+
+use super::super::ids::TicketId;
+
+/// The first note of a follow-up ticket, with names in braces for what differs.
+pub fn follow_up_note() -> &'static str {
+    "Somebody in Slack answered a side conversation of ticket #{ticket}, which is closed. This follow-up ticket takes the \
+     answer, so that it is not lost.\n\nTicket: {ticket_url}\nThread in Slack: {thread_url}\nSubject: {subject}\n\n\
+     The conversation so far:\n\n{conversation}"
+}
+
+/// In that note: what Zendesk did not let the follow-up have.
+pub fn left_out_of_follow_up(what: &str) -> String {
+    format!("Not kept, because Zendesk refused it: {what}. Please set it by hand if it matters.")
+}
+
+/// In that note: follow-ups of the same ticket that are about something else.
+pub fn other_follow_ups(urls: &[String]) -> String {
+    format!("Other follow-ups of the same ticket, about something else: {}", urls.join(" "))
+}
+
+/// In that note: what was left out of the conversation.
+pub fn left_out_in_the_middle(messages: usize, source: TicketId) -> String {
+    let messages = if messages == 1 { "One message is".to_owned() } else { format!("{messages} messages are") };
+    format!("[{messages} left out here; all of it stands in ticket #{source}.]")
+}
+
+/// At the end of the first reply in a side conversation that goes on from another: where it comes from.
+pub fn goes_on_from(ticket: TicketId) -> String {
+    format!("(This goes on from a side conversation of ticket #{ticket}, which is closed.)")
+}
+
+/// The thread: it goes on in another ticket.
+pub fn thread_moved(from: (TicketId, &str), to: (TicketId, &str)) -> String {
+    let ((old, old_url), (new, new_url)) = (from, to);
+    format!(
+        "🔁 Ticket <{old_url}|#{old}> is closed, so this thread goes on in its follow-up, ticket <{new_url}|#{new}>. What is \
+         written here arrives there; what was said before can still be read in the old one."
+    )
+}
+
+/// The thread: its ticket was merged into another one, and nothing goes on by itself.
+pub fn ticket_merged(ticket: TicketId, url: &str) -> String {
+    format!(
+        "🔀 Ticket <{url}|#{ticket}> was merged into another ticket, so replies from here do not reach it. They are kept. \
+         Please ask the ticket's agent to start a side conversation in the ticket that goes on."
+    )
+}
+
+/// The thread: there is no follow-up ticket.
+pub fn no_follow_up(ticket: TicketId, url: &str, reason: &str) -> String {
+    format!(
+        "⚠️ *Not delivered*: ticket <{url}|#{ticket}> is closed, and a follow-up ticket could not be made: {reason} What was \
+         written here is kept. Once this is mended, press Retry; if it cannot wait, please tell the agent another way."
+    )
+}
+
+/// In the place of that notice: the follow-up is under way.
+pub fn follow_up_after_all() -> String {
+    "✅ The closed ticket is followed up after all; what was written here goes there.".to_owned()
+}
+
+/// Why no follow-up was made: Zendesk refused it without what may be left out.
+pub fn follow_up_refused(reason: &str) -> String {
+    format!("Zendesk took it with none of its fields ({}).", reason.trim_end_matches('.'))
+}

@@ -1,0 +1,216 @@
+//! What happens to the thread's ticket: it changes, it closes, another one follows it.
+//!
+//! A reply that finds its ticket closed is not sent: it waits at its place in the lane. What follows the ticket is looked
+//! for, or made, in the same lane before it; the reply then begins a side conversation there, or goes to the one that
+//! Zendesk has copied there, and the thread acts on that from then on. Where the thread was before is remembered: what is
+//! said there still arrives.
+//!
+//! Races it allows for: the first entry of the side conversation that a reply began is read before its call has answered;
+//! Zendesk's own follow-up is found while ours is looked for; a follow-up that is closed itself, which is then followed.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::effect::{Act, Effect, EffectId};
+use super::super::event::{Answer, SideConversationEvent, State, Ticket};
+use super::super::follow_up::{ClosedTicket, Followed};
+use super::super::ids::{SideConversationId, TicketId};
+use super::super::notice;
+use super::{BridgedThread, Deciding, Place, Retrying, Why};
+
+/// Before every reply of its lane.
+const FIRST: i64 = i64::MIN / 2;
+
+/// What follows a thread's ticket, while that is not settled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FollowUp {
+    /// The closed ticket.
+    pub source: TicketId,
+    /// Whether it was merged into another one, so that nothing goes on by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
+    /// The ticket in which the next reply begins a side conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_id: Option<TicketId>,
+    /// What the card shows of that ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+}
+
+/// Where a thread was before it moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// The ticket.
+    pub ticket_id: TicketId,
+    /// The side conversation.
+    pub side_conversation_id: SideConversationId,
+}
+
+impl BridgedThread {
+    /// The ticket in which the next reply has to begin a side conversation, if it has to.
+    pub fn begins_on(&self) -> Option<TicketId> {
+        self.follow_up.as_ref().and_then(|follow_up| follow_up.ticket_id)
+    }
+
+    /// Whether what follows this ticket is still asked for.
+    pub(super) fn seeks(&self, source: TicketId) -> bool {
+        self.follow_up.as_ref().is_some_and(|follow_up| follow_up.source == source && follow_up.ticket_id.is_none())
+    }
+}
+
+impl Deciding<'_> {
+    /// The card shows the ticket as it is.
+    pub(super) fn ticket_changed(&mut self, ticket_id: TicketId, ticket: &Ticket) {
+        let bridged = !matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone);
+        if !bridged || self.thread.ticket_id != ticket_id || self.thread.ticket.as_ref() == Some(ticket) {
+            self.ignored = Some(Why::Stale);
+            return;
+        }
+        self.thread.ticket = Some(ticket.clone());
+        self.update_card();
+    }
+
+    pub(super) fn ticket_closed(&mut self, closed: &ClosedTicket) {
+        let ClosedTicket { ticket_id, merged } = *closed;
+        let (asked, here) = match &self.thread.follow_up {
+            Some(follow_up) => (true, follow_up.ticket_id == Some(ticket_id)),
+            None => (false, self.thread.ticket_id == ticket_id),
+        };
+        match (here, asked) {
+            (true, _) if merged => self.merged(ticket_id),
+            (true, _) => self.seek(ticket_id),
+            (false, true) => self.ignored = Some(Why::Known),
+            (false, false) => self.ignored = Some(Why::Stale),
+        }
+    }
+
+    fn seek(&mut self, source: TicketId) {
+        let Some((channel, ts)) = self.thread.link() else {
+            self.ignored = Some(Why::NotLinked);
+            return;
+        };
+        let thread_url = self.permalink(ts, channel, ts);
+        self.thread.follow_up = Some(FollowUp { source, merged: false, ticket_id: None, ticket: None });
+        self.ask_for_follow_up("seek-follow-up", source, Act::SeekFollowUp { source, thread_url });
+    }
+
+    fn ask_for_follow_up(&mut self, what: &str, source: TicketId, act: Act) {
+        self.thread.told.follow_ups += 1;
+        let id = EffectId::new(format!("{what}:{source}:{}", self.thread.told.follow_ups));
+        self.effects.push(Effect { id, order: FIRST, not_before_ms: 0, act });
+    }
+
+    fn merged(&mut self, source: TicketId) {
+        self.thread.follow_up = Some(FollowUp { source, merged: true, ticket_id: None, ticket: None });
+        let text = notice::ticket_merged(source, &self.ticket_url(source));
+        self.tell(format!("merged:{source}:{}", self.at_ms), text, false);
+    }
+
+    /// What came of looking for what follows a ticket, or of making it.
+    pub(super) fn follow_up_answered(&mut self, source: TicketId, answer: &Answer) {
+        if !self.thread.seeks(source) {
+            self.ignored = Some(Why::Known);
+            return;
+        }
+        match answer {
+            Answer::FollowUpNeeded { request } | Answer::FollowUpRefused { request } => {
+                let act = Act::FollowUp { source, request: request.clone(), decided_at_ms: self.at_ms };
+                self.ask_for_follow_up("follow-up", source, act);
+            }
+            Answer::Followed(followed) => self.followed(source, followed),
+            Answer::TicketClosed(closed) if closed.merged => self.merged(source),
+            Answer::TicketOpen => self.thread.follow_up = None,
+            _ => {}
+        }
+    }
+
+    fn followed(&mut self, source: TicketId, followed: &Followed) {
+        let ticket = followed.ticket.clone();
+        match &followed.side_conversation_id {
+            Some(side_conversation_id) => self.moves_to(followed.ticket_id, side_conversation_id, ticket),
+            None => {
+                let ticket_id = Some(followed.ticket_id);
+                self.thread.follow_up = Some(FollowUp { source, merged: false, ticket_id, ticket });
+            }
+        }
+    }
+
+    /// Zendesk has made a follow-up of its own, with a copy of the side conversation.
+    pub(super) fn adopted(&mut self, source: TicketId, ticket_id: TicketId, copy: &SideConversationId) {
+        if self.thread.ticket_id == source {
+            self.moves_to(ticket_id, copy, None);
+        } else if self.thread.side_conversation_id != *copy && !self.was_in(copy) {
+            self.thread.earlier.push(Earlier { ticket_id, side_conversation_id: copy.clone() });
+        } else {
+            self.ignored = Some(Why::Known);
+        }
+    }
+
+    /// From here on the thread acts on this side conversation.
+    pub(super) fn moves_to(&mut self, ticket_id: TicketId, to: &SideConversationId, ticket: Option<Ticket>) {
+        let (old_ticket, old) = (self.thread.ticket_id, self.thread.side_conversation_id.clone());
+        let known = self.thread.follow_up.take().and_then(|follow_up| follow_up.ticket);
+        if old == *to && old_ticket == ticket_id {
+            self.ignored = Some(Why::Known);
+            return;
+        }
+        if old != *to {
+            self.thread.earlier.push(Earlier { ticket_id: old_ticket, side_conversation_id: old });
+            self.thread.side_conversation_id = to.clone();
+            self.thread.state = State::Open;
+            self.thread.state_updated_at_ms = self.at_ms;
+            self.thread.state_by = None;
+            self.thread.told.left_done = false;
+        }
+        self.thread.ticket_id = ticket_id;
+        self.thread.ticket_since_ms = self.at_ms;
+        if let Some(ticket) = ticket.or(known) {
+            self.thread.ticket = Some(ticket);
+        }
+        self.update_card();
+        let (old_url, url) = (self.ticket_url(old_ticket), self.ticket_url(ticket_id));
+        let text = notice::thread_moved((old_ticket, &old_url), (ticket_id, &url));
+        self.tell(format!("moved:{ticket_id}:{to}"), text, false);
+    }
+
+    /// Takes an entry of another side conversation than the thread's, or of another ticket. Says whether it is done.
+    pub(super) fn moved_by(&mut self, entry: &SideConversationEvent) -> bool {
+        let present = entry.side_conversation_id == self.thread.side_conversation_id;
+        if present {
+            let elsewhere = entry.ticket_id != self.thread.ticket_id;
+            if elsewhere && matches!(self.thread.place, Place::New | Place::LeftAlone) {
+                self.thread.ticket_id = entry.ticket_id;
+            } else if elsewhere && entry.created_at_ms >= self.thread.ticket_since_ms {
+                let to = entry.side_conversation_id.clone();
+                self.moves_to(entry.ticket_id, &to, None);
+                self.thread.ticket_since_ms = entry.created_at_ms;
+            }
+            return false;
+        }
+        // Our own reply began it, and its call has not answered yet.
+        let began = entry.message.is_some() && self.is_echo(entry) && !self.was_in(&entry.side_conversation_id);
+        if began {
+            self.moves_to(entry.ticket_id, &entry.side_conversation_id, None);
+            self.ignored = Some(Why::Echo);
+        }
+        began
+    }
+
+    fn was_in(&self, side_conversation_id: &SideConversationId) -> bool {
+        self.thread.earlier.iter().any(|earlier| earlier.side_conversation_id == *side_conversation_id)
+    }
+
+    /// There is no follow-up; what was to go there waits.
+    pub(super) fn no_follow_up(&mut self, effect: &EffectId, source: TicketId, reason: &str, again: Option<Retrying>) {
+        let text = notice::no_follow_up(source, &self.ticket_url(source), reason);
+        let retry = Some(effect.clone());
+        match again {
+            Some(Retrying { notice: Some(ts), .. }) => self.change_tell(&format!("parked:{effect}"), ts, text, retry),
+            Some(_) => self.tell_with_retry(format!("parked:{effect}:{}", self.at_ms), text, retry),
+            None => self.tell_with_retry(format!("parked:{effect}"), text, retry),
+        }
+    }
+
+    fn ticket_url(&self, ticket_id: TicketId) -> String {
+        format!("{}/agent/tickets/{ticket_id}", self.policy.zendesk_url)
+    }
+}

@@ -1,0 +1,143 @@
+//! What the engine does about tickets: it reads them when Zendesk speaks of them, and sees to it that a closed one is
+//! followed up once.
+//!
+//! The thread whose decision first asks what follows a ticket claims it in the transaction of that decision. Others rest
+//! until its answer is there, and go where it went. A claim that comes to nothing is given up with the call.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::outside::CallError;
+use super::pace::Budget;
+use crate::bridge::event::{Event, What};
+use crate::bridge::follow_up::Followed;
+use crate::bridge::ids::{ThreadId, TicketId};
+use crate::bridge::{Act, Answer, BridgedThread, Effect};
+use crate::store::{Commit, FollowUpWrite, MoveWrite, SideConversationWrite, StoreError};
+
+/// How soon a thread sees whether another one has found what follows their ticket, in milliseconds.
+const AGAIN_MS: i64 = 2000;
+
+/// Who finds out what follows a ticket.
+pub(super) enum Claimed {
+    /// The thread that asks.
+    Here,
+    /// Another one; this one rests until then (milliseconds since 1970).
+    Elsewhere { until: i64 },
+    /// It is known.
+    Answered(Followed),
+}
+
+impl Engine {
+    /// Who finds out what follows a ticket. A claim that nobody holds passes to who asks.
+    pub(super) async fn claim(&self, source: TicketId, thread_id: &ThreadId) -> Result<Claimed, StoreError> {
+        let now = self.clock.now_ms();
+        for _ in 0..2 {
+            match self.store.follow_up(source.0).await? {
+                Some((_, Some(ticket_id))) => {
+                    let ticket_id = TicketId(ticket_id);
+                    let known = Followed { ticket_id, ticket: None, side_conversation_id: None, copied: Vec::new() };
+                    return Ok(Claimed::Answered(known));
+                }
+                Some((by, None)) if by == thread_id.as_str() => return Ok(Claimed::Here),
+                Some(_) => break,
+                None => {
+                    let follow_ups = vec![claim_of(source, thread_id, now)];
+                    self.store.commit(Commit { follow_ups, ..Commit::default() }).await?;
+                }
+            }
+        }
+        Ok(Claimed::Elsewhere { until: now + AGAIN_MS })
+    }
+
+    /// Reads a ticket of which Zendesk has spoken, and tells its threads what has changed.
+    pub(super) async fn look_at_ticket(&self, ticket_id: TicketId) {
+        if let Err(error) = self.tell_of_ticket(ticket_id).await {
+            tracing::warn!(zendesk.ticket_id = %ticket_id, error = %error, "what a ticket is could not be stored; its cards show what it was");
+        }
+    }
+
+    async fn tell_of_ticket(&self, ticket_id: TicketId) -> Result<(), StoreError> {
+        let threads = self.store.threads_on_ticket(ticket_id.0).await?;
+        if threads.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now_ms();
+        self.lock().queue.pace().call(&Budget::ZendeskPlan, now);
+        let ticket = match self.outside.ticket(ticket_id).await {
+            Ok(ticket) => ticket.shown,
+            Err(error) => {
+                // Only the cards wait for it, and the next word of the ticket mends them.
+                if let CallError::Later { after, .. } = &error {
+                    self.hold_budget(&Budget::ZendeskPlan, *after);
+                }
+                tracing::debug!(zendesk.ticket_id = %ticket_id, error = %error, "a ticket itself could not be read");
+                return Ok(());
+            }
+        };
+        let mut events = Vec::new();
+        for thread_id in threads.into_iter().map(ThreadId::new) {
+            let Some(thread) = self.thread(&thread_id).await? else { continue };
+            if thread.ticket_id == ticket_id && thread.ticket.as_ref() != Some(&ticket) {
+                let what = What::TicketChanged { ticket_id, ticket: ticket.clone() };
+                events.push((format!("ticket:{thread_id}:{now}"), thread_id, Arc::new(Event { at_ms: now, what })));
+            }
+        }
+        self.commit_events("engine", events, Commit::default()).await.map(drop)
+    }
+}
+
+/// Whether calls of a thread that rested because its ticket is closed have somewhere to go.
+pub(super) fn goes_on(before: &BridgedThread, after: &BridgedThread) -> bool {
+    before.follow_up.is_some() && before.follow_up != after.follow_up
+}
+
+/// Writes down which closed tickets the effects ask about.
+pub(super) fn note_claims(commit: &mut Commit, thread: &BridgedThread, effects: &[Arc<Effect>], now: i64) {
+    for effect in effects {
+        if let Act::SeekFollowUp { source, .. } = &effect.act {
+            commit.follow_ups.push(claim_of(*source, &thread.id, now));
+        }
+    }
+}
+
+/// Writes down what an answer says of a closed ticket.
+pub(super) fn note_answer(commit: &mut Commit, thread_id: &str, act: &Act, answer: &Answer) {
+    let (Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. }) = act else { return };
+    match answer {
+        Answer::Followed(followed) => {
+            commit.followed.push((source.0, thread_id.to_owned(), followed.ticket_id.0));
+            commit.side_conversations.extend(followed.side_conversation_id.iter().map(|id| SideConversationWrite {
+                id: id.to_string(),
+                thread_id: thread_id.to_owned(),
+                ticket_id: followed.ticket_id.0,
+            }));
+        }
+        Answer::Parked { .. } | Answer::TicketOpen | Answer::TicketClosed(_) | Answer::Done => {
+            commit.not_followed.push((source.0, thread_id.to_owned()));
+        }
+        _ => {}
+    }
+}
+
+/// Writes down where a thread was and where it is.
+pub(super) fn note_move(commit: &mut Commit, before: &BridgedThread, after: &BridgedThread) {
+    let place = |thread: &BridgedThread| SideConversationWrite {
+        id: thread.side_conversation_id.to_string(),
+        thread_id: thread.id.to_string(),
+        ticket_id: thread.ticket_id.0,
+    };
+    let (from, to) = (place(before), place(after));
+    if from != to {
+        commit.moves.push(MoveWrite {
+            thread_id: to.thread_id.clone(),
+            side_conversation_id: to.id.clone(),
+            ticket_id: to.ticket_id,
+        });
+        commit.side_conversations.extend([from, to]);
+    }
+}
+
+fn claim_of(source: TicketId, thread_id: &ThreadId, now: i64) -> FollowUpWrite {
+    FollowUpWrite { source_ticket_id: source.0, thread_id: thread_id.to_string(), claimed_at: now }
+}

@@ -1,0 +1,348 @@
+//! The ticket closes: the thread goes on in a follow-up, one for all its threads.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use serde_json::Value;
+use sidethread::sandbox::zendesk::{ReplyOnClosed, TicketChange, TicketSpec, Unconfirmed, UserSpec};
+
+use crate::house::{House, Setup};
+
+/// The ticket is closed, as an automation does it: nobody is told.
+fn close(app: &House, ticket: i64) {
+    let change = TicketChange { status: Some("closed".into()), ..Default::default() };
+    assert!(app.zendesk.set_ticket(ticket, change), "the ticket cannot be closed");
+}
+
+/// What was read of a ticket is old.
+async fn later(app: &House) {
+    app.pass(Duration::from_secs(61)).await;
+}
+
+/// The tickets that follow up another one.
+fn follow_ups(app: &House, ticket: i64) -> Vec<i64> {
+    let ticket = app.zendesk.ticket(ticket).unwrap();
+    ticket["followup_ids"].as_array().unwrap().iter().filter_map(Value::as_i64).collect()
+}
+
+/// The one follow-up of a ticket.
+fn follow_up(app: &House, ticket: i64) -> i64 {
+    let found = follow_ups(app, ticket);
+    assert_eq!(found.len(), 1, "one follow-up is made: {found:?}");
+    found[0]
+}
+
+/// The side conversations of a ticket, by id.
+fn sides(app: &House, ticket: i64) -> Vec<String> {
+    let sides = app.zendesk.side_conversations(ticket);
+    sides.iter().map(|side| side["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The messages of a side conversation, without the line that names the author and the one that says where it came from.
+fn messages(app: &House, side: &str) -> Vec<String> {
+    let messages = app.zendesk.events(side);
+    let said = messages.iter().filter(|event| event["type"] == "create" || event["type"] == "reply").map(|event| {
+        let body = event["message"]["body"].as_str().unwrap_or_default();
+        let body = body.split("\n\n(This goes on from").next().unwrap_or_default();
+        body.split_once('\n').map_or(body, |(_, rest)| rest).trim().to_owned()
+    });
+    said.collect()
+}
+
+#[tokio::test]
+async fn a_reply_to_a_closed_ticket_makes_a_follow_up_and_the_thread_goes_on_there() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    app.slack.say(&app.ana, &channel, Some(&ts), "Looking.").unwrap();
+    app.settle().await;
+    later(&app).await;
+    close(&app, app.ticket);
+    app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+    app.slack.say(&app.ben, &channel, Some(&ts), "Confirmed.").unwrap();
+    app.settle().await;
+
+    let follow = follow_up(&app, app.ticket);
+    let [new] = &sides(&app, follow)[..] else { panic!("one side conversation is on it") };
+    assert_eq!(app.answers(&sc), ["Looking."], "nothing more is sent to the old one");
+    assert_eq!(messages(&app, new), ["It is up again.", "Confirmed."]);
+
+    let ticket = app.zendesk.ticket(follow).unwrap();
+    assert_eq!(ticket["status"], "open");
+    assert_eq!(ticket["priority"], "high");
+    assert_eq!((&ticket["requester_id"], &ticket["assignee_id"]), (&app.carla.into(), &app.zoe.into()));
+    assert_eq!(ticket["subject"], "Parcel has not moved for a week");
+    let [note] = &app.zendesk.comments(follow)[..] else { panic!("a note opens it") };
+    assert_eq!((&note["public"], &note["author_id"]), (&false.into(), &app.zendesk.app_user_id().into()));
+    let note = note["body"].as_str().unwrap();
+    for part in [
+        "/zendesk/agent/tickets/35436",
+        &format!("/archives/{channel}/p{}", ts.replace('.', "")),
+        "Is it down?",
+        "Looking.",
+        "Zoe, 20",
+    ] {
+        assert!(note.contains(part), "{part:?} is not in the note: {note}");
+    }
+
+    let told = app.told(&sc);
+    let [moved] = &told[..] else { panic!("one line says so: {told:?}") };
+    for part in ["/zendesk/agent/tickets/35436|#35436", &format!("/zendesk/agent/tickets/{follow}|#{follow}")] {
+        assert!(moved.contains(part), "{part:?} is not in {moved}");
+    }
+    let card = app.card(&sc);
+    assert!(card.contains(&format!("Ticket #{follow}")) && card.contains("Status: open"), "{card}");
+
+    app.zendesk.reply(app.zoe, new, "<p>Thank you</p>");
+    app.zendesk.reply(app.yan, &sc, "<p>An afterthought in the old one</p>");
+    app.pass(Duration::from_secs(30)).await;
+    let said = app.said(&sc);
+    let agents: Vec<&str> =
+        said.iter().filter(|(author, _)| author == "Zoe" || author == "Yan").map(|(_, text)| text.as_str()).collect();
+    assert_eq!(agents, ["Thank you", "An afterthought in the old one"], "agents' words in either arrive");
+    app.slack.press(&app.ana, &channel, &ts, "mark_done").unwrap();
+    app.settle().await;
+    assert_eq!((app.state(new).as_str(), app.state(&sc).as_str()), ("closed", "open"));
+    app.slack.say(&app.ben, &channel, Some(&ts), "One more.").unwrap();
+    app.settle().await;
+    assert_eq!(messages(&app, new).last().unwrap(), "One more.");
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn three_threads_and_ten_replies_at_once_make_one_follow_up() {
+    let app = House::new().await;
+    let mut threads = Vec::new();
+    for subject in ["Scanner", "Printer", "Lamp"] {
+        let sc = app.ask("engineering", subject, "<p>Down?</p>").await;
+        let place = app.thread(&sc);
+        threads.push((sc, place));
+    }
+    later(&app).await;
+    close(&app, app.ticket);
+    for i in 0..10 {
+        for (n, (_, (channel, ts))) in threads.iter().enumerate() {
+            app.slack.say(&app.ana, channel, Some(ts), &format!("{n}-{i}")).unwrap();
+        }
+    }
+    app.settle().await;
+    let follow = follow_up(&app, app.ticket);
+    let mut found: Vec<Vec<String>> = sides(&app, follow).iter().map(|side| messages(&app, side)).collect();
+    found.sort();
+    let expected: Vec<Vec<String>> = (0..3).map(|n| (0..10).map(|i| format!("{n}-{i}")).collect()).collect();
+    assert_eq!(found, expected);
+    for (sc, _) in &threads {
+        assert_eq!(app.told(sc).len(), 1, "{:?}", app.told(sc));
+        assert_eq!(app.answers(sc), [""; 0]);
+    }
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn what_the_follow_up_keeps_is_a_setting_and_what_is_refused_is_left_out_and_named() {
+    let app = House::with(Setup {
+        routes: "[followup]\nstatus = \"pending\"\ncopy = [\"assignee\", \"group\", \"tags\", \"type\", \"custom_fields\"]\n\
+                 template = \"See {ticket_url} for {subject}.\"",
+        ..Default::default()
+    })
+    .await;
+    let group = app.zendesk.add_group("Logistics");
+    let leaver = app.zendesk.add_user(UserSpec {
+        name: "Lea".into(),
+        email: Some("lea@acme.example".into()),
+        role: "agent".into(),
+        ..Default::default()
+    });
+    let ticket = app.zendesk.add_ticket(TicketSpec {
+        subject: "Lost".into(),
+        description: "Where?".into(),
+        requester_id: app.carla,
+        assignee_id: Some(leaver),
+        group_id: Some(group),
+        priority: Some("urgent".into()),
+        tags: vec!["vip".into()],
+        custom_fields: vec![serde_json::json!({"id": 77, "value": "blue"})],
+        ..Default::default()
+    });
+    let to = ["engineering@slack.acme.example"];
+    let sc = app.zendesk.start_side_conversation(app.zoe, ticket, &to, "Lost", "<p>Seen it?</p>");
+    app.settle().await;
+    let (channel, ts) = app.thread(&sc);
+    later(&app).await;
+    close(&app, ticket);
+    app.zendesk.delete_user(leaver);
+    app.slack.say(&app.ana, &channel, Some(&ts), "No.").unwrap();
+    app.settle().await;
+    let made = app.zendesk.ticket(follow_up(&app, ticket)).unwrap();
+    assert_eq!((&made["status"], &made["priority"]), (&"pending".into(), &Value::Null));
+    assert_eq!((&made["assignee_id"], &made["group_id"]), (&Value::Null, &group.into()));
+    assert_eq!(made["custom_fields"][0]["value"], "blue");
+    assert_eq!(made["tags"], serde_json::json!(["vip"]));
+    let note = app.zendesk.comments(made["id"].as_i64().unwrap())[0]["body"].as_str().unwrap().to_owned();
+    assert!(note.starts_with(&format!("See http://127.0.0.1:9/zendesk/agent/tickets/{ticket} for Lost.")), "{note}");
+    assert!(note.contains("Not kept, because Zendesk refused it: assignee."), "{note}");
+    assert_eq!(messages(&app, &sides(&app, made["id"].as_i64().unwrap())[0]), ["No."]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_merged_ticket_makes_no_follow_up_and_its_thread_is_told_once() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    later(&app).await;
+    let tags = TicketChange { tags: Some(vec!["closed_by_merge".into()]), ..Default::default() };
+    assert!(app.zendesk.set_ticket(app.ticket, tags));
+    close(&app, app.ticket);
+    for text in ["one", "two"] {
+        app.slack.say(&app.ana, &channel, Some(&ts), text).unwrap();
+        app.settle_within(Duration::from_secs(60)).await;
+    }
+    app.pass(Duration::from_secs(3600)).await;
+    assert_eq!(follow_ups(&app, app.ticket), [0; 0]);
+    assert_eq!(app.answers(&sc), [""; 0]);
+    let told = app.told(&sc);
+    assert_eq!(told.iter().filter(|told| told.contains("was merged")).count(), 1, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_follow_up_that_is_closed_is_followed_up_itself() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    let other = app.ask("engineering", "Printer", "<p>Is it down, too?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    let mut ticket = app.ticket;
+    let mut side = sc.clone();
+    for round in 0..3 {
+        later(&app).await;
+        close(&app, ticket);
+        app.slack.say(&app.ana, &channel, Some(&ts), &format!("answer {round}")).unwrap();
+        app.settle().await;
+        ticket = follow_up(&app, ticket);
+        side = sides(&app, ticket).remove(0);
+        assert_eq!(messages(&app, &side), [format!("answer {round}")]);
+    }
+    assert_eq!(app.told(&sc).len(), 3);
+    // Another thread of the first ticket finds its way along them all.
+    let (channel, ts) = app.thread(&other);
+    app.slack.say(&app.ben, &channel, Some(&ts), "It is not.").unwrap();
+    app.settle().await;
+    assert_eq!(sides(&app, ticket).len(), 2);
+    assert_eq!(messages(&app, &sides(&app, ticket)[1]), ["It is not."]);
+    app.zendesk.reply(app.zoe, &side, "<p>Thanks</p>");
+    app.zendesk.reply(app.yan, &sc, "<p>Hello from the first one</p>");
+    app.pass(Duration::from_secs(30)).await;
+    let said: Vec<String> =
+        app.said(&sc).into_iter().filter(|(a, _)| a == "Zoe" || a == "Yan").map(|(_, t)| t).collect();
+    assert_eq!(said, ["Thanks", "Hello from the first one"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_follow_up_that_is_about_something_else_is_left_alone_and_named() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    later(&app).await;
+    close(&app, app.ticket);
+    let customers = app.zendesk.follow_up_by_mail(app.carla, app.ticket, "Something else entirely");
+    app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+    app.settle().await;
+    let found = follow_ups(&app, app.ticket);
+    assert_eq!((found.len(), found[0]), (2, customers));
+    let note = app.zendesk.comments(found[1])[0]["body"].as_str().unwrap().to_owned();
+    assert!(note.contains(&format!("/agent/tickets/{customers}")), "{note}");
+    assert!(sides(&app, customers).is_empty());
+    assert_eq!(messages(&app, &sides(&app, found[1])[0]), ["It is up again."]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_follow_up_that_cannot_be_made_is_told_and_retried_by_its_button() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    later(&app).await;
+    close(&app, app.ticket);
+    let rule = serde_json::json!({"call": "POST tickets", "fault": "refused"});
+    app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+    app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+    app.settle().await;
+    let told = app.told(&sc);
+    assert_eq!(told.iter().filter(|told| told.contains("a follow-up ticket could not be made")).count(), 1, "{told:?}");
+    app.zendesk.faults().clear();
+    let messages_there = app.slack.thread(&channel, &ts);
+    let notice = messages_there.iter().find(|m| m["text"].as_str().unwrap().contains("could not be made")).unwrap();
+    app.slack.press(&app.ana, &channel, notice["ts"].as_str().unwrap(), "retry").unwrap();
+    app.settle().await;
+    let side = sides(&app, follow_up(&app, app.ticket)).remove(0);
+    assert_eq!(messages(&app, &side), ["It is up again."]);
+    assert!(!app.told(&sc).iter().any(|told| told.contains("could not be made")), "{:?}", app.told(&sc));
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_ticket_that_closed_since_it_was_read_is_noticed_by_the_refusal() {
+    for status in [400, 404, 422] {
+        let unconfirmed = Unconfirmed { reply_on_closed: ReplyOnClosed::Refused(status), ..Default::default() };
+        let app = House::with(Setup { unconfirmed, ..Default::default() }).await;
+        let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+        let (channel, ts) = app.thread(&sc);
+        app.slack.say(&app.ana, &channel, Some(&ts), "Looking.").unwrap();
+        app.settle().await;
+        close(&app, app.ticket);
+        app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+        app.settle().await;
+        assert_eq!(messages(&app, &sides(&app, follow_up(&app, app.ticket))[0]), ["It is up again."], "{status}");
+        app.ends_quietly().await;
+    }
+}
+
+/// Runs something until it has been polled so often; says whether it ended before.
+async fn some_polls(work: impl Future<Output = ()>, polls: u32) -> bool {
+    let mut work = std::pin::pin!(work);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        work.as_mut().poll(context).map(|()| true)
+    })
+    .await
+}
+
+/// A crash at every place where the app waits for its disk, from the first reply to the last.
+#[tokio::test]
+async fn a_crash_at_any_point_makes_no_second_follow_up_and_loses_and_doubles_nothing() {
+    for polls in (1..).step_by(3) {
+        let unconfirmed = Unconfirmed { external_ids_echoed: polls % 2 == 0, ..Default::default() };
+        let mut app = House::with(Setup { unconfirmed, ..Default::default() }).await;
+        let scs =
+            [app.ask("engineering", "Scanner", "<p>A?</p>").await, app.ask("engineering", "Lamp", "<p>B?</p>").await];
+        later(&app).await;
+        close(&app, app.ticket);
+        for sc in &scs {
+            let (channel, ts) = app.thread(sc);
+            for text in ["one", "two"] {
+                app.slack.say(&app.ana, &channel, Some(&ts), text).unwrap();
+            }
+        }
+        let ended = some_polls(app.settle(), polls).await;
+        app.restart().await;
+        app.settle().await;
+        app.pass(Duration::from_secs(400)).await;
+        let follow = follow_up(&app, app.ticket);
+        let said: Vec<Vec<String>> = sides(&app, follow).iter().map(|side| messages(&app, side)).collect();
+        assert_eq!(said, [["one", "two"], ["one", "two"]], "after {polls} polls");
+        for sc in &scs {
+            assert_eq!(app.answers(sc), [""; 0], "after {polls} polls");
+            assert_eq!(app.told(sc).iter().filter(|told| told.contains("goes on in its follow-up")).count(), 1);
+        }
+        app.ends_quietly().await;
+        if ended {
+            assert!(polls > 30, "the crashes came before anything happened");
+            return;
+        }
+    }
+}
