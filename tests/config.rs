@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use sidethread::bridge::follow_up::Copied;
 use sidethread::bridge::ids::ChannelId;
 use sidethread::bridge::route::{ChannelRef, OutsidePolicy, RecipientPattern};
+use sidethread::bridge::rules::{QuietHours, Rules, TicketChange};
 use sidethread::config::{Config, ConfigErrors, ZendeskCredential};
 
 const EXAMPLE: &str = include_str!("../sidethread.example.toml");
@@ -73,6 +74,45 @@ fn the_example_shows_the_defaults() {
     assert_eq!(shown.slack.limits, left_out.slack.limits);
     assert_eq!(shown.zendesk.limits, left_out.zendesk.limits);
     assert_eq!(shown.follow_up, left_out.follow_up);
+    assert_eq!(shown.rules, left_out.rules);
+}
+
+#[test]
+fn rules_are_read_and_off_unless_they_are_set() {
+    assert_eq!(parse(GOOD).unwrap().rules, Rules::default());
+    let rules = |text: &str| parse(&GOOD.replacen("[[routes]]", &format!("{text}\n[[routes]]"), 1));
+    let found = rules("[ticket]\non_ask = { status = \"hold\", tags_add = [\"Waiting\"] }\n[done]\nnote = \"summary\"");
+    let found = found.unwrap().rules;
+    let change = TicketChange { status: Some("hold".into()), tags_add: vec!["waiting".into()], tags_remove: vec![] };
+    assert_eq!((found.on_ask, found.on_answer, found.summary, found.notify), (Some(change), None, true, None));
+    let found = rules("[notify]\nassignee = \"dm\"\nquiet_hours = \"22:00-07:30\"").unwrap().rules.notify.unwrap();
+    assert_eq!(found.quiet, Some(QuietHours { from: 1320, to: 450 }));
+}
+
+#[test]
+fn a_wrong_rule_says_what_was_meant() {
+    let said = |text: &str| errors(&GOOD.replacen("[[routes]]", &format!("{text}\n[[routes]]"), 1)).join("\n");
+    for (text, wanted) in [
+        ("[ticket]\non_ask = { status = \"holds\" }", "ticket.on_ask.status: must be one of"),
+        ("[ticket]\non_ask = { status = \"holds\" }", "did you mean hold?"),
+        ("[ticket]\non_ask = { statsu = \"hold\" }", "ticket.on_ask.statsu: unknown key; did you mean status?"),
+        ("[ticket]\non_answer = { status = \"closed\" }", "no rule may; use solved"),
+        ("[ticket]\non_answer = {}", "changes nothing"),
+        ("[ticket]\non_answer = \"open\"", "must be a table, not text"),
+        ("[ticket]\non_ask = { tags_add = [\"two words\"] }", "is no tag"),
+        ("[ticket]\non_ask = { tags_add = [\"a\"], tags_remove = [\"a\"] }", "adds and removes the tag a"),
+        ("[ticket]\non_asked = { status = \"hold\" }", "did you mean on_ask?"),
+        ("[done]\nnote = \"sumary\"", "did you mean summary?"),
+        ("[notify]\nassignee = \"mail\"", "must be one of \"none\", \"dm\""),
+        ("[notify]\nquiet_hours = \"22-7\"", "write it as in 22:00-07:00"),
+        ("[notifi]\nassignee = \"dm\"", "did you mean notify?"),
+    ] {
+        assert!(said(text).contains(wanted), "{text}: {}", said(text));
+    }
+    let env = [("SIDETHREAD__TICKET__ON_ASK", "{ status = \"hold\" }")];
+    assert!(errors_with(GOOD, &env)[0].contains("cannot be set in the environment"));
+    let env = [("SIDETHREAD__NOTIFY__ASSIGNEE", "dm")];
+    assert!(parse_with(GOOD, &env).unwrap().rules.notify.is_some());
 }
 
 #[test]

@@ -278,10 +278,7 @@ async fn the_operator_looks_and_decides_while_it_runs_and_when_it_does_not() {
         out
     };
     let parked = async |text: &str| {
-        fault(
-            house.firm.zendesk.faults(),
-            json!({"call": "POST …/reply", "fault": "status", "status": 403, "times": 1}),
-        );
+        fault(house.firm.zendesk.faults(), json!({"call": "POST …/reply", "fault": "refused", "times": 1}));
         house.say(&ts, text);
         let waits = "SELECT count(*) FROM outbox WHERE state = 'parked'";
         until("it is parked", async || house.count(waits).await == 1).await;

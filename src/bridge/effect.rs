@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::content::Doc;
 use super::event::{Press, State};
 use super::ids::{SideConversationId, SlackUserId, TicketId, Ts};
+use super::news::News;
 use super::route::ChannelRef;
+use super::rules::TicketChange;
 
 pub use super::ids::EffectId;
 
@@ -142,6 +144,25 @@ pub enum Act {
         /// Plain text.
         text: String,
     },
+    /// Change the ticket as the settings say, unless it is closed or so already.
+    SetTicket {
+        /// How.
+        change: TicketChange,
+    },
+    /// Read all that was said in the side conversation.
+    ReadSaid,
+    /// Find the ticket's assignee in Slack.
+    FindAssignee,
+    /// Tell somebody by a direct message which threads were answered.
+    Notify {
+        /// Whom.
+        user: SlackUserId,
+        /// The threads.
+        news: Vec<News>,
+        /// The message that tells it from now on; without one it is a message of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Ts>,
+    },
 }
 
 /// A Slack message on its way into a side conversation.
@@ -206,13 +227,17 @@ impl Act {
             | Act::TakeBack { .. }
             | Act::Whisper { .. }
             | Act::TellOperator { .. }
-            | Act::AskWho { .. } => Vendor::Slack,
+            | Act::AskWho { .. }
+            | Act::Notify { .. } => Vendor::Slack,
             Act::ReadTicket { .. }
             | Act::Reply(_)
             | Act::SetState { .. }
             | Act::SeekFollowUp { .. }
             | Act::FollowUp { .. }
-            | Act::Note { .. } => Vendor::Zendesk,
+            | Act::Note { .. }
+            | Act::SetTicket { .. }
+            | Act::ReadSaid
+            | Act::FindAssignee => Vendor::Zendesk,
         }
     }
 
@@ -242,14 +267,18 @@ impl Act {
             | Act::TellOperator { .. }
             | Act::Reply(_)
             | Act::SetState { .. }
-            | Act::Note { .. } => Class::Marked,
+            | Act::Note { .. }
+            | Act::Notify { .. } => Class::Marked,
             Act::ReadTicket { .. }
             | Act::SeekFollowUp { .. }
             | Act::OpenChannel { .. }
             | Act::UpdateCard
             | Act::ChangeTell { .. }
             | Act::TakeBack { .. }
-            | Act::AskWho { .. } => Class::Idempotent,
+            | Act::AskWho { .. }
+            | Act::SetTicket { .. }
+            | Act::ReadSaid
+            | Act::FindAssignee => Class::Idempotent,
             Act::FollowUp { .. } => Class::Ticket,
             Act::Whisper { .. } => Class::AtMostOnce,
         }
@@ -301,6 +330,10 @@ impl Act {
             Act::SeekFollowUp { .. } => "seek_follow_up",
             Act::FollowUp { .. } => "follow_up",
             Act::Note { .. } => "note",
+            Act::SetTicket { .. } => "set_ticket",
+            Act::ReadSaid => "read_said",
+            Act::FindAssignee => "find_assignee",
+            Act::Notify { .. } => "notify",
         }
     }
 }

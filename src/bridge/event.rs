@@ -42,6 +42,18 @@ pub enum What {
         /// The parent that was.
         ts: Ts,
     },
+    /// The thread's ticket is not there any more, or may not be written to.
+    TicketGone {
+        /// Why, as a sentence for the people of the thread.
+        reason: String,
+    },
+    /// Somebody deleted a message of the Slack thread.
+    MessageDeleted {
+        /// Where, as Slack named the channel then.
+        channel: ChannelId,
+        /// Which.
+        ts: Ts,
+    },
     /// What the card shows of the ticket has changed.
     TicketChanged {
         /// The ticket.
@@ -107,6 +119,8 @@ impl What {
             | What::Late(_)
             | What::Unreachable(_)
             | What::CardGone { .. }
+            | What::TicketGone { .. }
+            | What::MessageDeleted { .. }
             | What::TicketChanged { .. }
             | What::TicketClosed(_)
             | What::Adopted { .. }
@@ -400,6 +414,10 @@ pub enum Answer {
     Person(Person),
     /// Not done: the thread's channel takes no posts. It waits until it does.
     Unreachable(ChannelProblem),
+    /// All that was said in the side conversation, in order.
+    Said(Vec<SideConversationEvent>),
+    /// The ticket's assignee is a member of the workspace.
+    Assignee(Assignee),
     /// Done; nothing to say about it.
     Done,
     /// It will not be done; a person has to look.
@@ -459,6 +477,16 @@ pub struct Person {
     pub name: String,
     /// How they stand to the workspace.
     pub standing: Standing,
+}
+
+/// A ticket's assignee in Slack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignee {
+    /// Who.
+    pub user: SlackUserId,
+    /// How far their clock is ahead of UTC, in seconds.
+    #[serde(default)]
+    pub offset_secs: i32,
 }
 
 /// How a person of Slack stands to the workspace.

@@ -14,12 +14,15 @@
 pub mod command;
 pub mod content;
 pub mod effect;
+pub mod erase;
 pub mod event;
 pub mod follow_up;
 pub mod ids;
+pub mod news;
 pub mod notice;
 pub mod readers;
 pub mod route;
+pub mod rules;
 pub mod thread;
 
 pub use effect::{Act, Class, Effect, EffectId, Vendor};

@@ -3,8 +3,10 @@
 //! Texts for Slack are mrkdwn: names that come from outside are escaped here. Notes for Zendesk are plain text.
 
 mod follow_up;
+mod life;
 
 pub use follow_up::*;
+pub use life::*;
 
 use super::content::escape_mrkdwn;
 use super::effect::Vendor;

@@ -171,6 +171,7 @@ impl App {
             zendesk_url: self.front.zendesk_url.clone(),
             bridging_since_ms,
             operator: self.config.bridge.operator_channel.is_some(),
+            rules: self.config.rules.clone(),
         };
         let settings = Settings {
             schedule: Schedule(self.config.bridge.retry_schedule.clone()),

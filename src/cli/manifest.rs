@@ -24,6 +24,9 @@ pub const BOT_SCOPES: &[&str] = &[
     "files:write",
     "groups:history",
     "groups:read",
+    // For direct messages to the assignee: to open them, and to find one whose call had no answer.
+    "im:history",
+    "im:write",
     "team:read",
     "users:read",
     "users:read.email",

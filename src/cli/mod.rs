@@ -3,6 +3,7 @@
 pub mod app;
 pub mod check;
 pub mod demo;
+pub mod erase;
 pub mod manifest;
 pub mod parked;
 pub mod serve;
@@ -67,6 +68,24 @@ enum Command {
         /// Show what people wrote, too
         #[arg(long)]
         text: bool,
+    },
+    /// Erase what is kept of a ticket or of a person, and say what the vendors still have
+    Erase {
+        /// A ticket, by its number
+        #[arg(long)]
+        ticket: Option<i64>,
+        /// Somebody in Zendesk, by their user id
+        #[arg(long)]
+        user: Option<i64>,
+        /// Somebody in Slack, by their member id
+        #[arg(long)]
+        slack_user: Option<String>,
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Print the Slack app manifest with the public URL filled in
     Manifest {
@@ -140,6 +159,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Ok(config) => trace(&config, &what, text).await,
             Err(code) => return code,
         },
+        Command::Erase { ticket, user, slack_user, config, yes } => match settings(config.as_deref()) {
+            Ok(config) => erase(config, ticket, user, slack_user.as_deref(), yes).await,
+            Err(code) => return code,
+        },
         Command::Manifest { config } => match settings(config.as_deref()) {
             Ok(config) => {
                 print!("{}", manifest::run(&config));
@@ -203,6 +226,23 @@ impl Parked {
 async fn trace(config: &Config, what: &str, text: bool) -> anyhow::Result<bool> {
     let asked = trace::Asked::parse(what)?;
     say(&trace::run(&config.database.path, &asked, text, SystemClock.now_ms()).await?);
+    Ok(true)
+}
+
+async fn erase(
+    config: Config,
+    ticket: Option<i64>,
+    user: Option<i64>,
+    slack_user: Option<&str>,
+    yes: bool,
+) -> anyhow::Result<bool> {
+    let whom = erase::whom(ticket, user, slack_user)?;
+    if !yes && !erase::confirm()? {
+        say("Nothing was changed.\n");
+        return Ok(true);
+    }
+    let wire = Arc::new(HttpWire::without_proxy()?);
+    say(&erase::run(config, &whom, wire, Arc::new(SystemClock)).await?);
     Ok(true)
 }
 

@@ -83,7 +83,14 @@ pub async fn decide(
             store.close().await;
             decided?;
         }
-        Err(StoreError::InUse(_)) => through_bridge(config.server.admin_listen, id, wish, wire.as_ref()).await?,
+        Err(StoreError::InUse(_)) => {
+            let word = match wish {
+                Wish::Retry => "retry",
+                Wish::Drop => "drop",
+            };
+            let path = format!("/parked/{id}/{word}");
+            ask_bridge(config.server.admin_listen, &path, Bytes::new(), wire.as_ref()).await?;
+        }
         Err(error) => return Err(error.into()),
     }
     Ok(match wish {
@@ -112,30 +119,35 @@ async fn without_bridge(app: &App, id: i64, wish: Wish) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn through_bridge(admin: SocketAddr, id: i64, wish: Wish, wire: &dyn Wire) -> anyhow::Result<()> {
+/// Asks the running bridge at `admin` for something; gives its answer.
+///
+/// # Errors
+/// It is not done; the text says what to do.
+pub(super) async fn ask_bridge(
+    admin: SocketAddr,
+    path: &str,
+    body: Bytes,
+    wire: &dyn Wire,
+) -> anyhow::Result<serde_json::Value> {
     let ip = match admin.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
     let address = SocketAddr::new(ip, admin.port());
-    let word = match wish {
-        Wish::Retry => "retry",
-        Wish::Drop => "drop",
-    };
-    let request = http::Request::post(format!("http://{address}/parked/{id}/{word}"))
+    let request = http::Request::post(format!("http://{address}{path}"))
         .header(http::header::HOST, address.to_string())
         .header(ADMIN_HEADER, "1")
-        .body(Bytes::new())?;
+        .body(body)?;
     let answer = wire.send(request).await.with_context(|| {
         format!(
             "a process uses this database, but none answers at {address} (server.admin_listen); was the bridge started with other settings?"
         )
     })?;
-    if answer.status().is_success() {
-        return Ok(());
-    }
     let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    if answer.status().is_success() {
+        return Ok(body);
+    }
     match body["problem"].as_str() {
         Some(problem) => bail!("the bridge refused: {}", clean(problem)),
         None => bail!(

@@ -52,6 +52,9 @@ impl Outside for Vendors {
             }
             Act::SetState { state, .. } => self.zendesk.set_state(call, *state).await,
             Act::Note { text } => self.zendesk.note(call, text).await,
+            Act::ReadSaid => self.zendesk.said(call).await,
+            Act::FindAssignee => self.assignee(call).await,
+            Act::SetTicket { change } => self.zendesk.change_ticket(call, change).await,
             Act::SeekFollowUp { source, thread_url } => self.zendesk.seek_follow_up(call, *source, thread_url).await,
             Act::FollowUp { source, request, .. } => self.zendesk.follow_up(call, *source, request).await,
             _ => self.slack.perform(call).await,
@@ -104,6 +107,16 @@ impl Outside for Vendors {
 }
 
 impl Vendors {
+    /// Who of the workspace has the ticket, by their e-mail address.
+    async fn assignee(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        let Some(email) = self.zendesk.assignee_email(call.thread.ticket_id).await? else { return Ok(Answer::Done) };
+        let found = self.slack.member_by_email(&email).await.map_err(|error| match error {
+            CallError::Refused { .. } => error,
+            error => slack_is_late(error),
+        })?;
+        Ok(found.map_or(Answer::Done, Answer::Assignee))
+    }
+
     async fn reply(&self, call: &Call<'_>) -> Result<Answer, CallError> {
         let mut known = Known::default();
         let mut authors = Vec::new();

@@ -6,6 +6,7 @@
 mod error;
 mod follow_up;
 mod routes;
+mod rules;
 mod source;
 mod values;
 
@@ -18,8 +19,9 @@ use url::Url;
 
 pub use self::error::{ConfigError, ConfigErrors, Origin};
 use self::source::Source;
-use crate::bridge::follow_up::Rules;
+use crate::bridge::follow_up::Rules as FollowUpRules;
 use crate::bridge::route::{ChannelRef, Route};
+use crate::bridge::rules::Rules;
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "sidethread.toml";
@@ -46,7 +48,9 @@ pub struct Config {
     pub slack: Slack,
     pub zendesk: Zendesk,
     pub bridge: Bridge,
-    pub follow_up: Rules,
+    pub follow_up: FollowUpRules,
+    /// `[ticket]`, `[done]` and `[notify]`.
+    pub rules: Rules,
     /// In the order of the file: the first that matches wins.
     pub routes: Vec<Route>,
     /// Sentences to say at start.
@@ -214,6 +218,7 @@ impl Config {
         let slack = slack(&mut source);
         let zendesk = zendesk(&mut source);
         let bridge = bridge(&mut source);
+        let rules = rules::read(&mut source);
         let follow_up = follow_up::read(&mut source);
         let routes = routes::read(&mut source);
         if !bridges_something {
@@ -221,11 +226,13 @@ impl Config {
             let remedy = "add a [[routes]] entry, or set channel_domain under [zendesk]".to_owned();
             source.fault(Origin::File { name: name.to_owned() }, "routes", reason, Some(remedy));
         }
-        let whole = server.zip(database).zip(slack.zip(zendesk)).zip(bridge.zip(follow_up));
+        let whole = server.zip(database).zip(slack.zip(zendesk)).zip(bridge.zip(follow_up.zip(rules)));
         match whole {
-            Some((((server, database), (slack, zendesk)), (bridge, follow_up))) if source.errors.is_empty() => {
+            Some((((server, database), (slack, zendesk)), (bridge, (follow_up, rules))))
+                if source.errors.is_empty() =>
+            {
                 let warnings = warnings(&server, &zendesk);
-                Ok(Config { server, database, slack, zendesk, bridge, follow_up, routes, warnings })
+                Ok(Config { server, database, slack, zendesk, bridge, follow_up, rules, routes, warnings })
             }
             _ => {
                 source.errors.sort_by(|one, other| one.origin.cmp(&other.origin));

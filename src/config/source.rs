@@ -58,6 +58,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "retry_schedule",
         ],
     ),
+    ("ticket", &["on_ask", "on_answer"]),
+    ("done", &["note"]),
+    ("notify", &["assignee", "quiet_hours"]),
     ("followup", &["status", "copy", "template"]),
 ];
 const SECRETS: &[&str] = &[

@@ -41,6 +41,11 @@ enum Ended {
     Rests {
         until: i64,
     },
+    /// The ticket is not there, or not permitted, and that is no lag.
+    Gone {
+        reason: String,
+        doubtful: bool,
+    },
     /// Refused as a whole: each is tried alone.
     Split {
         problem: String,
@@ -102,6 +107,10 @@ impl Engine {
             Ok(Ended::Delayed { wait, attempts, doubtful, problem }) => {
                 self.delay(&load, wait, attempts, doubtful, problem, false).await;
             }
+            Ok(Ended::Gone { reason, doubtful }) => {
+                let wait = self.ticket_gone(id, &item.thread_id, &reason).await.unwrap_or(PAUSE);
+                self.delay(&load, wait, item.attempts, doubtful, reason, false).await;
+            }
             Ok(Ended::Rests { until }) => {
                 let mut state = self.lock();
                 state.queue.pace().not_called(&item.budget);
@@ -162,10 +171,8 @@ impl Engine {
         if let Some(until) = self.rests(&thread, &first.act) {
             return Ok(Ended::Rests { until });
         }
-        if let Act::Note { .. } = first.act
-            && !load.item.doubtful
-        {
-            match self.gather(id, &first, thread.ticket_id).await? {
+        if !load.item.doubtful {
+            match self.gathered(id, &first, thread.ticket_id).await? {
                 Noted::Write(gathered) => load.effects[0] = gathered,
                 Noted::Rest(until) => return Ok(Ended::Rests { until }),
             }
@@ -267,6 +274,9 @@ impl Engine {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
+            Err(CallError::Missing { reason }) if matches!(call.effect.act, Act::Reply(_)) => {
+                Some(Ended::Gone { reason, doubtful: true })
+            }
             Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
                 tracing::error!(
                     effect.id = %call.effect.id, thread.id = %item.thread_id,
@@ -327,6 +337,9 @@ impl Engine {
             Err(CallError::Missing { reason }) if self.may_still_show(item, began) => {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
+            }
+            Err(CallError::Missing { reason }) if matches!(effect.act, Act::Reply(_)) => {
+                Ended::Gone { reason, doubtful: item.doubtful }
             }
             Err(CallError::Refused { reason }) if !call.with.is_empty() => Ended::Split { problem: reason },
             Err(CallError::Refused { reason } | CallError::Missing { reason }) => {

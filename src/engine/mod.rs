@@ -25,14 +25,17 @@ pub mod bundle;
 mod catch_up;
 pub mod clock;
 pub mod deliver;
+pub mod erase;
 mod follow_up;
 mod gap;
+mod gone;
 pub mod health;
 pub mod intake;
 mod late;
 mod life;
 mod looks;
 mod notes;
+mod notify;
 pub mod outside;
 mod owners;
 pub mod pace;
@@ -54,7 +57,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
+use crate::bridge::ids::{ChannelId, SlackUserId, ThreadId, TicketId, Ts};
 use crate::bridge::{BridgedThread, Place, Policy, Vendor};
 use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -136,6 +139,8 @@ struct State {
     late: late::Told,
     /// Tickets on which a note is being written, and which.
     noting: HashMap<TicketId, i64>,
+    /// People to whom a direct message is being written, and which.
+    notifying: HashMap<SlackUserId, i64>,
     health: health::Health,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
@@ -200,6 +205,7 @@ impl Engine {
             next_late: now,
             late: late::Told::default(),
             noting: HashMap::new(),
+            notifying: HashMap::new(),
             health: health::Health::default(),
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,
@@ -410,6 +416,7 @@ impl Engine {
             Job::Handle(thread_id) => Some(thread_id.clone()),
             Job::Deliver(id) => {
                 state.noting.retain(|_, noting| noting != id);
+                state.notifying.retain(|_, notifying| notifying != id);
                 let item = state.queue.item(*id).cloned();
                 if let Some(item) = &item {
                     state.queue.end_calling(item.vendor);

@@ -85,8 +85,10 @@ impl Engine {
         Ok(Noted::Write(gathered))
     }
 
-    /// The note `id` is written, or rests.
+    /// The note or direct message `id` is written, or rests.
     pub(super) fn end_note(&self, id: i64) {
-        self.lock().noting.retain(|_, noting| *noting != id);
+        let mut state = self.lock();
+        state.noting.retain(|_, noting| *noting != id);
+        state.notifying.retain(|_, notifying| *notifying != id);
     }
 }

@@ -53,7 +53,7 @@ pub enum CallError {
         /// Why, as a sentence for the people of the thread.
         reason: String,
     },
-    /// Certainly not done, because what had to be read first is not there, or does not show yet.
+    /// Certainly not done, because what it speaks of is not there or not permitted, or not yet.
     #[error("missing: {reason}")]
     Missing {
         /// Why, as a sentence for the people of the thread.

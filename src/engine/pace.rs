@@ -74,25 +74,31 @@ impl Budget {
             Act::PostCard | Act::Post { .. } | Act::Tell { .. } => {
                 channel.map_or(Budget::SlackPostsTogether, Budget::SlackPosts)
             }
-            Act::TellOperator { .. } => Budget::SlackPostsTogether,
+            Act::TellOperator { .. } | Act::Notify { .. } => Budget::SlackPostsTogether,
             Act::UpdateCard | Act::ChangeTell { .. } => Budget::SlackMethod("chat.update"),
             Act::TakeBack { .. } => Budget::SlackMethod("chat.delete"),
             Act::Whisper { .. } => Budget::SlackMethod("chat.postEphemeral"),
             Act::AskWho { .. } => Budget::SlackMethod("users.info"),
             Act::OpenChannel { .. } => Budget::SlackMethod("conversations.info"),
             Act::Reply(_) => Budget::ZendeskWrites,
-            Act::Note { .. } => {
+            Act::Note { .. } | Act::SetTicket { .. } => {
                 thread.map_or(Budget::ZendeskTicketUpdates, |thread| Budget::ZendeskTicket(thread.ticket_id))
             }
             Act::FollowUp { .. } => Budget::ZendeskTicketUpdates,
-            Act::ReadTicket { .. } | Act::SeekFollowUp { .. } | Act::SetState { .. } => Budget::ZendeskPlan,
+            Act::ReadTicket { .. }
+            | Act::SeekFollowUp { .. }
+            | Act::SetState { .. }
+            | Act::ReadSaid
+            | Act::FindAssignee => Budget::ZendeskPlan,
         }
     }
 
     /// Under what it is counted when an act is looked for.
     pub fn of_a_look(act: &Act) -> Budget {
         match act {
-            Act::PostCard | Act::TellOperator { .. } => Budget::SlackMethod("conversations.history"),
+            Act::PostCard | Act::TellOperator { .. } | Act::Notify { .. } => {
+                Budget::SlackMethod("conversations.history")
+            }
             _ if act.vendor() == Vendor::Slack => Budget::SlackMethod("conversations.replies"),
             _ => Budget::ZendeskPlan,
         }

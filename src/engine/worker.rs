@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::intake::Taken;
 use super::queue::{Item, Job, Work};
@@ -14,8 +14,8 @@ use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
 use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Policy, Vendor, Why, handle, notice};
 use crate::store::{
-    Attempt, Commit, Done, HeldBack, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Store, StoreError,
-    ThreadWrite, Unparked,
+    Attempt, Commit, Done, ForgetWrite, HeldBack, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Store,
+    StoreError, ThreadWrite, Unparked,
 };
 use crate::telemetry::Direction;
 
@@ -177,7 +177,7 @@ impl Engine {
             state.queue.wake(thread_id, Vendor::Zendesk, now);
         }
         let was_closed = is_back && before.as_deref().is_some_and(|before| before.unreachable.is_some());
-        for id in committed.held_back {
+        for id in committed.held_back.into_iter().chain(committed.given_up) {
             state.queue.settle(id);
         }
         for row in committed.unparked {
@@ -255,13 +255,21 @@ impl Engine {
                 self.metrics.ignored(why.as_str());
                 tracing::debug!(thread.id = %step.thread.id, why = why.as_str(), "an event asked for nothing");
             }
-            let forget = matches!(step.thread.place, Place::Older | Place::LeftAlone);
+            // An echo holds words that are kept, or were deleted, elsewhere.
+            let forget =
+                matches!(step.thread.place, Place::Older | Place::LeftAlone) || step.ignored == Some(Why::Echo);
             let thread_id = step.thread.id.to_string();
             commit.held_back.extend(step.held_back.into_iter().map(|effects| HeldBack {
                 thread_id: thread_id.clone(),
                 from: effects.from.to_string(),
                 to: effects.to.to_string(),
                 problem: notice::held_back(),
+                at: now,
+            }));
+            commit.forgotten.extend(step.forgotten.into_iter().map(|one| ForgetWrite {
+                thread_id: thread_id.clone(),
+                effect_id: one.effect.to_string(),
+                key: one.key,
                 at: now,
             }));
             commit.unparked.extend(step.unparked.into_iter().map(|(effects, wish)| Unparked {
@@ -297,20 +305,7 @@ impl Engine {
         }
         let Some(thread) = thread else { return Ok(None) };
         if card.is_some() || before != Some(&thread) {
-            commit.threads.push(ThreadWrite {
-                id: thread.id.to_string(),
-                // The one that it began with: where it is at present may have a row of its own.
-                side_conversation_id: thread.id.to_string(),
-                ticket_id: thread.ticket_id.0,
-                place: place_word(&thread.place),
-                state: match thread.state {
-                    State::Open => "open",
-                    State::Closed => "closed",
-                },
-                thread: to_raw_value(&thread)?,
-                card: card.as_ref().map(to_raw_value).transpose()?,
-                updated_at: now,
-            });
+            commit.threads.push(thread_write(&thread, card.as_ref().map(to_raw_value).transpose()?, now)?);
         }
         if let Some((channel, ts)) = thread.link()
             && was_linked != Some((channel, ts))
@@ -422,6 +417,28 @@ pub(super) async fn read_thread(
         target.obey(&policy.routes);
     }
     Ok(thread.map(Arc::new))
+}
+
+/// A thread as it is stored.
+pub(super) fn thread_write(
+    thread: &BridgedThread,
+    card: Option<Box<RawValue>>,
+    now: i64,
+) -> Result<ThreadWrite, serde_json::Error> {
+    Ok(ThreadWrite {
+        id: thread.id.to_string(),
+        // The one that it began with: where it is at present may have a row of its own.
+        side_conversation_id: thread.id.to_string(),
+        ticket_id: thread.ticket_id.0,
+        place: place_word(&thread.place),
+        state: match thread.state {
+            State::Open => "open",
+            State::Closed => "closed",
+        },
+        thread: to_raw_value(thread)?,
+        card,
+        updated_at: now,
+    })
 }
 
 fn done(work: &Work, now: i64, ignored: Option<&'static str>, forget: bool) -> Option<Done> {

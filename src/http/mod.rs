@@ -3,6 +3,7 @@
 //! Nothing is answered as taken before it is stored. Until the app knows who it is at both vendors it takes nothing,
 //! and says so in the way that makes each vendor send again.
 
+mod erase;
 mod health;
 mod lanes;
 pub mod parked;
@@ -82,5 +83,6 @@ pub fn admin_router(front: Front) -> Router {
         .route("/lanes", get(lanes::lanes))
         .route("/parked/{id}/retry", post(parked::retry))
         .route("/parked/{id}/drop", post(parked::give_up))
+        .route("/erase", post(erase::erase))
         .with_state(front)
 }

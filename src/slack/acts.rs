@@ -34,12 +34,12 @@ struct Posted {
     ts: String,
 }
 
-struct Post {
-    channel: ChannelId,
-    thread_ts: Option<Ts>,
-    author: Option<String>,
-    text: String,
-    blocks: Option<Vec<SlackBlock>>,
+pub(super) struct Post {
+    pub(super) channel: ChannelId,
+    pub(super) thread_ts: Option<Ts>,
+    pub(super) author: Option<String>,
+    pub(super) text: String,
+    pub(super) blocks: Option<Vec<SlackBlock>>,
 }
 
 impl SlackClient {
@@ -79,6 +79,7 @@ impl SlackClient {
                 let post = Post { channel, thread_ts: None, author: None, text: text.clone(), blocks: None };
                 self.say(call, post).await.map_err(SlackError::into_call_error)
             }
+            Act::Notify { user, news, message } => self.notify(call, user, news, message.as_ref()).await,
             Act::Whisper { user, text } => {
                 let (channel, _) = link(call)?;
                 let content = SlackMessageContent::new().with_text(text.clone());
@@ -93,7 +94,10 @@ impl SlackClient {
             | Act::SetState { .. }
             | Act::SeekFollowUp { .. }
             | Act::FollowUp { .. }
-            | Act::Note { .. } => Err(CallError::Refused { reason: "this is not Slack's to do.".to_owned() }),
+            | Act::Note { .. }
+            | Act::SetTicket { .. }
+            | Act::ReadSaid
+            | Act::FindAssignee => Err(CallError::Refused { reason: "this is not Slack's to do.".to_owned() }),
         }
     }
 
@@ -106,6 +110,7 @@ impl SlackClient {
         let (method, channel, ts) = match &call.effect.act {
             Act::PostCard => ("conversations.history", card_channel(call)?, None),
             Act::TellOperator { .. } => ("conversations.history", self.operator_channel().await?, None),
+            Act::Notify { user, message: None, .. } => ("conversations.history", self.direct(user).await?, None),
             Act::Post { .. } | Act::Tell { .. } => {
                 let (channel, ts) = link(call)?;
                 ("conversations.replies", channel, Some(ts))
@@ -233,7 +238,7 @@ impl SlackClient {
         }
     }
 
-    async fn say(&self, call: &Call<'_>, post: Post) -> Result<Answer, SlackError> {
+    pub(super) async fn say(&self, call: &Call<'_>, post: Post) -> Result<Answer, SlackError> {
         let payload = HashMap::from([("k".to_owned(), call.marker())]);
         let metadata = SlackMessageMetadata::new(EVENT_TYPE.to_owned()).with_event_payload(payload);
         let content = SlackMessageContent::new().with_text(post.text).opt_blocks(post.blocks).with_metadata(metadata);

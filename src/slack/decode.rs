@@ -123,7 +123,9 @@ pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound
         }
         Some("message_changed") => return Inbound::NotMirrored("edit"),
         Some("message_deleted") => {
-            return gone(event, text(event, "deleted_ts")).unwrap_or(Inbound::NotMirrored("deletion"));
+            return deleted(event, us)
+                .or_else(|| gone(event, text(event, "deleted_ts")))
+                .unwrap_or(Inbound::NotMirrored("deletion"));
         }
         Some("bot_message") => return Inbound::NotMirrored("bot"),
         Some(_) => return Inbound::NotMirrored("notice"),
@@ -171,6 +173,20 @@ pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound
             Inbound::InThread { key: format!("{ts}:{channel}"), channel, thread_ts, what }
         }
     }
+}
+
+/// A message of a thread that is gone: of interest if it was carried over.
+fn deleted(event: &Value, us: &Identity) -> Option<Inbound> {
+    let before = &event["previous_message"];
+    let channel = ChannelId::new(text(event, "channel")?);
+    let ts: Ts = text(event, "deleted_ts")?.parse().ok()?;
+    let thread_ts: Ts = text(before, "thread_ts")?.parse().ok().filter(|thread_ts| *thread_ts != ts)?;
+    if is_ours(before, us) {
+        return Some(Inbound::NotMirrored("own"));
+    }
+    let key = format!("deleted:{ts}:{channel}");
+    let what = What::MessageDeleted { channel: channel.clone(), ts };
+    Some(Inbound::InThread { key, channel, thread_ts, what })
 }
 
 /// A message that is gone: of interest if a bridged thread stood under it.

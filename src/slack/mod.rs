@@ -10,6 +10,7 @@ pub mod blocks;
 pub mod client;
 pub mod connector;
 pub mod decode;
+mod direct;
 pub mod errors;
 pub mod interactive;
 pub mod people;

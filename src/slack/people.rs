@@ -97,7 +97,7 @@ fn remember<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, V>>, key: K, valu
 }
 
 /// The name to show is `profile.display_name`, else `profile.real_name`, else `name`.
-fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Profile {
+pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Profile {
     let profile = &user["profile"];
     let name = text(profile, "display_name")
         .or_else(|| text(profile, "real_name"))

@@ -30,6 +30,10 @@ pub struct Commit {
     pub delays: Vec<Delay>,
     /// What is parked because it goes on where something parked leaves off.
     pub held_back: Vec<HeldBack>,
+    /// Messages whose words are kept no longer.
+    pub forgotten: Vec<ForgetWrite>,
+    /// What is erased on an operator's word; then the file is written anew without it.
+    pub erased: Option<EraseWrite>,
     /// What is parked no longer.
     pub unparked: Vec<Unparked>,
     /// Calls that are to do something else from now on.
@@ -68,7 +72,7 @@ pub struct Commit {
 impl Commit {
     /// Whether it holds more than what every message needs.
     pub(super) fn parks(&self) -> bool {
-        !self.held_back.is_empty() || !self.unparked.is_empty()
+        !self.held_back.is_empty() || !self.unparked.is_empty() || !self.forgotten.is_empty() || self.erased.is_some()
     }
 
     pub(super) fn is_rare(&self) -> bool {
@@ -252,6 +256,32 @@ pub struct HeldBack {
     pub at: i64,
 }
 
+/// A Slack message whose words are kept no longer; a call that carries it and was never begun is given up.
+#[derive(Debug, Clone)]
+pub struct ForgetWrite {
+    /// The thread.
+    pub thread_id: String,
+    /// The effect that carries it.
+    pub effect_id: String,
+    /// The key under which it came.
+    pub key: String,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+}
+
+/// What is erased.
+#[derive(Debug, Clone, Default)]
+pub struct EraseWrite {
+    /// Threads of which everything goes that is settled.
+    pub thread_ids: Vec<String>,
+    /// Calls that are given up.
+    pub given_up: Vec<i64>,
+    /// A text; messages that hold it and wait for their thread go.
+    pub needle: Option<String>,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+}
+
 /// Parked calls that are tried again or given up.
 #[derive(Debug, Clone)]
 pub struct Unparked {
@@ -365,6 +395,10 @@ pub struct Committed {
     pub held_back: Vec<i64>,
     /// Calls that were parked and are tried again.
     pub unparked: Vec<UnparkedRow>,
+    /// The ids of calls that are given up.
+    pub given_up: Vec<i64>,
+    /// How many stored events and calls lost their words.
+    pub erased: u64,
 }
 
 impl Committed {

@@ -11,17 +11,20 @@
 
 mod begun;
 mod commit;
+mod erase;
 mod follow_up;
 mod lanes;
 mod look;
+mod notices;
 mod read;
 mod script;
 mod write;
 mod writer;
 
 pub use commit::{
-    Attempt, Commit, Committed, Delay, Done, FollowUpWrite, HeldBack, HeldWrite, InboxWrite, LinkWrite, MoveWrite,
-    OutboxWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite, Unparked, UnreadWrite,
+    Attempt, Commit, Committed, Delay, Done, EraseWrite, FollowUpWrite, ForgetWrite, HeldBack, HeldWrite, InboxWrite,
+    LinkWrite, MoveWrite, OutboxWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite, Unparked,
+    UnreadWrite,
 };
 pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
@@ -126,6 +129,8 @@ impl Store {
             // In pages of 4 KiB. The pages that change change often: the later they are copied back, the fewer copies.
             .pragma("wal_autocheckpoint", "8192")
             .pragma("temp_store", "MEMORY")
+            // What is blanked is gone from the page, too.
+            .pragma("secure_delete", "ON")
             .statement_cache_capacity(200)
             .optimize_on_close(true, None);
         let writing = SqlitePoolOptions::new()

@@ -412,7 +412,7 @@ impl Store {
     }
 }
 
-fn decode<T: DeserializeOwned>(
+pub(super) fn decode<T: DeserializeOwned>(
     row: &SqliteRow,
     index: usize,
     table: &'static str,

@@ -13,6 +13,7 @@ use sqlx::{Arguments, Row, SqliteConnection};
 use super::commit::{
     Attempt, Commit, Committed, Done, HeldBack, InboxWrite, OutboxWrite, Release, Settle, ThreadWrite, Unparked,
 };
+use super::erase;
 use super::follow_up;
 use super::read::{InboxRow, UnparkedRow};
 use super::script::{MOST_ROWS, Rows, Script};
@@ -220,6 +221,12 @@ async fn write_common(
         }
         for row in &commit.unparked {
             result.unparked.extend(unpark(db, row).await?);
+        }
+        for row in &commit.forgotten {
+            result.given_up.extend(erase::forget(db, row).await?);
+        }
+        if let Some(erased) = &commit.erased {
+            result.erased += erase::erase(db, erased).await?;
         }
     }
     script.add("COMMIT");

@@ -3,9 +3,9 @@
 use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
 use super::commit::{Commit, Committed};
 use super::write::{Counters, write};
+use super::{StoreError, erase};
 
 /// How many commits share a transaction at most.
 const MOST: usize = 512;
@@ -76,9 +76,17 @@ async fn run(
         let (commits, answers): (Vec<Commit>, Vec<_>) = batch.drain(..).map(|r| (r.commit, r.answer)).unzip();
         match transaction(&mut connection, &mut counters, &commits).await {
             Ok(results) => {
-                for (answer, result) in answers.into_iter().zip(results) {
+                let scrubbed = match commits.iter().any(|commit| commit.erased.is_some()) {
+                    true => scrub(&mut connection).await,
+                    false => Ok(()),
+                };
+                for ((answer, result), commit) in answers.into_iter().zip(results).zip(&commits) {
+                    let result = match (&scrubbed, &commit.erased) {
+                        (Err(error), Some(_)) => Err(StoreError::Driver(clone_of(error))),
+                        _ => Ok(result),
+                    };
                     // Whoever asked may be gone; what it wanted is written all the same.
-                    let _ = answer.send(Ok(result));
+                    let _ = answer.send(result);
                 }
             }
             Err(error) if commits.len() == 1 => {
@@ -131,6 +139,13 @@ async fn transaction(
         *counters = before;
     }
     written
+}
+
+async fn scrub(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    match erase::scrub(connection).await? {
+        true => Ok(()),
+        false => Err(sqlx::Error::Protocol("a reader kept the log from being emptied".to_owned())),
+    }
 }
 
 fn clone_of(error: &sqlx::Error) -> sqlx::Error {

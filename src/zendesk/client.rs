@@ -145,7 +145,7 @@ impl ZendeskClient {
             let forbidden = failure.status == Some(http::StatusCode::FORBIDDEN);
             let young = start > self.http.now_ms().div_euclid(1000) - YOUNG_SECS;
             match &failure.error {
-                CallError::Refused { .. } if forbidden => FeedError::NotAdmin,
+                CallError::Missing { .. } if forbidden => FeedError::NotAdmin,
                 CallError::Refused { .. } if failure.is_of_content() && young => FeedError::TooYoung,
                 _ => FeedError::Call(failure.of_a_read()),
             }
@@ -177,7 +177,7 @@ impl ZendeskClient {
         let users = match self.users(ids).await {
             Ok(users) => users,
             // A name is no reason to do without the words.
-            Err(CallError::Refused { .. }) => return Ok(entries),
+            Err(CallError::Refused { .. } | CallError::Missing { .. }) => return Ok(entries),
             Err(other) => return Err(other),
         };
         for entry in &mut entries {

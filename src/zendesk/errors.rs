@@ -36,7 +36,7 @@ pub const TABLE: &[(u16, &str, Meaning)] = &[
     (401, "", Meaning::Paused(CREDENTIAL)),
     (402, "", Meaning::Paused("Zendesk says that the account is not paid for.")),
     (403, "missing the following required scopes", Meaning::Paused(SCOPES)),
-    (403, "", Meaning::Refused("the app's Zendesk user may not do that on this ticket.")),
+    (403, "", Meaning::Refused(RIGHTS)),
     (404, "no help desk at", Meaning::Paused(MOVED)),
     (404, "", Meaning::Refused("the ticket or side conversation does not exist any more.")),
     (408, "", Meaning::Unknown),
@@ -52,6 +52,8 @@ pub const TABLE: &[(u16, &str, Meaning)] = &[
 ];
 
 const CREDENTIAL: &str = "Zendesk does not accept the app's credential any more: put a new one into the settings.";
+const RIGHTS: &str = "the app's Zendesk user may not do that on this ticket: its role needs access to all tickets and to side \
+    conversations.";
 const SCOPES: &str = "Zendesk says that the app's token lacks a scope: it needs read and write.";
 const MOVED: &str = "Zendesk is not found at the address in the settings: check zendesk.url.";
 const CLOSED: &str = "the ticket is closed and takes no changes.";

@@ -20,6 +20,8 @@ mod follow_up;
 mod notes;
 mod people;
 mod replies;
+mod rules;
+mod said;
 mod tickets;
 mod transport;
 pub mod verify;

@@ -84,7 +84,7 @@ impl ZendeskClient {
             Err(failure) => failure,
         };
         // It may have been closed since it was read.
-        if let CallError::Refused { .. } = failure.error {
+        if let CallError::Refused { .. } | CallError::Missing { .. } = failure.error {
             match self.read_ticket_itself(ticket_id).await {
                 Ok(read) => {
                     if let Some(closed) = closed(ticket_id, &read) {

@@ -54,12 +54,7 @@ impl Failure {
     }
 
     pub(super) fn of_a_read(self) -> CallError {
-        match errors::of_a_read(self.error) {
-            CallError::Refused { reason } if self.status == Some(StatusCode::NOT_FOUND) => {
-                CallError::Missing { reason }
-            }
-            error => error,
-        }
+        errors::of_a_read(self.error)
     }
 }
 
@@ -183,6 +178,7 @@ impl Transport {
         if !status.is_success() {
             let error = errors::of_an_answer(status.as_u16(), answer.headers(), answer.body());
             self.learn(call, &error);
+            let error = missing(status, error);
             return Err(Failure { status: Some(status), error, body: answer.into_body() });
         }
         // A 2xx without a JSON object comes from a proxy or an outage.
@@ -219,6 +215,17 @@ impl Transport {
             let until = self.now_ms() + after.as_millis() as i64;
             self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(call, until);
         }
+    }
+}
+
+/// What is not there, or may not be seen or changed, may be so for a moment only: reads lag behind what was made and
+/// permitted.
+fn missing(status: StatusCode, error: CallError) -> CallError {
+    match error {
+        CallError::Refused { reason } if matches!(status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) => {
+            CallError::Missing { reason }
+        }
+        error => error,
     }
 }
 

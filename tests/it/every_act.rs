@@ -19,6 +19,8 @@ struct Row {
     vendor: Vendor,
     /// The vendor's call that does it.
     call: &'static str,
+    /// Settings without which nobody asks for it.
+    settings: &'static str,
     /// What comes before, undisturbed.
     before: Story,
     /// What asks for it.
@@ -142,6 +144,38 @@ rows! {
         said: Some(told_to_the_operator),
         ..of_a_new_one(Vendor::Zendesk, "PUT tickets/{id}")
     },
+    SetTicket {} => Row {
+        settings: "[ticket]\non_answer = { status = \"pending\" }",
+        cause: say,
+        stands: |app| usize::from(app.zendesk.ticket(app.ticket).unwrap()["status"] == "pending"),
+        said: Some(told_to_the_operator),
+        ..of_a_bridged_one(Vendor::Zendesk, "PUT tickets/{id}")
+    },
+    ReadSaid _ => Row {
+        settings: "[done]\nnote = \"summary\"",
+        before: |app| Box::pin(one_was_done_a_minute_ago(app)),
+        cause: |_| {},
+        stands: |app| app.notes().iter().filter(|note| note.contains("marked as done by Zoe")).count(),
+        made_again: true,
+        ..of_a_bridged_one(Vendor::Zendesk, "GET …/events")
+    },
+    FindAssignee _ => Row {
+        settings: "[notify]\nassignee = \"dm\"",
+        before: |app| Box::pin(zoe_is_in_slack(app)),
+        cause: say,
+        stands: direct_messages,
+        made_again: true,
+        ..of_a_bridged_one(Vendor::Slack, "users.lookupByEmail")
+    },
+    Notify {} => Row {
+        settings: "[notify]\nassignee = \"dm\"",
+        before: |app| Box::pin(zoe_is_in_slack(app)),
+        cause: say,
+        stands: direct_messages,
+        made_again: true,
+        said: Some(told_to_the_operator),
+        ..of_a_bridged_one(Vendor::Slack, "conversations.open")
+    },
 }
 
 /// An act that belongs to a side conversation which begins.
@@ -150,6 +184,7 @@ fn of_a_new_one(vendor: Vendor, call: &'static str) -> Row {
         act: "",
         vendor,
         call,
+        settings: "",
         before: |_| Box::pin(async {}),
         cause: |app| start(app, &["engineering@slack.acme.example"]),
         stands: |app| {
@@ -224,6 +259,22 @@ async fn one_is_late(app: &House) {
     app.clock.advance(Duration::from_secs(60));
 }
 
+async fn one_was_done_a_minute_ago(app: &House) {
+    one_is_bridged(app).await;
+    drop(app.zendesk.set_state(app.zoe, &only(app), "closed"));
+    app.settle_within(Duration::ZERO).await;
+    app.clock.advance(Duration::from_secs(61));
+}
+
+async fn zoe_is_in_slack(app: &House) {
+    crate::notify::zoe_in_slack(app, |_| {});
+    one_is_bridged(app).await;
+}
+
+fn direct_messages(app: &House) -> usize {
+    crate::notify::direct_messages(app).len()
+}
+
 fn say(app: &House) {
     let (channel, ts) = app.thread(&only(app));
     app.slack.say(&app.ana, &channel, Some(&ts), "word").unwrap();
@@ -265,7 +316,10 @@ fn fault(app: &House, vendor: Vendor, rule: Value) {
 }
 
 async fn prepared(row: &Row) -> House {
-    let app = House::with(Setup { routes: "operator_channel = \"#operators\"", ..Default::default() }).await;
+    let mut app = House::without_the_app(Setup { routes: "operator_channel = \"#operators\"", ..Default::default() });
+    app.config.push_str(row.settings);
+    app.start().await;
+    app.pass(Duration::from_secs(1)).await;
     let members = vec![app.ben.clone()];
     app.slack.add_channel(ChannelSpec { name: "operators".into(), members, ..Default::default() });
     (row.before)(&app).await;

@@ -17,7 +17,7 @@ use sidethread::wire::{Wire, WireError};
 use crate::house::{House, call};
 
 /// What answers at `admin_listen`, or nobody.
-struct Admin(Option<Router>);
+pub struct Admin(pub Option<Router>);
 
 #[async_trait]
 impl Wire for Admin {
@@ -47,7 +47,7 @@ async fn show(app: &House, id: &str, text: bool) -> Result<String, String> {
 async fn refused(app: &House) -> (String, i64) {
     let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
     let (channel, ts) = app.thread(&sc);
-    let rule = json!({"call": "POST …/reply", "fault": "status", "status": 403, "times": 1});
+    let rule = json!({"call": "POST …/reply", "fault": "refused", "times": 1});
     app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
     app.slack.say(&app.ana, &channel, Some(&ts), "on its way").unwrap();
     app.settle().await;

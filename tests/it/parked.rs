@@ -11,7 +11,7 @@ fn fault(faults: &Faults, rule: serde_json::Value) {
 }
 
 fn refuse_replies(app: &House) {
-    fault(app.zendesk.faults(), serde_json::json!({"call": "POST …/reply", "fault": "status", "status": 403}));
+    fault(app.zendesk.faults(), serde_json::json!({"call": "POST …/reply", "fault": "refused"}));
 }
 
 /// Side conversation, channel, parent, and the notice of a reply that was refused.
@@ -23,7 +23,10 @@ async fn with_a_parked_reply(app: &House) -> (String, String, String, String) {
     app.settle().await;
     let notice = app.slack.thread(&channel, &ts).pop().unwrap();
     let shown = texts(&notice["blocks"]);
-    assert!(shown.contains("Not delivered") && shown.contains("may not do that") && shown.contains("Retry"), "{shown}");
+    assert!(
+        shown.contains("Not delivered") && shown.contains("refused by a fault") && shown.contains("Retry"),
+        "{shown}"
+    );
     (sc, channel, ts, notice["ts"].as_str().unwrap().to_owned())
 }
 
@@ -115,7 +118,7 @@ async fn what_may_have_been_done_is_looked_for_before_it_is_tried_again() {
     let (channel, ts) = app.thread(&sc);
     // It is done, nobody learns of it, and then it cannot be looked for.
     fault(app.zendesk.faults(), serde_json::json!({"call": "POST …/reply", "fault": "dropped_after", "times": 1}));
-    fault(app.zendesk.faults(), serde_json::json!({"call": "GET …/events", "fault": "status", "status": 403}));
+    fault(app.zendesk.faults(), serde_json::json!({"call": "GET …/events", "fault": "refused"}));
     app.slack.say(&app.ana, &channel, Some(&ts), "once").unwrap();
     app.settle().await;
     let notice = app.slack.thread(&channel, &ts).pop().unwrap();

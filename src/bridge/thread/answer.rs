@@ -10,6 +10,11 @@ impl Deciding<'_> {
     pub(super) fn answered(&mut self, effect: &EffectId, order: i64, act: &Act, answer: &Answer, in_doubt: bool) {
         let tried_again = self.tried_again(effect, answer);
         self.no_longer_late(effect, order, act, answer);
+        self.forget_deleted(act);
+        self.ticket_is_back(act, answer);
+        if let (Act::Reply(reply), Answer::Replied { .. } | Answer::Started { .. }) = (act, answer) {
+            self.answer_is_in_ticket(effect, &reply.user);
+        }
         match (act, answer) {
             (Act::ReadTicket { .. }, Answer::TicketRead(read)) => self.ticket_read(read),
             (Act::OpenChannel { .. }, Answer::ChannelOpen { channel }) => self.channel_open(channel.clone()),
@@ -63,6 +68,10 @@ impl Deciding<'_> {
                     self.ignored = Some(Why::Stale);
                 }
             }
+            (Act::SetTicket { .. }, answer) => self.rule_applied(effect, answer),
+            (Act::ReadSaid, Answer::Said(entries)) => self.said_read(effect, entries),
+            (Act::FindAssignee, answer) => self.assignee_found(effect, answer),
+            (Act::Notify { .. }, Answer::Parked { reason, .. }) => self.assignee_not_told(effect, reason),
             (act, Answer::Parked { reason, .. }) => self.parked(effect, act, reason, tried_again),
             _ => {}
         }

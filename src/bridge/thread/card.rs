@@ -196,6 +196,8 @@ impl Deciding<'_> {
         self.thread.told.channel = None;
         if let Some(before) = self.thread.card_before.take() {
             self.tell(format!("card-again:{before}"), notice::card_again(), false);
+        } else {
+            self.question_stands();
         }
         // A card that may have stood for a while may show what was so then.
         if self.thread.card_version > 0 || in_doubt {

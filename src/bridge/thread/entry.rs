@@ -80,11 +80,15 @@ impl Deciding<'_> {
     }
 
     pub(super) fn set_state(&mut self, state: State, at_ms: i64, by: String) {
+        let is_done = state == State::Closed && self.thread.state == State::Open;
         self.thread.state = state;
         self.thread.state_updated_at_ms = at_ms;
         self.thread.state_by = Some(by);
         if state == State::Open {
             self.thread.told.left_done = false;
+        }
+        if is_done {
+            self.keep_result();
         }
     }
 

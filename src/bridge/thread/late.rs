@@ -24,6 +24,7 @@ impl BridgedThread {
             Act::Note { .. } if effect.id.as_str().starts_with(NOTE) => {
                 self.not_in_slack.as_ref().is_some_and(|late| late.note == effect.id)
             }
+            Act::ReadSaid => self.still_wants_summary(&effect.id),
             _ => true,
         }
     }
@@ -35,7 +36,8 @@ impl Deciding<'_> {
             && (self.thread.told.channel.is_some() || self.thread.told.not_posted);
         let tried_again = self.thread.retrying.iter().any(|again| again.effect == late.effect);
         let out_of_reach = late.vendor == Vendor::Slack && self.thread.unreachable.is_some();
-        if !late.waits || told || tried_again || out_of_reach {
+        let gone = late.vendor == Vendor::Zendesk && self.thread.gone.is_some();
+        if !late.waits || told || tried_again || out_of_reach || gone {
             self.ignored = Some(Why::Stale);
             return;
         }

@@ -4,16 +4,22 @@
 //! of order. Until the thread is linked, posts are held in it; once it is, they are effects of their own.
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
-//! comes to stand in Slack), `answer` (of a call), `follow_up` (what happens to its ticket), `reach` (what happens to the thread in Slack later), `late` (what takes long), `notices` (what was not
+//! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `follow_up` (what happens to
+//! its ticket), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
+//! long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
 //! delivered), `unpark` (what is tried again).
 
 mod answer;
 mod card;
+mod deleted;
 mod entry;
 mod follow_up;
+mod gone;
 mod late;
+mod noticed;
 mod notices;
 mod reach;
+mod summary;
 mod unpark;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +32,9 @@ use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, ThreadId, TicketId, Ts, ZendeskUserId,
 };
 use super::route::{Route, Target};
+use super::rules::Rules;
+pub use gone::Gone;
+pub use noticed::Noticed;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
 pub const POST_LIMIT: usize = 3000;
@@ -58,6 +67,8 @@ pub struct Policy {
     pub bridging_since_ms: i64,
     /// Whether the settings name a channel for the operator.
     pub operator: bool,
+    /// What the settings want done besides carrying words.
+    pub rules: Rules,
 }
 
 /// One Slack thread and the side conversation it mirrors.
@@ -141,6 +152,12 @@ pub struct BridgedThread {
     /// The parent in whose place the card on its way comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card_before: Option<Ts>,
+    /// That its ticket cannot be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Gone>,
+    /// What came of it that it was asked and answered.
+    #[serde(default, skip_serializing_if = "Noticed::is_nothing")]
+    pub noticed: Noticed,
 }
 
 /// A channel that takes no posts.
@@ -339,6 +356,15 @@ impl EffectIds {
     }
 }
 
+/// A Slack message whose words are kept no longer, and are not sent if that has not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The effect that carries or carried it.
+    pub effect: EffectId,
+    /// The key under which it came.
+    pub key: String,
+}
+
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -352,6 +378,8 @@ pub struct Step {
     pub unparked: Vec<(EffectIds, Wish)>,
     /// What is parked because it goes on where something parked leaves off.
     pub held_back: Vec<EffectIds>,
+    /// Whose words are kept no longer.
+    pub forgotten: Vec<Forgotten>,
     /// Why nothing, if nothing.
     pub ignored: Option<Why>,
 }
@@ -387,6 +415,8 @@ impl BridgedThread {
             not_in_slack: None,
             unreachable: None,
             card_before: None,
+            gone: None,
+            noticed: Noticed::default(),
         }
     }
 
@@ -414,6 +444,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         effects: Vec::new(),
         unparked: Vec::new(),
         held_back: Vec::new(),
+        forgotten: Vec::new(),
         ignored: None,
     };
     match &event.what {
@@ -422,6 +453,8 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
         What::Unreachable(problem) => deciding.unreachable(problem),
+        What::TicketGone { reason } => deciding.ticket_gone(reason),
+        What::MessageDeleted { channel, ts } => deciding.message_deleted(channel, ts),
         What::CardGone { ts } => deciding.card_gone(ts),
         What::TicketChanged { ticket_id, ticket } => deciding.ticket_changed(*ticket_id, ticket),
         What::TicketClosed(closed) => deciding.ticket_closed(closed),
@@ -435,8 +468,8 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
             deciding.answered(effect, *order, act, answer, *in_doubt);
         }
     }
-    let Deciding { thread, card, effects, unparked, held_back, ignored, .. } = deciding;
-    Step { thread, card, effects, unparked, held_back, ignored }
+    let Deciding { thread, card, effects, unparked, held_back, forgotten, ignored, .. } = deciding;
+    Step { thread, card, effects, unparked, held_back, forgotten, ignored }
 }
 
 struct Deciding<'a> {
@@ -447,6 +480,7 @@ struct Deciding<'a> {
     effects: Vec<Effect>,
     unparked: Vec<(EffectIds, Wish)>,
     held_back: Vec<EffectIds>,
+    forgotten: Vec<Forgotten>,
     ignored: Option<Why>,
 }
 

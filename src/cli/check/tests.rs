@@ -276,7 +276,7 @@ async fn missing_scopes_are_named() {
     assert_eq!(
         scopes.what,
         "The Slack app lacks scopes: channels:history, channels:join, channels:read, chat:write.customize, files:read, \
-         files:write, groups:history, groups:read, team:read, users:read.email."
+         files:write, groups:history, groups:read, im:history, im:write, team:read, users:read.email."
     );
     assert!(scopes.remedy.as_deref().is_some_and(|remedy| remedy.ends_with("reinstall the app.")));
 }

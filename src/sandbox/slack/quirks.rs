@@ -29,6 +29,8 @@ pub struct Quirks {
     pub envelopes_are_old: bool,
     /// The workspace keeps everything for an audit: `chat.delete` is refused with `compliance_exports_prevent_deletion`.
     pub nothing_is_deleted: bool,
+    /// The app was installed from a manifest that did not ask for direct messages.
+    pub no_direct_messages: bool,
 }
 
 impl FakeSlack {

@@ -133,7 +133,7 @@ impl Workspace<'_> {
         }
         let mut user = object(json!({
             "id": person.id, "team_id": team, "name": spec.name, "deleted": spec.deleted, "color": "9f69e7",
-            "real_name": spec.real_name, "tz": spec.tz, "tz_label": spec.tz, "tz_offset": 0, "profile": profile,
+            "real_name": spec.real_name, "tz": spec.tz, "tz_label": spec.tz, "tz_offset": offset_secs(&spec.tz, self.now), "profile": profile,
             "is_admin": false, "is_owner": false, "is_primary_owner": false, "is_restricted": spec.guest,
             "is_ultra_restricted": false, "is_bot": spec.is_bot, "is_app_user": false, "updated": person.updated,
             "is_email_confirmed": true, "has_2fa": false,
@@ -253,4 +253,10 @@ impl Workspace<'_> {
     pub fn bot_updated(&self) -> i64 {
         self.world.people.get(&self.options.bot_user_id).map_or(0, |bot| bot.updated)
     }
+}
+
+/// How far a time zone's clocks are ahead of UTC at a time.
+fn offset_secs(zone: &str, now_ms: i64) -> i32 {
+    let at = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
+    jiff::tz::TimeZone::get(zone).map_or(0, |zone| zone.to_offset(at).seconds())
 }

@@ -243,7 +243,10 @@ impl Workspace<'_> {
         }
         let is_app = person.id == self.options.bot_user_id;
         let scopes = match is_app {
-            true => self.options.scopes.clone(),
+            true => {
+                let lacks = |scope: &str| self.quirks.no_direct_messages && scope.starts_with("im:");
+                self.options.scopes.iter().filter(|scope| !lacks(scope)).cloned().collect()
+            }
             false => methods::PERSONS_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
         };
         Ok(Caller { user: person.id.clone(), is_app, scopes })

@@ -1,0 +1,139 @@
+//! `sidethread erase`: forgets what the bridge keeps of a ticket or of a person, and says what the vendors still have.
+//!
+//! It goes through the running bridge, or, when none runs, takes the database for a moment.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::app::App;
+use super::parked::ask_bridge;
+use crate::bridge::erase::Whom;
+use crate::bridge::ids::{SlackUserId, TicketId, ZendeskUserId};
+use crate::config::Config;
+use crate::engine::clock::Clock;
+use crate::engine::erase::Erased;
+use crate::slack::acts::ticket_url;
+use crate::store::{Store, StoreError};
+use crate::wire::Wire;
+
+/// How many threads are listed.
+const LISTED: usize = 200;
+
+/// Who or what is meant, as a person wrote it.
+///
+/// # Errors
+/// It is not exactly one thing that exists; the text says what is missing.
+pub fn whom(ticket: Option<i64>, user: Option<i64>, slack_user: Option<&str>) -> anyhow::Result<Whom> {
+    match (ticket, user, slack_user) {
+        (Some(id), None, None) if id > 0 => Ok(Whom::Ticket(TicketId(id))),
+        (None, Some(id), None) if id > 0 => Ok(Whom::User(ZendeskUserId(id))),
+        (None, None, Some(id)) if is_slack_user(id) => Ok(Whom::SlackUser(SlackUserId::new(id))),
+        (None, None, Some(_)) => bail!("a person in Slack is named by their member id, as in U0123456789"),
+        _ => bail!("say of what: --ticket NUMBER, --user ZENDESK-USER-ID or --slack-user SLACK-MEMBER-ID"),
+    }
+}
+
+fn is_slack_user(id: &str) -> bool {
+    let of_an_id = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    id.len() >= 6 && id.starts_with(['U', 'W']) && id.bytes().all(of_an_id)
+}
+
+/// Erases. Says what was, and what remains.
+///
+/// # Errors
+/// It is not, or not all, erased; the text says what to do.
+pub async fn run(config: Config, whom: &Whom, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) -> anyhow::Result<String> {
+    let zendesk_url = config.zendesk.url.as_str().trim_end_matches('/').to_owned();
+    let erased = match Store::open(&config.database.path).await {
+        Ok(store) => {
+            let store = Arc::new(store);
+            let app = App::new(config, store.clone(), wire, clock, fastrand::u64(..));
+            let erased = without_bridge(&app, whom).await;
+            store.close().await;
+            erased?
+        }
+        Err(StoreError::InUse(_)) => {
+            let body = Bytes::from(serde_json::to_vec(whom)?);
+            let answer = ask_bridge(config.server.admin_listen, "/erase", body, wire.as_ref()).await?;
+            serde_json::from_value(answer).context("the bridge answered something else; is it of this version?")?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(said(whom, &erased, &zendesk_url))
+}
+
+async fn without_bridge(app: &App, whom: &Whom) -> anyhow::Result<Erased> {
+    let engine = app.stand_in().await?;
+    let erased = engine.erase(whom).await?;
+    // An engine that is told to end handles what came in, and calls nobody.
+    let stop = CancellationToken::new();
+    stop.cancel();
+    engine.work(stop).await;
+    Ok(erased)
+}
+
+fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
+    let what = match whom {
+        Whom::Ticket(id) => format!("ticket {id}"),
+        Whom::User(id) => format!("the Zendesk user {id}"),
+        Whom::SlackUser(id) => format!("the Slack member {id}"),
+    };
+    let threads = erased.remains.len();
+    let mut out = format!(
+        "Erased what was kept of {what}: {} stored messages and calls in {threads} thread{} lost their words.\n",
+        erased.blanked,
+        if threads == 1 { "" } else { "s" },
+    );
+    if erased.given_up > 0 {
+        out.push_str(&format!("{} that waited or were parked are given up: nobody gets them.\n", erased.given_up));
+    }
+    if !erased.kept.is_empty() {
+        let ids: Vec<String> = erased.kept.iter().map(ToString::to_string).collect();
+        out.push_str(&format!(
+            "NOT erased, because they hold words that are not delivered yet and that others wait for: calls {}. Run this \
+             again once they are delivered, or drop them (sidethread parked drop ID).\n",
+            ids.join(", ")
+        ));
+    }
+    if erased.busy > 0 {
+        out.push_str(&format!("NOT erased: {} threads are busy just now. Run this again.\n", erased.busy));
+    }
+    out.push_str(
+        "The database file was written anew without it. Backups and copies that you made of it hold it still.\n",
+    );
+    if erased.remains.is_empty() {
+        return out;
+    }
+    out.push_str("What the vendors have is theirs; delete or redact it there:\n");
+    for one in erased.remains.iter().take(LISTED) {
+        let slack = one.slack.as_deref().unwrap_or("not in Slack");
+        out.push_str(&format!(
+            "  {} · side conversation {} · {slack}\n",
+            ticket_url(zendesk_url, one.ticket_id),
+            one.side_conversation_id
+        ));
+    }
+    if threads > LISTED {
+        out.push_str(&format!("  … and {} more threads\n", threads - LISTED));
+    }
+    out
+}
+
+/// Asks on the terminal whether it shall be erased.
+///
+/// # Errors
+/// There is nobody to ask.
+pub fn confirm() -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("nobody can be asked here whether it shall be erased for good; say --yes if so");
+    }
+    print!("Erase it for good? What waits of it is not delivered. [y/N] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
