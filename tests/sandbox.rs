@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use sidethread::sandbox::carrier::{self, Carry};
 use sidethread::sandbox::post::{Now, Parcel, Receipt, Sender};
 use sidethread::sandbox::slack::{ChannelSpec, PersonSpec, Say};
-use sidethread::sandbox::zendesk::{TicketSpec, UserSpec};
-use sidethread::sandbox::{Credentials, Sandbox, guard};
+use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, UserSpec};
+use sidethread::sandbox::{Credentials, Furnishing, Sandbox, guard};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -79,7 +79,7 @@ async fn every_ticket_and_channel_is_shown() {
     let router = sandbox.router();
     let page = get(&router, "/").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    assert!(page.text.contains("This is a sandbox:"));
+    assert!(page.text.contains("played on this machine and joined by the real bridge"));
     assert_eq!(sandbox.world.tickets.len(), 12);
     for ticket in &sandbox.world.tickets {
         let shown = get(&router, &format!("/?ticket={ticket}")).await;
@@ -106,13 +106,17 @@ async fn the_page_may_load_nothing_but_its_own_style() {
     let page = get(&router, "/?ticket=35436&channel=C0SUPPORT01").await;
     assert_eq!(
         page.header("content-security-policy"),
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     );
     assert_eq!(page.header("x-content-type-options"), "nosniff");
     assert_eq!(page.header("referrer-policy"), "same-origin");
-    for never in ["<script", "<style", " style=", " onclick", "javascript:"] {
+    for never in ["<style", " style=", " onclick", "javascript:", "http://", "https://"] {
         assert!(!page.text.contains(never), "{never}");
     }
+    assert_eq!(page.text.matches("<script").count(), 1);
+    assert!(page.text.contains("<script src=\"/sandbox/live.js\" defer></script>"));
+    let script = get(&router, "/sandbox/live.js").await;
+    assert_eq!((script.status, script.header("content-type")), (StatusCode::OK, "text/javascript; charset=utf-8"));
     let style = get(&router, "/sandbox/style.css").await;
     assert_eq!((style.status, style.header("content-type")), (StatusCode::OK, "text/css; charset=utf-8"));
 }
@@ -313,11 +317,12 @@ async fn what_people_write_stays_text() {
         .finish();
     let page = get(&router, &format!("/?{query}")).await.text;
     assert!(page.matches("alert(").count() > 20, "{}", page.matches("alert(").count());
-    for never in ["<script", "<img", "\"javascript:", "'x')</", "\"><script"] {
+    assert_eq!(page.matches("<script").count(), 1, "the page's own");
+    for never in ["<script>", "<img", "\"javascript:", "'x')</", "\"><script"] {
         assert!(!page.contains(never), "{never}");
     }
     let echoed = get(&router, "/?ticket=%22%3E%3Cscript%3E&channel=%22%3E%3Cscript%3E&person=%3Cscript%3E").await.text;
-    assert!(!echoed.contains("<script"));
+    assert_eq!(echoed.matches("<script").count(), 1, "the page's own");
 }
 
 #[tokio::test]
@@ -403,7 +408,7 @@ async fn faults_are_switched_on_shown_and_taken_away() {
     let (_, now) = switch(&router, "[]").await;
     assert_eq!(now["rules"].as_array().map(Vec::len), Some(4));
     assert_eq!(now["rules"][0]["vendor"], "slack");
-    assert!(get(&router, "/").await.text.contains("4 are on"));
+    assert!(get(&router, "/").await.text.contains("4 on</span>"));
     let request = Request::post("/slack/api/chat.postMessage").body(Body::empty()).expect("a request");
     assert_eq!(send(&router, request).await.status, StatusCode::TOO_MANY_REQUESTS);
     let request = Request::delete("/sandbox/faults").body(Body::empty()).expect("a request");
@@ -587,4 +592,157 @@ async fn serve_for_a_while() {
     let router = guard::layer(sandbox.router(), listen, false);
     let serving = axum::serve(listener, router).into_future();
     let _ = tokio::time::timeout(Duration::from_secs(1800), serving).await;
+}
+
+#[tokio::test]
+async fn time_passes_for_what_waits_for_it() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let solved = |sandbox: &Sandbox| {
+        let tickets = sandbox.zendesk.tickets();
+        let of =
+            tickets.iter().filter(|ticket| ticket["status"] == "solved").filter_map(|ticket| ticket["id"].as_i64());
+        of.collect::<Vec<i64>>()
+    };
+    let ticket = sandbox.world.tickets[0];
+    let solve = TicketChange { status: Some("solved".into()), ..TicketChange::default() };
+    assert!(sandbox.zendesk.set_ticket(ticket, solve));
+    let form = "grant_type=client_credentials&client_id=sidethread_sandbox&client_secret=";
+    let request = Request::post("/zendesk/oauth/tokens")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(format!("{form}{}", sandbox.credentials().zendesk_client_secret)))
+        .expect("a request");
+    let token = send(&router, request).await.json()["access_token"].as_str().expect("a token").to_owned();
+    let me = async || {
+        let request = Request::get(format!("/zendesk/api/v2/tickets/{ticket}"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::empty())
+            .expect("a request");
+        send(&router, request).await.status
+    };
+    assert_eq!(me().await, StatusCode::OK);
+    let forward = async |body: Value| {
+        let request = Request::post("/sandbox/clock").body(Body::from(body.to_string())).expect("a request");
+        let answer = send(&router, request).await;
+        (answer.status.as_u16(), answer.json())
+    };
+    let (status, told) = forward(json!({"forward": "95h"})).await;
+    assert_eq!(status, 200, "{told}");
+    assert!(solved(&sandbox).contains(&ticket), "not yet four days");
+    assert_eq!(me().await, StatusCode::UNAUTHORIZED, "its token has ended");
+    let (_, told) = forward(json!({"forward": "1h"})).await;
+    assert_eq!(told["closed"], json!([{"ticket": ticket, "status": "closed"}]));
+    assert_eq!(solved(&sandbox), Vec::<i64>::new());
+    assert_eq!(sandbox.zendesk.ticket(ticket).expect("a ticket")["updated_at"], "2026-09-21T14:13:20Z");
+    for (nonsense, names) in [
+        (json!({"forward": "4"}), "4"),
+        (json!({"forward": "-4d"}), "-4d"),
+        (json!({"forward": "401d"}), "401d"),
+        (json!({"forward": "é"}), "é"),
+        (json!({"backward": "1d"}), "backward"),
+        (json!([]), "forward"),
+    ] {
+        let (status, told) = forward(nonsense).await;
+        assert!(status == 400 && told["error"].as_str().is_some_and(|why| why.contains(names)), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn the_limits_are_kept_dropped_or_scaled() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let set = async |body: Value| {
+        let request = Request::post("/sandbox/limits").body(Body::from(body.to_string())).expect("a request");
+        let answer = send(&router, request).await;
+        (answer.status.as_u16(), answer.json())
+    };
+    let bot = format!("Bearer {}", sandbox.credentials().slack_bot_token);
+    let refused = async || {
+        for call in 0..40 {
+            let request = Request::get("/slack/api/users.list").header(header::AUTHORIZATION, &bot);
+            let answer = send(&router, request.body(Body::empty()).expect("a request")).await;
+            if answer.status == StatusCode::TOO_MANY_REQUESTS {
+                return Some(call);
+            }
+        }
+        None
+    };
+    assert_eq!(refused().await, Some(20), "tier 2");
+    assert_eq!(set(json!({"limits": "off"})).await.0, 200);
+    assert_eq!(refused().await, None);
+    let (_, told) = set(json!({"limits": "scaled", "percent": 10, "vendor": "slack"})).await;
+    assert_eq!(told["now"], json!({"slack": {"limits": "scaled", "percent": 10}, "zendesk": {"limits": "off"}}));
+    assert_eq!(refused().await, Some(2));
+    let agent = sandbox.world.agents[0].0;
+    let token = format!("Bearer {}", sandbox.zendesk.token_of(agent).expect("a token"));
+    assert_eq!(set(json!({"limits": "scaled", "percent": 1, "vendor": "zendesk"})).await.0, 200);
+    for expected in [200, 200, 200, 200, 200, 200, 200, 429] {
+        let request = Request::get("/zendesk/api/v2/groups").header(header::AUTHORIZATION, &token);
+        let answer = send(&router, request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(answer.status.as_u16(), expected);
+        if expected == 200 {
+            assert_eq!(answer.header("ratelimit-limit"), "7");
+        }
+    }
+    assert_eq!(set(json!({"limits": "documented"})).await.0, 200);
+    assert_eq!(refused().await, Some(20));
+    for nonsense in [
+        json!({"limits": "none"}),
+        json!({"limits": "off", "percent": 3}),
+        json!({"limits": "scaled"}),
+        json!({"limits": "scaled", "percent": 0}),
+        json!({"limits": "off", "vendor": "x"}),
+        json!({"limit": "off"}),
+    ] {
+        assert_eq!(set(nonsense.clone()).await.0, 400, "{nonsense}");
+    }
+}
+
+#[tokio::test]
+async fn a_big_firm_has_its_stories_and_many_tickets_before_them() {
+    let now: Now = Arc::new(|| START);
+    let furnished = |tickets: usize| {
+        let furnishing = Furnishing { past: true, more_tickets: tickets };
+        Sandbox::furnished("http://x", now.clone(), 7, Credentials::of_seed(7), furnishing)
+    };
+    let big = furnished(200);
+    assert_eq!(big.world.tickets.len(), 212);
+    assert_eq!((big.world.tickets[0], big.world.tickets[12], big.world.tickets[211]), (35436, 35236, 35435));
+    assert_eq!(big.zendesk.tickets(), furnished(200).zendesk.tickets(), "by seed");
+    assert!(big.slack.take_due().is_empty() && big.zendesk.take_due().is_empty());
+    let times: Vec<String> =
+        big.zendesk.tickets().iter().map(|ticket| ticket["created_at"].as_str().expect("a time").to_owned()).collect();
+    assert!(times[..200].is_sorted());
+    let sides = big.world.tickets.iter().flat_map(|ticket| big.zendesk.side_conversations(*ticket)).count();
+    assert!(sides >= 20, "{sides}");
+}
+
+#[tokio::test]
+async fn what_is_kept_is_read_again_as_it_was() {
+    let now: Now = Arc::new(|| START);
+    let sandbox = sandbox();
+    let agent = sandbox.world.agents[0].0;
+    let ticket = sandbox.world.tickets[0];
+    sandbox.slack.say(MARTA, SUPPORT, None, "hello").expect("said");
+    let file = sandbox.zendesk.add_file("a.png", "image/png", b"\x89PNG");
+    let side = sandbox.zendesk.desk_start(agent, ticket, &["a@b.example"], "s", "m").expect("started");
+    sandbox.zendesk.reply_with(agent, &side, "<p>see</p>", &[&file]);
+    sandbox.zendesk.faults().add(serde_json::from_value(json!({"call": "*", "fault": "html"})).expect("a rule"));
+    assert!(sandbox.take_touched() && !sandbox.take_touched());
+    let kept = sandbox.keep().expect("kept");
+    let again = Sandbox::restored(&format!("http://{HOST}"), now.clone(), 8, &kept).expect("read");
+    let read = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    assert!(read(&again.keep().expect("kept")) == read(&kept), "something is not kept");
+    assert_eq!(again.introduction(), sandbox.introduction());
+    assert_eq!(again.zendesk.tickets(), sandbox.zendesk.tickets());
+    assert_eq!(again.zendesk.events(&side), sandbox.zendesk.events(&side));
+    assert_eq!(again.slack.messages(SUPPORT), sandbox.slack.messages(SUPPORT));
+    assert_eq!(again.zendesk.faults().list(), sandbox.zendesk.faults().list());
+    // What was on its way when it was written down is sent.
+    assert_eq!(again.slack.take_due(), sandbox.slack.take_due());
+    assert_eq!(again.zendesk.take_due(), sandbox.zendesk.take_due());
+    assert_eq!(again.slack.say(MARTA, SUPPORT, None, "more"), sandbox.slack.say(MARTA, SUPPORT, None, "more"));
+    let other = kept.replacen("\"version\":1", "\"version\":9", 1);
+    let why = Sandbox::restored("http://x", now, 8, &other).err().expect("refused").to_string();
+    assert!(why.contains("version 9"), "{why}");
 }

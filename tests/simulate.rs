@@ -1,25 +1,29 @@
 //! Seeded schedules over the whole app: people and agents talk while deliveries come late, twice, out of order or
-//! not at all, calls fail before and after they were done, reads lag, tickets close, and the process ends anywhere. In the end
-//! every word that was said in a bridged thread stands exactly once on the other side, and nothing else does.
+//! not at all, calls fail before and after they were done, reads lag, tickets close, the process ends anywhere, and an
+//! earlier copy of its database is put back. In the end every word that was said in a bridged thread stands exactly once
+//! on the other side, and nothing else does.
 //!
 //! One seed decides everything. Jobs run one after the other, each up to a gate: a place before or after one of its
-//! calls where it can be left while others run. Each life of the app has a runtime of its own; a crash drops it. The
-//! only thing a seed does not decide is how far SQLite's thread is when a crash cuts a job off in the middle.
+//! calls where it can be left while others run. A crash drops the app wherever it is; the database stays open then, but
+//! for a quarter of the crashes, which take the runtime along and open it anew. The only thing that a seed does not
+//! decide is how far SQLite's thread is when such a one cuts a job off in the middle.
+//!
+//! Most seeds are short, 8 to 24 moves, so that many begin differently; each 50th has 60 to 150.
 //!
 //! `SEED=7 cargo test --test simulate one_seed` runs one seed again. Many run faster with code that is optimised:
 //! `SEEDS=5000 FIRST=1000 cargo test --profile simulation --test simulate seeds`. Seeds that failed once are kept in
-//! `simulate/seeds.txt` and run first. What a seed takes is SQLite's: each life of the app opens the database, and each
-//! statement goes to SQLite's own thread and back.
+//! `simulate/seeds.txt` and run first.
 
 #[allow(dead_code)]
 #[path = "it/house.rs"]
 mod house;
+#[path = "simulate/machine.rs"]
+mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -30,6 +34,7 @@ use async_trait::async_trait;
 use axum::Router;
 use bytes::Bytes;
 use house::{BASE, House, START_MS, Setup};
+use machine::Machine;
 use serde_json::json;
 use sidethread::bridge::ids::{ChannelId, Ts};
 use sidethread::cli::app::App;
@@ -43,18 +48,22 @@ use sidethread::sandbox::slack::{ChannelSpec, Quirks};
 use sidethread::sandbox::zendesk::{ReplyOnClosed, TicketChange, TicketSpec, Unconfirmed};
 use sidethread::store::Store;
 use sidethread::wire::{Wire, WireError};
-use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 const KEPT: &str = include_str!("simulate/seeds.txt");
 /// How many calls carried several messages, over all seeds.
 static BUNDLES: AtomicU64 = AtomicU64::new(0);
+/// How often an earlier copy of the database was put back, over all seeds.
+static RESTORED: AtomicU64 = AtomicU64::new(0);
+/// How many moves were made, and how many of them were crashes, over all seeds.
+static MOVES: AtomicU64 = AtomicU64::new(0);
+static CRASHES: AtomicU64 = AtomicU64::new(0);
 /// How many seeds run where the environment does not say.
 const SEEDS: u64 = 150;
 /// How long all that happens may take together: a message is held ten minutes for its card.
 const LONGEST_MS: i64 = 7 * 60 * 1000;
-/// In the end, so often so much time passes: past the windows in which reads lag and the feed's overlap.
-const SETTLES: (u32, Duration) = (5, Duration::from_secs(150));
+/// In the end, so often so much time passes: past the windows in which reads lag, and through whole rounds of catch-up.
+const SETTLES: (u32, Duration) = (2, Duration::from_secs(310));
 const ZENDESK_CONFIG: &str = "poll_interval_secs = 20";
 /// In a third of the seeds the vendors' limits are so narrow that what waits travels together.
 const NARROW_SLACK: &str = "posts_per_second_per_channel = 0.2";
@@ -69,7 +78,7 @@ const BRIDGE_CONFIG: &str = r#"
 #[test]
 fn one_seed() {
     if let Ok(seed) = std::env::var("SEED") {
-        run(seed.parse().expect("SEED is a number"), true);
+        run(seed.parse().expect("SEED is a number"), &mut None, true);
     }
 }
 
@@ -89,11 +98,12 @@ fn seeds() {
     let ran = AtomicU64::new(0);
     let failed = Mutex::new(Vec::new());
     let work = || {
+        let mut idle = None;
         // A few are enough to see what they have in common.
         while failed.lock().unwrap().len() < 5 {
             let Some(seed) = waiting.lock().unwrap().next() else { return };
             ran.fetch_add(1, Ordering::Relaxed);
-            if !run(seed, false) {
+            if !run(seed, &mut idle, false) {
                 failed.lock().unwrap().push(seed);
             }
         }
@@ -105,21 +115,26 @@ fn seeds() {
     });
     let (ran, failed) = (ran.into_inner(), failed.into_inner().unwrap());
     let secs = began.elapsed().as_secs_f64();
-    let bundles = BUNDLES.load(Ordering::Relaxed);
-    println!("{ran} seeds in {secs:.1} s, {:.1} a second; {bundles} calls carried several messages", ran as f64 / secs);
+    let [bundles, moves, crashes, restored] =
+        [&BUNDLES, &MOVES, &CRASHES, &RESTORED].map(|count| count.load(Ordering::Relaxed));
+    println!(
+        "{ran} seeds in {secs:.1} s, {:.1} a second: {moves} moves, {crashes} crashes, {restored} copies put back, {bundles} \
+         calls that carried several messages",
+        ran as f64 / secs
+    );
     assert!(bundles > 0 || ran < 30, "no messages ever travelled together");
     assert!(failed.is_empty(), "these seeds fail: {failed:?}");
 }
 
-/// Runs a seed; false, and everything that happened printed, if it fails.
-fn run(seed: u64, assert: bool) -> bool {
-    // SQLite asks for little more than memory, and a crash here is one of the process, not of the machine.
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        let _ = tempfile::env::override_temp_dir(memory);
-    }
+/// Runs a seed, on the machine of the one before it; false, and everything that happened printed, if it fails.
+fn run(seed: u64, idle: &mut Option<Machine>, assert: bool) -> bool {
     let log: Log = Arc::default();
-    let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed, log.clone()).run()));
+    let used = idle.take().unwrap_or_else(Machine::new);
+    let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed, log.clone(), used).run()));
+    let result = result.map(|(result, machine)| {
+        *idle = Some(machine);
+        result
+    });
     let problem = match result {
         Ok(Ok(())) => return true,
         Ok(Err(problem)) => problem,
@@ -210,7 +225,6 @@ struct Flight {
 
 /// One life of the app.
 struct Life {
-    runtime: Runtime,
     app: App,
     engine: Arc<Engine>,
     /// Taken and not begun, with the job's id.
@@ -265,9 +279,11 @@ struct Simulation {
     log: Log,
     house: House,
     config: String,
-    folder: tempfile::TempDir,
+    machine: Machine,
     gates: Arc<Mutex<Gates>>,
     life: Option<Life>,
+    /// More happens in it than in most.
+    long: bool,
     /// No faults, no crashes, and deliveries in order: then everything else is in order too.
     calm: bool,
     channels: Vec<(String, String)>,
@@ -288,7 +304,7 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(seed: u64, log: Log) -> Simulation {
+    fn new(seed: u64, log: Log, mut machine: Machine) -> Simulation {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut unconfirmed = Unconfirmed::default();
         let switches: [&mut bool; 8] = [
@@ -345,13 +361,14 @@ impl Simulation {
             ..Default::default()
         });
         let bystander = house.slack.say(&house.ana, &house.engineering, None, "lunch?").unwrap();
-        let folder = tempfile::tempdir().unwrap();
+        machine.wipe();
         let mut simulation = Simulation {
             log,
             config: house.config.clone(),
-            folder,
+            machine,
             gates: Arc::default(),
             life: None,
+            long: seed.is_multiple_of(50),
             calm,
             channels,
             tickets: vec![house.ticket, other],
@@ -372,8 +389,13 @@ impl Simulation {
         simulation
     }
 
-    fn run(mut self) -> Result<(), String> {
-        for _ in 0..self.random.u32(60..=150) {
+    fn run(mut self) -> (Result<(), String>, Machine) {
+        let moves = match self.long {
+            true => self.random.u32(60..=150),
+            false => self.random.u32(8..=24),
+        };
+        MOVES.fetch_add(u64::from(moves), Ordering::Relaxed);
+        for _ in 0..moves {
             self.look_around();
             self.ticket_moves();
             self.one_move();
@@ -385,25 +407,26 @@ impl Simulation {
         while !self.mail.is_empty() {
             self.carry(0, false);
         }
-        let life = self.life.take().expect("the app runs");
-        let Life { runtime, app, engine, .. } = life;
+        let Life { app, engine, .. } = self.life.take().expect("the app runs");
         self.house.app.put(app);
         lock(&self.gates).current = 0;
-        runtime.block_on(async {
-            self.house.settle().await;
+        let Simulation { machine, house, .. } = &mut self;
+        machine.run(async {
+            house.settle().await;
             for _ in 0..SETTLES.0 {
-                self.house.clock.advance(SETTLES.1);
-                self.house.settle().await;
+                house.clock.advance(SETTLES.1);
+                house.settle().await;
             }
         });
-        let overtaken = runtime.block_on(self.try_again(&engine));
-        let checked = runtime.block_on(self.check(&engine, &overtaken));
-        runtime.block_on(self.house.app.store().close());
-        let guard = runtime.enter();
+        let overtaken = self.try_again(&engine);
+        let mut machine = std::mem::replace(&mut self.machine, Machine::new());
+        let checked = machine.run(self.check(&engine, &overtaken));
+        let guard = machine.runtime().enter();
         drop(engine);
         drop(self);
         drop(guard);
-        checked
+        machine.drain();
+        (checked, machine)
     }
 
     // ---- moves
@@ -427,7 +450,8 @@ impl Simulation {
             38..68 => self.step(),
             68..86 => self.carry_one(),
             86..91 => self.time_passes(),
-            91..96 if !self.calm => self.fault(),
+            91..95 if !self.calm => self.fault(),
+            95 if !self.calm => self.back_up(),
             96 if !self.calm => {
                 self.say_log("faults end");
                 self.house.slack.faults().clear();
@@ -441,7 +465,7 @@ impl Simulation {
     /// A ticket closes; calls that follow it up fail; somebody answers by mail.
     fn ticket_moves(&mut self) {
         let Some(mut random) = self.closing.take() else { return };
-        match random.u8(..120) {
+        match random.u8(..50) {
             0..3 => self.ticket_closes(&mut random),
             3..6 => self.agent_mails(&mut random),
             6..9 if !self.calm => {
@@ -652,7 +676,10 @@ impl Simulation {
     }
 
     fn crash_somewhere(&mut self) {
-        let gentle = self.random.bool();
+        CRASHES.fetch_add(1, Ordering::Relaxed);
+        // A whole process is new now and then, and where a delivery was in its hands, which has a task of its own.
+        let restored = self.machine.has_a_copy() && self.random.bool();
+        let whole = restored || self.random.u8(..4) == 0;
         match self.random.u8(..4) {
             // In the middle of a delivery to the app.
             0 if !self.mail.is_empty() => {
@@ -665,7 +692,7 @@ impl Simulation {
                 } else {
                     self.settle(&mail, Receipt::Failed);
                 }
-                self.end_life(gentle, future);
+                self.end_life(true, future);
             }
             // In the middle of a job.
             1 | 2 if !self.life().taken.is_empty() => {
@@ -676,22 +703,43 @@ impl Simulation {
                 self.say_log(format!("a crash after {polls} polls of {} {:?}", flight.id, flight.job));
                 self.poll_as(flight.id, None);
                 let _ = self.some_polls(&mut flight.future, polls);
-                self.end_life(gentle, flight.future);
+                self.end_life(whole, flight.future);
             }
             _ => {
                 self.say_log("a crash");
-                self.end_life(gentle, Box::pin(async {}));
+                self.end_life(whole, Box::pin(async {}));
             }
+        }
+        if restored {
+            self.restore();
         }
         if self.random.u8(..4) == 0 {
             let polls = self.random.u32(1..12);
             self.say_log(format!("a start ends after {polls} polls"));
-            let runtime = runtime();
-            let mut future: Pinned<_> = Box::pin(open(self.config.clone(), self.path(), self.wires(), self.clock()));
-            let _ = runtime.block_on(poll_fn(|cx| polls_of(&mut future, polls)(cx)));
-            self.end_runtime(runtime, future);
+            let store = self.machine.store();
+            let mut future: Pinned<_> = Box::pin(open(self.config.clone(), store, self.wires(), self.clock()));
+            let _ = self.machine.run(poll_fn(|cx| polls_of(&mut future, polls)(cx)));
+            self.end_rest(false, future);
         }
         self.begin_life();
+    }
+
+    fn back_up(&mut self) {
+        self.say_log("the database is copied");
+        self.machine.back_up();
+    }
+
+    /// Puts the copy back: what was decided and linked since is so no longer.
+    fn restore(&mut self) {
+        self.say_log("the copy is put back");
+        self.machine.restore();
+        RESTORED.fetch_add(1, Ordering::Relaxed);
+        for word in &mut self.words {
+            (word.stored, word.decided) = (false, None);
+        }
+        for talk in &mut self.talks {
+            talk.linked = false;
+        }
     }
 
     // ---- what moves are made of
@@ -729,7 +777,7 @@ impl Simulation {
             .filter(|word| word.side == Side::Zendesk && !word.stored)
             .map(|word| word.entry.as_str())
             .collect();
-        let (known, links) = life.runtime.block_on(async {
+        let (known, links) = self.machine.run(async {
             let known = if unread.is_empty() {
                 Vec::new()
             } else {
@@ -773,7 +821,7 @@ impl Simulation {
         self.worked = true;
         self.poll_as(flight.id, gates);
         let shared = self.gates.clone();
-        let done = self.life().runtime.block_on(poll_fn(|cx| match flight.future.as_mut().poll(cx) {
+        let done = self.machine.run(poll_fn(|cx| match flight.future.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(true),
             Poll::Pending if lock(&shared).held => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
@@ -811,17 +859,16 @@ impl Simulation {
     }
 
     fn some_polls<T>(&mut self, future: &mut Pinned<T>, polls: u32) -> Option<T> {
-        self.life().runtime.block_on(poll_fn(|cx| polls_of(future, polls)(cx)))
+        self.machine.run(poll_fn(|cx| polls_of(future, polls)(cx)))
     }
 
     fn carry(&mut self, index: usize, twice: bool) {
         self.worked = true;
         let mail = self.mail.remove(index);
         let router = self.house.router.clone();
-        let runtime = &self.life().runtime;
-        let receipt = runtime.block_on(deliver(router.clone(), &mail.parcel));
+        let receipt = self.machine.run(deliver(router.clone(), &mail.parcel));
         if twice {
-            runtime.block_on(deliver(router, &mail.parcel));
+            self.machine.run(deliver(router, &mail.parcel));
         }
         if matches!(receipt, Receipt::Answered { status: 200..=299, .. }) {
             let said = tokens(&String::from_utf8_lossy(&mail.parcel.body));
@@ -846,34 +893,29 @@ impl Simulation {
 
     fn begin_life(&mut self) {
         self.worked = true;
-        let runtime = runtime();
-        let (app, engine) = runtime.block_on(open(self.config.clone(), self.path(), self.wires(), self.clock()));
+        let store = self.machine.store();
+        let opening = open(self.config.clone(), store, self.wires(), self.clock());
+        let (app, engine) = self.machine.run(opening);
         self.house.router = app.router();
-        self.life = Some(Life { runtime, app, engine, taken: Vec::new(), flights: Vec::new() });
+        self.life = Some(Life { app, engine, taken: Vec::new(), flights: Vec::new() });
     }
 
-    fn end_life<T: 'static>(&mut self, gentle: bool, with: Pinned<T>) {
-        let Life { runtime, app, engine, taken: _, flights } = self.life.take().expect("the app runs");
-        // Without a way to see that SQLite's thread is gone, only an orderly end is safe to start after.
-        let gentle = gentle || in_use(self.folder.path()).is_none();
-        if gentle {
-            runtime.block_on(app.store().close());
-        }
+    /// The process ends with what it holds in its hands; `whole` if it takes its runtime and its database along.
+    fn end_life<T: 'static>(&mut self, whole: bool, with: Pinned<T>) {
+        let Life { app, engine, taken: _, flights } = self.life.take().expect("the app runs");
         self.house.router = Router::new();
-        self.end_runtime(runtime, (with, app, engine, flights));
+        self.end_rest(whole, (with, app, engine, flights));
     }
 
-    fn end_runtime<T>(&self, runtime: Runtime, rest: T) {
-        let guard = runtime.enter();
+    fn end_rest<T>(&mut self, whole: bool, rest: T) {
+        if whole {
+            let gentle = self.random.bool() || !self.machine.sees_the_end();
+            return self.machine.end(gentle, rest);
+        }
+        let guard = self.machine.runtime().enter();
         drop(rest);
         drop(guard);
-        drop(runtime);
-        // SQLite's thread may still be at a commit it was given; a process that died would not be.
-        let began = Instant::now();
-        while in_use(self.folder.path()) == Some(true) {
-            assert!(began.elapsed() < Duration::from_secs(10), "SQLite's thread does not end");
-            std::thread::sleep(Duration::from_micros(200));
-        }
+        self.machine.drain();
     }
 
     // ---- the model
@@ -1012,28 +1054,21 @@ impl Simulation {
     }
 
     /// Presses "Retry", as it were, for everything that was parked; says which words were overtaken by that.
-    async fn try_again(&self, engine: &Engine) -> BTreeSet<String> {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path()).read_only(true);
-        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    fn try_again(&mut self, engine: &Engine) -> BTreeSet<String> {
         let mut overtaken = BTreeSet::new();
         for _ in 0..5 {
-            let parked: Vec<(i64, String)> =
-                sqlx::query_as("SELECT id, effect_json FROM outbox WHERE state = 'parked'")
-                    .fetch_all(&pool)
-                    .await
-                    .unwrap();
+            let parked = self.machine.parked();
             if parked.is_empty() {
                 break;
             }
             for (id, effect) in parked {
                 overtaken.insert(format!("row {id}"));
                 overtaken.extend(tokens(&effect));
-                assert!(engine.retry_parked(id).await.unwrap());
+                assert!(self.machine.run(engine.retry_parked(id)).unwrap());
             }
             // What could not be posted at all is tried again after an hour.
-            self.house.settle_within(Duration::from_secs(2 * 3600)).await;
+            self.machine.run(self.house.settle_within(Duration::from_secs(2 * 3600)));
         }
-        pool.close().await;
         overtaken
     }
 
@@ -1045,10 +1080,6 @@ impl Simulation {
 
     fn now(&self) -> i64 {
         self.house.clock.now_ms()
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.folder.path().join("sidethread.db")
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -1108,14 +1139,8 @@ impl Simulation {
     }
 }
 
-async fn open(
-    config: String,
-    path: std::path::PathBuf,
-    wire: Arc<dyn Wire>,
-    clock: Arc<dyn Clock>,
-) -> (App, Arc<Engine>) {
+async fn open(config: String, store: Arc<Store>, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) -> (App, Arc<Engine>) {
     let config = Config::parse("test", &config, []).unwrap();
-    let store = Arc::new(Store::open(&path).await.unwrap());
     let app = App::new(config, store, wire, clock, 7);
     app.become_ready(&CancellationToken::new()).await.unwrap();
     let engine = app.engine().unwrap().clone();
@@ -1154,20 +1179,6 @@ fn polls_of<T>(future: &mut Pinned<T>, polls: u32) -> impl FnMut(&mut std::task:
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-}
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
-}
-
-/// Whether this process still has a file of the folder open, where that can be told.
-fn in_use(folder: &Path) -> Option<bool> {
-    let mut open = std::fs::read_dir("/proc/self/fd").ok()?;
-    Some(
-        open.any(|open| {
-            open.ok().and_then(|open| open.path().read_link().ok()).is_some_and(|to| to.starts_with(folder))
-        }),
-    )
 }
 
 fn word(token: String, side: Side, talk: usize, at: i64, entry: String) -> Word {

@@ -176,7 +176,11 @@ impl Account {
 
     async fn find(&self, thread: &BridgedThread, ts: &str) -> Option<Answer> {
         let effect = effect(&format!("reply:{ts}"), Act::Reply(reply(ts, "")));
-        self.client.find_reply(&call(thread, &effect)).await.unwrap()
+        self.find_call(call(thread, &effect)).await
+    }
+
+    async fn find_call(&self, call: Call<'_>) -> Option<Answer> {
+        self.client.find_replies(&[call]).await.unwrap().remove(0)
     }
 
     /// The last message of a side conversation.
@@ -491,22 +495,22 @@ async fn replies_that_travelled_together_are_found_together_and_each_alone() {
         };
         let author = |name: &str| Author { name: name.into(), zendesk_user: Some(ZendeskUserId(4)) };
         let together = effects(&replies);
-        let bundle = Call { with: &together[1..], ..call(&thread, &together[0]) };
+        let bundle = || Call { with: &together[1..], ..call(&thread, &together[0]) };
         let authors = [(&replies[0], author("Max")), (&replies[1], author("Mo")), (&replies[2], author("Max"))];
-        assert_eq!(account.client.find_reply(&bundle).await.unwrap(), None);
-        account.client.reply(&bundle, &authors, &Nobody).await.unwrap();
+        assert_eq!(account.find_call(bundle()).await, None);
+        account.client.reply(&bundle(), &authors, &Nobody).await.unwrap();
         let body = account.last(&thread)["body"].as_str().unwrap().to_owned();
         let heads: Vec<&str> = body.lines().filter(|line| line.ends_with("):")).collect();
         assert_eq!(heads.len(), 3, "{body}");
         assert!(heads[1].starts_with("Mo in Slack, ") && heads[1].contains("2025-12-23 02:47"), "{body}");
-        assert!(account.client.find_reply(&bundle).await.unwrap().is_some());
+        assert!(account.find_call(bundle()).await.is_some());
         for ts in all {
             assert!(account.find(&thread, ts).await.is_some(), "{echoed} {ts}");
         }
         assert_eq!(account.find(&thread, "1766458034.000300").await, None);
         let more = effects(&[replies[1].clone(), reply("1766458034.000300", "another")]);
         let other = Call { with: &more[1..], ..call(&thread, &more[0]) };
-        assert_eq!(account.client.find_reply(&other).await.unwrap(), None);
+        assert_eq!(account.find_call(other).await, None);
     }
 }
 

@@ -11,14 +11,13 @@ pub mod vendors;
 mod words;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigErrors};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::wire::HttpWire;
 
@@ -32,11 +31,14 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Try it: the bridge between a fake Slack and a fake Zendesk, in this process, with no account anywhere
-    Demo {
-        /// Where to listen; the page is there too
-        #[arg(long, default_value = "127.0.0.1:8080")]
-        listen: SocketAddr,
+    /// Try it: the bridge between a fake Slack and a fake Zendesk, with no account anywhere
+    Demo(demo::Wishes),
+    /// The bridge of a demo, which stops when its standard input ends
+    #[command(hide = true)]
+    DemoBridge {
+        /// Its settings file, the only settings that it reads
+        #[arg(long)]
+        config: PathBuf,
     },
     /// Run the bridge
     Serve {
@@ -117,7 +119,11 @@ enum Parked {
 /// Runs the command that was asked for.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
-        Command::Demo { listen } => demo::run(listen).await.map(|()| true),
+        Command::Demo(wishes) => demo::run(wishes).await.map(|()| true),
+        Command::DemoBridge { config } => match given(Config::load(Some(&config), [])) {
+            Ok(config) => demo::bridge(config).await.map(|()| true),
+            Err(code) => return code,
+        },
         Command::Serve { config } => match settings(config.as_deref()) {
             Ok(config) => serve::run(config).await.map(|()| true),
             Err(code) => return code,
@@ -206,7 +212,11 @@ fn say(text: &str) {
 }
 
 fn settings(path: Option<&Path>) -> Result<Config, ExitCode> {
-    Config::load(path, std::env::vars()).map_err(|errors| {
+    given(Config::load(path, std::env::vars()))
+}
+
+fn given(read: Result<Config, ConfigErrors>) -> Result<Config, ExitCode> {
+    read.map_err(|errors| {
         eprintln!("{errors}");
         ExitCode::FAILURE
     })

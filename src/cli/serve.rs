@@ -1,5 +1,6 @@
 //! `sidethread serve`: the bridge, for real.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -16,6 +17,18 @@ use crate::wire::HttpWire;
 /// # Errors
 /// It cannot start; the text says what to mend.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    run_until(config, HttpWire::new()?, told_to_stop()).await
+}
+
+/// Runs until `told`, then finishes what is under way.
+///
+/// # Errors
+/// It cannot start; the text says what to mend.
+pub async fn run_until(
+    config: Config,
+    wire: HttpWire,
+    told: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -24,9 +37,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listener = listen(config.server.listen).await.context("server.listen")?;
     let admin_listener = listen(config.server.admin_listen).await.context("server.admin_listen")?;
     tracing::info!(listen = %config.server.listen, admin_listen = %config.server.admin_listen, "sidethread starts");
-    let wire = Arc::new(HttpWire::new()?);
     let seed = fastrand::u64(..);
-    let app = Arc::new(App::new(config, store.clone(), wire, clock, seed));
+    let app = Arc::new(App::new(config, store.clone(), Arc::new(wire), clock, seed));
 
     let stop = CancellationToken::new();
     let http = tokio::spawn(serve(listener, app.router(), stop.clone()));
@@ -34,7 +46,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let signal = tokio::spawn({
         let stop = stop.clone();
         async move {
-            if let Err(error) = told_to_stop().await {
+            if let Err(error) = told.await {
                 tracing::error!(error = %error, "the signal to stop cannot be listened for");
             }
             stop.cancel();

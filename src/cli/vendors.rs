@@ -58,14 +58,17 @@ impl Outside for Vendors {
         }
     }
 
-    async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
+    async fn find(&self, calls: &[Call<'_>]) -> Result<Vec<Option<Answer>>, CallError> {
+        let Some(call) = calls.first() else { return Ok(Vec::new()) };
         match (&call.effect.act, call.effect.act.vendor()) {
-            (Act::Reply(_), _) => self.zendesk.find_reply(call).await,
-            (Act::Note { .. }, _) => self.zendesk.find_note(call).await,
-            (Act::FollowUp { source, .. }, _) => self.zendesk.find_follow_up(call, *source).await,
-            (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await,
-            (_, Vendor::Slack) => self.slack.find(call).await,
-            (_, Vendor::Zendesk) => Ok(None),
+            (Act::Reply(_), _) => self.zendesk.find_replies(calls).await,
+            (Act::Note { .. }, _) => self.zendesk.find_note(call).await.map(|found| vec![found]),
+            (Act::FollowUp { source, .. }, _) => {
+                self.zendesk.find_follow_up(call, *source).await.map(|found| vec![found])
+            }
+            (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await.map(|found| vec![found]),
+            (_, Vendor::Slack) => self.slack.find(calls).await,
+            (_, Vendor::Zendesk) => Ok(vec![None]),
         }
     }
 

@@ -14,7 +14,7 @@
 //! A gap is: the start; a clock that jumped, as it does when the machine sleeps; Slack held and going on; Slack's word
 //! that it had to send an event three times, or that it sends no more for a while.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +72,8 @@ pub(super) struct CatchUp {
     in_round: bool,
     asking: bool,
     gap: Gap,
+    /// Events that were read back and are not handled yet.
+    pub(super) found: HashSet<i64>,
     seen_at: i64,
     slack_was_held: bool,
 }
@@ -208,6 +210,7 @@ impl Engine {
             return;
         }
         state.catch_up.begin_gap(now);
+        self.life.missed(now);
         state.next_poll = now;
         state.feed.start_over();
         drop(state);
@@ -425,6 +428,25 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+
+    /// Stores what was read back. What it asks for is looked for before it is done.
+    pub(super) async fn store_what_was_missed(
+        &self,
+        thread_id: &ThreadId,
+        delivery: &str,
+        event: &Arc<crate::bridge::Event>,
+    ) -> Result<super::intake::Taken, StoreError> {
+        let Some(seq) = self.store_one("slack", thread_id, delivery, event).await? else {
+            return Ok(super::intake::Taken::Known);
+        };
+        self.metrics.accepted(Direction::slack_to_zendesk, 1);
+        let mut state = self.lock();
+        state.catch_up.found.insert(seq);
+        state.queue.add_work(thread_id, Work::Event { seq, event: event.clone() });
+        drop(state);
+        self.wake.notify_one();
+        Ok(super::intake::Taken::Stored)
     }
 
     /// What waited for a thread goes on.

@@ -199,6 +199,8 @@ impl Engine {
             state.queue.freeze(ids);
             ids.iter().for_each(|id| state.queue.attempt(*id, now));
         }
+        // What was written down ahead of its time is a first attempt, whose row said nothing before.
+        self.life.call_begins(&self.store, id, if item.written { 0 } else { now });
         let attempts = item.attempts + i64::from(!item.written);
         let result = self.within_deadline(self.outside.perform(&call)).await;
         {
@@ -225,6 +227,9 @@ impl Engine {
 
     /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.
     async fn look(&self, id: i64, item: &Item, call: &Call<'_>, now: i64) -> Option<Ended> {
+        if let Some(answer) = &item.found {
+            return Some(Ended::Answered(answer.clone()));
+        }
         let lag = self.lag(item.vendor);
         let budget = Budget::of_a_look(&call.effect.act);
         let paced = self.lock().queue.pace().try_call(&budget, now);
@@ -233,7 +238,7 @@ impl Engine {
             let problem = "it cannot be looked for yet".to_owned();
             return Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem });
         }
-        let found = self.within_deadline(self.outside.find(call)).await;
+        let found = self.find_with_others(id, call, now, lag.as_millis() as i64).await;
         if found.is_ok() {
             self.answers(item.vendor, false);
         }
@@ -290,7 +295,10 @@ impl Engine {
         began - item.first_attempt_ms.unwrap_or(began) < self.lag(item.vendor).as_millis() as i64
     }
 
-    async fn within_deadline<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    pub(super) async fn within_deadline<T>(
+        &self,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         tokio::select! {
             result = call => result,
             () = self.clock.sleep(DEADLINE) => Err(CallError::Unknown { problem: "no answer in time".to_owned() }),

@@ -82,6 +82,9 @@ impl Engine {
                     return Ok(taken);
                 }
             }
+            if !live {
+                return self.store_what_was_missed(&thread_id, &key, &event).await;
+            }
             if let Some(taken) = self.handle_at_once(&thread_id, "slack", &key, &event).await {
                 if taken == Taken::Stored {
                     self.metrics.accepted(Direction::slack_to_zendesk, 1);

@@ -2,22 +2,49 @@
 //!
 //! Within one life the tables know of every call that was made. They do not if the database is an older copy of itself:
 //! restored from a backup, or on a machine that was. What the lost part of its past did stands at the vendors only. So
-//! each life leaves a mark in the database and beside it, every minute and at its end; where the two differ, or where
-//! the last mark is old, whatever is not known to be done is looked for before it is done. What happened before a life
-//! began is looked for in any case: that costs a read where something was missed.
+//! each life leaves a mark in the database and beside it, every minute and at its end, and beside it also the last calls
+//! that it began; where the two differ, or where the last mark is old, whatever is not known to be done is looked for
+//! before it is done. What happened before a life began, or before something was missed, is looked for in any case, and so
+//! is what was read back: that costs a read for all of a thread.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::store::{Commit, Store, StoreError};
 
 /// How long an absence may last before the whole machine may have been put back, in milliseconds.
 const AWAY_MS: i64 = 10 * 60 * 1000;
+/// How many of the last calls are named beside the database: so many may be written down in another order than begun.
+const CALLS: usize = 8;
 const ALIVE: &str = "alive_ms";
 const OTHER: &str = "other_life_until_ms";
 
 /// One life of the app.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Life {
-    began_at: i64,
+    /// What happened before may have been done by a life that the tables do not know.
+    looks_until: AtomicI64,
     other_until: i64,
+    mark: Mutex<Mark>,
+}
+
+/// What stands beside the database.
+#[derive(Debug, Default)]
+struct Mark {
+    /// The marks of which one stands in the database.
+    alive: String,
+    /// The last calls that were begun: the row, and a time at or after which it says so.
+    calls: VecDeque<(i64, i64)>,
+}
+
+impl Mark {
+    fn leave(&self, store: &Store) {
+        let calls: String = self.calls.iter().map(|(id, at)| format!(" {id}@{at}")).collect();
+        if let Err(error) = store.leave_mark(&format!("{}{calls}", self.alive)) {
+            tracing::warn!(error = %error, "the mark beside the database could not be written; the next start looks before it repeats");
+        }
+    }
 }
 
 impl Life {
@@ -28,10 +55,15 @@ impl Life {
         let mut other_until = other.unwrap_or(i64::MIN);
         let alive_at: Option<i64> = alive.as_deref().and_then(|text| text.parse().ok());
         let marks = store.left_mark();
-        let replaced = match &alive {
+        let mut replaced = match &alive {
             Some(alive) => !marks.split_whitespace().any(|mark| mark == alive),
             None => !marks.trim().is_empty(),
         };
+        for call in marks.split_whitespace().filter_map(|mark| mark.split_once('@')) {
+            if let (Ok(id), Ok(at)) = (call.0.parse(), call.1.parse()) {
+                replaced |= !store.has_begun(id, at).await?;
+            }
+        }
         let away = alive_at.is_some_and(|at| now - at > AWAY_MS);
         if replaced {
             tracing::warn!(
@@ -47,7 +79,7 @@ impl Life {
             commit.settings.push((OTHER, other_until.to_string()));
         }
         store.commit(commit).await?;
-        let life = Life { began_at: now, other_until };
+        let life = Life { looks_until: AtomicI64::new(now), other_until, mark: Mutex::default() };
         life.mark(store, now, Commit::default()).await?;
         Ok(life)
     }
@@ -56,26 +88,40 @@ impl Life {
     pub(super) async fn mark(&self, store: &Store, now: i64, mut commit: Commit) -> Result<(), StoreError> {
         let before = store.setting(ALIVE).await?.unwrap_or_default();
         // Both marks stand beside the database while one takes the other's place in it.
-        leave(store, &format!("{before} {now}"));
+        self.leave(store, |mark| mark.alive = format!("{before} {now}"));
         commit.settings.push((ALIVE, now.to_string()));
         store.commit(commit).await?;
-        leave(store, &now.to_string());
+        self.leave(store, |mark| mark.alive = now.to_string());
         Ok(())
+    }
+
+    /// Notes beside the database that a call begins, which its row says since `written_at` or later (milliseconds since
+    /// 1970): a copy made earlier does not know of it.
+    pub(super) fn call_begins(&self, store: &Store, id: i64, written_at: i64) {
+        self.leave(store, |mark| {
+            mark.calls.truncate(CALLS - 1);
+            mark.calls.push_front((id, written_at));
+        });
+    }
+
+    fn leave(&self, store: &Store, change: impl FnOnce(&mut Mark)) {
+        let mut mark = self.mark.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        change(&mut mark);
+        mark.leave(store);
     }
 
     /// Whether what this asks for may have been done by a life that the tables do not know.
     pub(super) fn may_be_done(&self, happened_at: i64) -> bool {
-        happened_at <= self.began_at
+        happened_at <= self.looks_until.load(Ordering::Relaxed)
+    }
+
+    /// Something may have been missed until now: a machine that slept may have been put back as a whole.
+    pub(super) fn missed(&self, now: i64) {
+        self.looks_until.fetch_max(now, Ordering::Relaxed);
     }
 
     /// The latest time at which a life that the tables do not know may have done something.
     pub(super) fn other_until(&self) -> i64 {
         self.other_until
-    }
-}
-
-fn leave(store: &Store, mark: &str) {
-    if let Err(error) = store.leave_mark(mark) {
-        tracing::warn!(error = %error, "the mark beside the database could not be written; the next start looks before it repeats");
     }
 }

@@ -137,8 +137,9 @@ pub trait Outside: Send + Sync {
     /// Does it, once. The answer holds for each message of those that travel together.
     async fn perform(&self, call: &Call<'_>) -> Result<Answer, CallError>;
 
-    /// Looks for it: asked before a second attempt.
-    async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError>;
+    /// Looks for it: asked before a second attempt, and before the first where it may have been done. Several are posts in
+    /// one thread or replies to one side conversation, and have an answer each.
+    async fn find(&self, calls: &[Call<'_>]) -> Result<Vec<Option<Answer>>, CallError>;
 
     /// What Zendesk last said of its plan's limit.
     fn plan(&self) -> Option<Plan> {

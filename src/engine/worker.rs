@@ -114,6 +114,11 @@ impl Engine {
         for id in begun {
             state.queue.begun(id);
         }
+        for one in work.iter() {
+            if let Work::Event { seq, .. } = one {
+                state.catch_up.found.remove(seq);
+            }
+        }
         let mut in_doubt = false;
         for (id, parked) in settled {
             if let Some(item) = state.queue.settle(id) {
@@ -285,7 +290,8 @@ impl Engine {
             commit.done.extend(done(one, now, step.ignored.map(Why::as_str), forget));
             effects.extend(step.effects.into_iter().map(Arc::new));
             let happened_at = self.happened_at(one, &event);
-            doubts.resize(effects.len(), Some(happened_at).filter(|at| self.life.may_be_done(*at)));
+            let in_doubt = self.was_missed(one) || self.life.may_be_done(happened_at);
+            doubts.resize(effects.len(), Some(happened_at).filter(|_| in_doubt));
             card = step.card.or(card);
             thread = Some(step.thread);
         }
@@ -330,6 +336,10 @@ impl Engine {
         let begun = self.begin_next(&settled, &mut commit, now);
         self.begin_at_once(&thread, &effects, &doubts, &settled, &mut commit, now)?;
         Ok(Some(Decided { thread, effects, commit, settled, begun }))
+    }
+
+    fn was_missed(&self, work: &Work) -> bool {
+        matches!(work, Work::Event { seq, .. } if self.lock().catch_up.found.contains(seq))
     }
 
     /// When at the vendor happened what is handled; for an answer, what led to its call.

@@ -10,9 +10,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use askama::Template;
 
+pub mod bridge;
 pub mod carrier;
+pub mod changes;
 pub mod faults;
 pub mod guard;
+mod kept;
+mod kinds;
+pub mod limits;
+pub mod operator;
 mod page;
 pub mod post;
 mod routes;
@@ -20,11 +26,16 @@ mod seed;
 pub mod slack;
 pub mod zendesk;
 
-pub use seed::{Credentials, Named, World};
+pub use seed::{Credentials, Furnishing, Named, World};
 
+use bridge::Bridge;
+use operator::Operator;
 use post::Now;
 use slack::FakeSlack;
 use zendesk::FakeZendesk;
+
+/// The number of the first ticket that is made in an account.
+const FIRST_TICKET: i64 = 35_436;
 
 /// A firm with its Slack and its Zendesk; clones share it.
 #[derive(Clone)]
@@ -35,8 +46,12 @@ pub struct Sandbox {
     pub zendesk: FakeZendesk,
     /// Who and what is in them.
     pub world: World,
+    /// What asks the bridge as its operator does.
+    pub operator: Operator,
     credentials: Credentials,
     base_url: String,
+    bridge: Option<Bridge>,
+    now: Now,
 }
 
 impl Sandbox {
@@ -47,17 +62,57 @@ impl Sandbox {
 
     /// The firm with these secrets; with [`Credentials::of_seed`], a seed gives the same one again.
     pub fn with_credentials(base_url: &str, now: Now, seed: u64, credentials: Credentials) -> Self {
-        let base_url = base_url.trim_end_matches('/').to_owned();
+        Self::furnished(base_url, now, seed, credentials, Furnishing::default())
+    }
+
+    /// The firm with these secrets and with as much in it as one wants.
+    pub fn furnished(base_url: &str, now: Now, seed: u64, credentials: Credentials, furnishing: Furnishing) -> Self {
         // The past is told at its own time: until all of it is, the fakes' clock is behind.
         let behind = Arc::new(AtomicI64::new(0));
         let clock: Now = {
             let behind = behind.clone();
             Arc::new(move || now() - behind.load(Ordering::Relaxed))
         };
-        let slack = FakeSlack::new(credentials.slack_options(&base_url), clock.clone(), seed);
-        let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), clock, seed);
-        let world = seed::seed(&slack, &zendesk, &behind, &credentials.channel_domain);
-        Sandbox { slack, zendesk, world, credentials, base_url }
+        let bare = Self::unfurnished(base_url, clock, seed, credentials);
+        let domain = &bare.credentials.channel_domain;
+        let world = seed::seed(&bare.slack, &bare.zendesk, &behind, domain, furnishing, seed);
+        Sandbox { world, ..bare }
+    }
+
+    fn unfurnished(base_url: &str, now: Now, seed: u64, credentials: Credentials) -> Self {
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        let slack = FakeSlack::new(credentials.slack_options(&base_url), now.clone(), seed);
+        let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), now.clone(), seed);
+        let (world, operator) = (World::default(), Operator::default());
+        Sandbox { slack, zendesk, world, operator, credentials, base_url, bridge: None, now }
+    }
+
+    /// Lets this much time pass for whatever in the firm waits for its time; the clock on the wall stays.
+    ///
+    /// The bridge beside it lives by the machine's clock, and so do the signatures that it checks. So nothing is
+    /// dated in the future: instead, what is there becomes older. Solved tickets close after four days and closed
+    /// ones are archived after 120, tokens, keys and response URLs end, retries fall due, used-up limits are free.
+    /// The numbers of the tickets that closed.
+    pub fn forward(&self, ms: i64) -> Vec<i64> {
+        self.slack.age(ms);
+        self.zendesk.age(ms)
+    }
+
+    /// The same firm, with a bridge that runs beside it.
+    pub fn with_bridge(self, bridge: Bridge) -> Self {
+        let asked = bridge.clone();
+        self.operator.is_at(move || asked.admin_url(), bridge.client());
+        Sandbox { bridge: Some(bridge), ..self }
+    }
+
+    /// The bridge that runs beside the firm, if one does.
+    pub fn bridge(&self) -> Option<&Bridge> {
+        self.bridge.as_ref()
+    }
+
+    /// The time, in milliseconds since 1970.
+    fn now(&self) -> i64 {
+        (self.now)()
     }
 
     /// What the bridge needs to know to work with the firm.
@@ -79,7 +134,8 @@ impl Sandbox {
             people: self.tokens(&world.people),
             agents: self.agents_tokens(),
             channels: &world.channels,
-            ticket: world.tickets.first().copied().unwrap_or_default(),
+            is_empty: world.tickets.is_empty(),
+            ticket: world.tickets.first().copied().unwrap_or(FIRST_TICKET),
             channel: world.channels.first().map_or("", |channel| channel.id.as_str()),
             channel_address: self.address_of(world.channels.first().map_or("", |channel| channel.name.as_str())),
         };
@@ -109,6 +165,7 @@ struct Introduction<'a> {
     people: Vec<(Named, String)>,
     agents: Vec<(String, String)>,
     channels: &'a [Named],
+    is_empty: bool,
     ticket: i64,
     channel: &'a str,
     channel_address: String,

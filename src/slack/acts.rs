@@ -97,11 +97,12 @@ impl SlackClient {
         }
     }
 
-    /// Looks for a post by its marker.
+    /// Looks for posts by their markers; several are of one thread.
     ///
     /// # Errors
     /// As [`CallError`] says; nothing was changed.
-    pub async fn find(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
+    pub async fn find(&self, calls: &[Call<'_>]) -> Result<Vec<Option<Answer>>, CallError> {
+        let Some(call) = calls.first() else { return Ok(Vec::new()) };
         let (method, channel, ts) = match &call.effect.act {
             Act::PostCard => ("conversations.history", card_channel(call)?, None),
             Act::TellOperator { .. } => ("conversations.history", self.operator_channel().await?, None),
@@ -109,15 +110,17 @@ impl SlackClient {
                 let (channel, ts) = link(call)?;
                 ("conversations.replies", channel, Some(ts))
             }
-            _ => return Ok(None),
+            _ => return Ok(vec![None]),
         };
         // A thread has one card, whichever try it was.
         let card = matches!(call.effect.act, Act::PostCard).then(|| format!("{}/card", call.thread.id));
-        let is_it = |key: &str| match &card {
+        let is_it = |call: &Call<'_>, key: &str| match &card {
             Some(card) => key.strip_prefix(card).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')),
             None => call.is_marked(key),
         };
-        let oldest = format!("{}.000000", call.first_attempt_ms.div_euclid(1000) - SEARCH_BEFORE_SECS);
+        let first_attempt_ms = calls.iter().map(|call| call.first_attempt_ms).min().unwrap_or(call.first_attempt_ms);
+        let oldest = format!("{}.000000", first_attempt_ms.div_euclid(1000) - SEARCH_BEFORE_SECS);
+        let mut found: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
         let mut cursor = String::new();
         loop {
             let mut parameters = vec![
@@ -135,15 +138,18 @@ impl SlackClient {
             let page: Value = self.get(method, &parameters).await.map_err(SlackError::of_a_read)?;
             let messages = page["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
             for message in messages {
-                if message["metadata"]["event_payload"]["k"].as_str().is_some_and(is_it)
-                    && let Some(Ok(ts)) = message["ts"].as_str().map(str::parse)
-                {
-                    return Ok(Some(Answer::Posted { channel, ts }));
+                let key = message["metadata"]["event_payload"]["k"].as_str();
+                let ts = message["ts"].as_str().and_then(|ts| ts.parse::<Ts>().ok());
+                let (Some(key), Some(ts)) = (key, ts) else { continue };
+                for (call, answer) in calls.iter().zip(&mut found) {
+                    if answer.is_none() && is_it(call, key) {
+                        *answer = Some(Answer::Posted { channel: channel.clone(), ts: ts.clone() });
+                    }
                 }
             }
             cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
-            if cursor.is_empty() {
-                return Ok(None);
+            if cursor.is_empty() || found.iter().all(Option::is_some) {
+                return Ok(found);
             }
         }
     }

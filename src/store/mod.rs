@@ -9,8 +9,10 @@
 //! is gone, however it went. What a killed process held in its hands is a row that is not done, and is found
 //! when the next one starts.
 
+mod begun;
 mod commit;
 mod follow_up;
+mod lanes;
 mod look;
 mod read;
 mod script;
@@ -21,6 +23,7 @@ pub use commit::{
     Attempt, Commit, Committed, Delay, Done, FollowUpWrite, HeldBack, HeldWrite, InboxWrite, LinkWrite, MoveWrite,
     OutboxWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite, Unparked, UnreadWrite,
 };
+pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};
 
@@ -35,8 +38,8 @@ use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-/// How long a mark beside the database may be, in bytes.
-const MARK_LIMIT: u64 = 256;
+/// How long the mark beside the database is, in bytes: what it does not fill is blank.
+const MARK_LENGTH: usize = 512;
 
 /// Why the database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +96,6 @@ pub struct Store {
     writer: writer::Writer,
     path: PathBuf,
     lock: Arc<File>,
-    mark: String,
 }
 
 impl Store {
@@ -112,9 +114,6 @@ impl Store {
         if lock.try_lock().is_err() {
             return Err(StoreError::InUse(shown));
         }
-        let mut mark = String::new();
-        // What does not read there is no mark that anybody left.
-        let _ = (&lock).take(MARK_LIMIT).read_to_string(&mut mark);
         private_file(path).map_err(file_error)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -149,7 +148,7 @@ impl Store {
             .connect_with(options.read_only(true).pragma("cache_size", "-2048"))
             .await?;
         let writer = writer::Writer::start(writing).await?;
-        Ok(Store { reader, writer, path: path.to_owned(), lock: Arc::new(lock), mark })
+        Ok(Store { reader, writer, path: path.to_owned(), lock: Arc::new(lock) })
     }
 
     /// Writes all of `commit` or nothing, together with what others want to write at the same time.
@@ -173,9 +172,13 @@ impl Store {
         &self.path
     }
 
-    /// The mark that was found beside the database when it was opened.
-    pub fn left_mark(&self) -> &str {
-        &self.mark
+    /// The mark that stands beside the database; empty if none does.
+    pub fn left_mark(&self) -> String {
+        let mut file = &*self.lock;
+        let mut mark = String::new();
+        // What does not read there is no mark that anybody left.
+        let _ = file.rewind().and_then(|()| file.take(MARK_LENGTH as u64).read_to_string(&mut mark));
+        mark
     }
 
     /// Leaves a short mark beside the database, which a copy put in its place does not bring along.
@@ -184,9 +187,9 @@ impl Store {
     /// The file cannot be written.
     pub fn leave_mark(&self, mark: &str) -> std::io::Result<()> {
         let mut file = &*self.lock;
-        file.set_len(0)?;
         file.rewind()?;
-        file.write_all(mark.as_bytes())
+        // At one length, so that none is ever seen cut off.
+        file.write_all(format!("{mark:MARK_LENGTH$}").as_bytes())
     }
 
     /// Stops writing once all that waits is written.

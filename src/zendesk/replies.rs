@@ -12,7 +12,7 @@ use crate::bridge::content::{Names, escape_html};
 use crate::bridge::effect::Reply;
 use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, TicketRead};
 use crate::bridge::follow_up::ClosedTicket;
-use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId};
+use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId, ZendeskUserId};
 use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
 use crate::bridge::route::OutsidePolicy;
@@ -114,51 +114,38 @@ impl ZendeskClient {
         Ok(sent.answer(readers, left_out))
     }
 
-    /// Looks for the reply that a doubtful call may have made: where the thread is, where it was before, and where the
-    /// reply would have begun a side conversation.
+    /// Looks for the replies that doubtful calls may have made, all of one thread: where the thread is, where it was
+    /// before, and where a reply would have begun a side conversation.
     ///
     /// # Errors
     /// As for any read.
-    pub async fn find_reply(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
-        let thread = call.thread;
+    pub async fn find_replies(&self, calls: &[Call<'_>]) -> Result<Vec<Option<Answer>>, CallError> {
+        let Some(thread) = calls.first().map(|call| call.thread) else { return Ok(Vec::new()) };
+        let app_user = self.house.get().map(|house| house.app_user);
+        let mut answers: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
         let here = (thread.ticket_id, &thread.side_conversation_id);
         let before = thread.earlier.iter().rev().map(|earlier| (earlier.ticket_id, &earlier.side_conversation_id));
         for (ticket_id, id) in std::iter::once(here).chain(before) {
             let entries = self.entries(ticket_id, id, &Abouts::new()).await?;
-            if let Some(found) = self.reply_among(call, &entries) {
-                let entry = Some(found.id.clone());
-                return Ok(Some(Answer::Replied { entry, readers: vec![], left_out: vec![] }));
+            for (call, answer) in calls.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
+                *answer = reply_among(call, &entries, app_user).map(|found| {
+                    let entry = Some(found.id.clone());
+                    Answer::Replied { entry, readers: vec![], left_out: vec![] }
+                });
+            }
+            if answers.iter().all(Option::is_some) {
+                return Ok(answers);
             }
         }
-        let Some(ticket_id) = thread.begins_on() else { return Ok(None) };
+        let Some(ticket_id) = thread.begins_on() else { return Ok(answers) };
         let entries = self.read_ticket(ticket_id).await?;
-        Ok(self.reply_among(call, &entries).map(|found| {
-            let side_conversation_id = found.side_conversation_id.clone();
-            Answer::Started { ticket_id, side_conversation_id, readers: vec![], left_out: vec![] }
-        }))
-    }
-
-    /// The entry that is this reply: by its marker; failing that, by author and the addresses in it.
-    fn reply_among<'a>(
-        &self,
-        call: &Call<'_>,
-        entries: &'a [SideConversationEvent],
-    ) -> Option<&'a SideConversationEvent> {
-        let marked = |entry: &&SideConversationEvent| {
-            entry
-                .message
-                .as_ref()
-                .is_some_and(|message| message.marker.as_deref().is_some_and(|found| call.is_marked(found)))
-        };
-        let app_user = self.house.get().map(|house| house.app_user);
-        let references: Vec<String> = call.effects().filter_map(|effect| reference(&effect.act)).collect();
-        let recognised = |entry: &&SideConversationEvent| {
-            let ours = app_user.is_some() && entry.actor.user_id == app_user;
-            entry.message.as_ref().filter(|message| ours && message.marker.is_none()).is_some_and(|message| {
-                [&message.plain, &message.html].into_iter().flatten().any(|text| leads_with(text, &references))
-            })
-        };
-        entries.iter().find(marked).or_else(|| entries.iter().find(recognised))
+        for (call, answer) in calls.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
+            *answer = reply_among(call, &entries, app_user).map(|found| {
+                let side_conversation_id = found.side_conversation_id.clone();
+                Answer::Started { ticket_id, side_conversation_id, readers: vec![], left_out: vec![] }
+            });
+        }
+        Ok(answers)
     }
 
     /// Marks the side conversation as done, or reopens it.
@@ -265,6 +252,28 @@ impl Sent {
 fn closed(ticket_id: TicketId, read: &Value) -> Option<Answer> {
     let is = now(read);
     is.closed.then_some(Answer::TicketClosed(ClosedTicket { ticket_id, merged: is.merged }))
+}
+
+/// The entry that is this reply: by its marker; failing that, by author and the addresses in it.
+fn reply_among<'a>(
+    call: &Call<'_>,
+    entries: &'a [SideConversationEvent],
+    app_user: Option<ZendeskUserId>,
+) -> Option<&'a SideConversationEvent> {
+    let marked = |entry: &&SideConversationEvent| {
+        entry
+            .message
+            .as_ref()
+            .is_some_and(|message| message.marker.as_deref().is_some_and(|found| call.is_marked(found)))
+    };
+    let references: Vec<String> = call.effects().filter_map(|effect| reference(&effect.act)).collect();
+    let recognised = |entry: &&SideConversationEvent| {
+        let ours = app_user.is_some() && entry.actor.user_id == app_user;
+        entry.message.as_ref().filter(|message| ours && message.marker.is_none()).is_some_and(|message| {
+            [&message.plain, &message.html].into_iter().flatten().any(|text| leads_with(text, &references))
+        })
+    };
+    entries.iter().find(marked).or_else(|| entries.iter().find(recognised))
 }
 
 enum Decided {

@@ -104,8 +104,9 @@ impl Deciding<'_> {
         let held = |thread: &BridgedThread, entry: &SideConversationEvent| {
             thread.held.iter().any(|effect| effect.id.as_str().starts_with(post_prefix(&entry.id).as_str()))
         };
+        let earlier = messages.iter().take_while(|entry| !held(&self.thread, entry));
         let earlier: Vec<&&SideConversationEvent> =
-            messages.iter().take_while(|entry| !held(&self.thread, entry)).collect();
+            earlier.filter(|entry| self.threads_named(entry).is_empty()).collect();
         let Some(last) = earlier.last() else { return };
         // Before everything that is held, also where it was written in the same millisecond.
         let first_held = self.thread.held.iter().map(|effect| effect.order).min();
@@ -184,10 +185,15 @@ impl Deciding<'_> {
     }
 
     pub(super) fn card_posted(&mut self, channel: ChannelId, ts: Ts, in_doubt: bool) {
+        let maybe_echoes = std::mem::take(&mut self.thread.maybe_echoes);
+        let echoes = maybe_echoes.iter().filter(|(_, named)| *named == ts).map(|(entry, _)| post_prefix(entry));
+        let mut held = std::mem::take(&mut self.thread.held);
+        for prefix in echoes {
+            held.retain(|effect| !effect.id.as_str().starts_with(&prefix));
+        }
+        self.effects.extend(held);
         self.thread.place = Place::Linked { channel, ts };
         self.thread.told.channel = None;
-        let held = std::mem::take(&mut self.thread.held);
-        self.effects.extend(held);
         if let Some(before) = self.thread.card_before.take() {
             self.tell(format!("card-again:{before}"), notice::card_again(), false);
         }

@@ -3,7 +3,7 @@
 use super::super::content::Doc;
 use super::super::effect::{Act, Effect, EffectId};
 use super::super::event::{Kind, Participant, SideConversationEvent, State};
-use super::super::ids::SideConversationEventId;
+use super::super::ids::{SideConversationEventId, Ts};
 use super::super::notice;
 use super::super::route::{self, Choice};
 use super::{Deciding, NAME_LIMIT, POST_LIMIT, Place, Why};
@@ -115,6 +115,8 @@ impl Deciding<'_> {
                 }
             }
             Place::Preparing { .. } | Place::Posting { .. } => {
+                let named = self.threads_named(entry).into_iter().map(|ts| (entry.id.clone(), ts));
+                self.thread.maybe_echoes.extend(named);
                 let posts = self.posts(entry);
                 self.thread.held.extend(posts);
             }
@@ -128,20 +130,29 @@ impl Deciding<'_> {
 
     /// Recognised by marker; failing that, because the app's user said through the API something that holds the address
     /// of a message in this very thread, as the first line of each reply does. Never by user alone. (An entry that the
-    /// call's answer named is refused where it comes in.)
+    /// call's answer named is refused where it comes in. One that is read before the thread is linked, as after a restored
+    /// backup, waits with its posts until it is.)
     pub(super) fn is_echo(&self, entry: &SideConversationEvent) -> bool {
         let Some(message) = &entry.message else { return false };
-        let ours = entry.actor.user_id == Some(self.policy.app_user);
         if message.marker.is_some() {
             return true;
         }
         let Some((_, thread_ts)) = self.thread.link() else { return false };
+        self.threads_named(entry).contains(thread_ts)
+    }
+
+    /// The Slack threads whose messages are named by their addresses in what the app's user said through the API.
+    pub(super) fn threads_named(&self, entry: &SideConversationEvent) -> Vec<Ts> {
+        const THREAD: &str = "?thread_ts=";
+        let ours = entry.actor.user_id == Some(self.policy.app_user);
         let through_api = entry.via.as_deref().is_none_or(|via| via == "api");
-        let address = format!("?thread_ts={thread_ts}&");
-        let holds = |text: &Option<String>| {
-            text.as_deref().is_some_and(|text| text.contains("/archives/") && text.contains(&address))
-        };
-        ours && through_api && (holds(&message.plain) || holds(&message.html))
+        let Some(message) = entry.message.as_ref().filter(|_| ours && through_api) else { return Vec::new() };
+        let texts = [&message.plain, &message.html].into_iter().flatten().filter(|text| text.contains("/archives/"));
+        let named = texts.flat_map(|text| text.split(THREAD).skip(1)).filter_map(|rest| rest.split_once('&'));
+        let mut threads: Vec<Ts> = named.filter_map(|(ts, _)| ts.parse().ok()).collect();
+        threads.sort();
+        threads.dedup();
+        threads
     }
 
     /// The posts of one entry: its text in parts, and a line that names its files.

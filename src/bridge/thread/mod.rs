@@ -116,6 +116,10 @@ pub struct BridgedThread {
     /// Posts that wait for the link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Effect>,
+    /// Entries whose posts are held, and the Slack threads that they name as the app's own replies do: which of them are
+    /// replies of this thread is known once it is linked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maybe_echoes: Vec<(SideConversationEventId, Ts)>,
     /// What has been said once.
     #[serde(default)]
     pub told: Told,
@@ -375,6 +379,7 @@ impl BridgedThread {
             card_entry: None,
             late: false,
             held: Vec::new(),
+            maybe_echoes: Vec::new(),
             told: Told::default(),
             card_version: 0,
             retrying: Vec::new(),

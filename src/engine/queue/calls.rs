@@ -1,5 +1,7 @@
 //! The calls that wait: in lanes, so that each keeps its order, and by turns where a budget is short.
 
+mod looks;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -209,6 +211,7 @@ impl Queue {
                 item.attempts += 1;
             }
             item.written = false;
+            item.found = None;
             item.first_attempt_ms.get_or_insert(now);
             item.last_attempt_ms = Some(now);
         }

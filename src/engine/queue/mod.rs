@@ -93,6 +93,8 @@ pub struct Item {
     pub last_attempt_ms: Option<i64>,
     /// Whether one of them may have been done.
     pub doubtful: bool,
+    /// What a look for others found of it.
+    pub found: Option<Answer>,
     /// Whether the attempt that comes is written down already.
     pub written: bool,
     /// When its cause happened at the vendor, in milliseconds since 1970.
@@ -151,6 +153,7 @@ impl Item {
             maybe_since_ms: None,
             last_attempt_ms: None,
             doubtful: false,
+            found: None,
             written: false,
             caused_at,
             words: effect.act.carries_words(),

@@ -1,9 +1,11 @@
 //! The secrets that the firm's Slack and Zendesk share with the bridge.
 
+use serde::{Deserialize, Serialize};
+
 use crate::sandbox::{slack, zendesk};
 
 /// What the bridge needs to know to work with the firm.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     /// The app's bot token.
     pub slack_bot_token: String,

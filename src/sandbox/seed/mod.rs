@@ -5,10 +5,13 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use super::post::{Receipt, Sender};
 use super::slack::FakeSlack;
 use super::zendesk::FakeZendesk;
 
+mod bulk;
 mod chatter;
 mod credentials;
 mod desk;
@@ -21,7 +24,7 @@ const MINUTE: i64 = 60_000;
 const A_YEAR_AGO: i64 = 365 * 24 * 60;
 
 /// Something of Slack's with a name and an id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     /// A person's handle, or a channel's name without `#`.
     pub name: String,
@@ -30,7 +33,7 @@ pub struct Named {
 }
 
 /// Who and what is in the firm.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct World {
     /// Everybody in Slack but the app, the first an ordinary person.
     pub people: Vec<Named>,
@@ -40,6 +43,26 @@ pub struct World {
     pub agents: Vec<(i64, String)>,
     /// The tickets' numbers.
     pub tickets: Vec<i64>,
+}
+
+/// What is in the firm when one comes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Furnishing {
+    /// Whether anything has happened: without it there are people and channels, no tickets and no messages.
+    pub past: bool,
+    /// How many tickets there are beside those of the stories, of long ago; a tenth as many threads.
+    pub more_tickets: usize,
+}
+
+impl Furnishing {
+    /// The most that [`Furnishing::more_tickets`] may be.
+    pub const MOST_TICKETS: usize = bulk::MOST;
+}
+
+impl Default for Furnishing {
+    fn default() -> Self {
+        Furnishing { past: true, more_tickets: 0 }
+    }
 }
 
 /// Sets a clock back.
@@ -54,7 +77,14 @@ impl Hands<'_> {
 }
 
 /// Furnishes both fakes; `behind` is by how many milliseconds their clock is late, and is 0 in the end.
-pub(super) fn seed(slack: &FakeSlack, zendesk: &FakeZendesk, behind: &AtomicI64, channel_domain: &str) -> World {
+pub(super) fn seed(
+    slack: &FakeSlack,
+    zendesk: &FakeZendesk,
+    behind: &AtomicI64,
+    channel_domain: &str,
+    furnishing: Furnishing,
+    seed: u64,
+) -> World {
     let hands = Hands { behind };
     let mut world = World::default();
     hands.to_minutes_ago(A_YEAR_AGO);
@@ -62,8 +92,13 @@ pub(super) fn seed(slack: &FakeSlack, zendesk: &FakeZendesk, behind: &AtomicI64,
     world.channels = workspace::channels(slack, &world.people);
     let desk = desk::Desk::furnish(zendesk);
     world.agents = desk.agents();
-    chatter::tell(slack, &hands, &world, channel_domain);
-    world.tickets = desk.tell(zendesk, &hands);
+    if furnishing.past {
+        let tickets = furnishing.more_tickets;
+        let of_long_ago = bulk::tell(slack, zendesk, &hands, &world.agents, &world.channels, tickets, seed);
+        chatter::tell(slack, &hands, &world, channel_domain);
+        world.tickets = desk.tell(zendesk, &hands);
+        world.tickets.extend(of_long_ago);
+    }
     hands.to_minutes_ago(0);
     let senders: [&dyn Sender; 2] = [slack, zendesk];
     for sender in senders {

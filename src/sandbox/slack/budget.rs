@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::sandbox::limits::Keeping;
+
 const MINUTE: i64 = 60_000;
 /// Slack tolerates bursts above one post a second without saying how long ones; four posts ahead are assumed.
 const POSTS_AHEAD_MS: i64 = 4_000;
@@ -21,6 +23,18 @@ pub enum Tier {
     Posts,
 }
 
+impl Tier {
+    /// How many calls of one method.
+    pub fn calls_a_minute(self) -> u32 {
+        match self {
+            Tier::Two => 20,
+            Tier::Three => 50,
+            Tier::Four => 100,
+            Tier::Special | Tier::Posts => 300,
+        }
+    }
+}
+
 /// The calls of the last minute.
 #[derive(Default)]
 pub struct Budgets {
@@ -30,13 +44,16 @@ pub struct Budgets {
 
 impl Budgets {
     /// Takes one call from the budget, or says after how many seconds to come again.
-    pub fn take(&mut self, token: &str, method: &'static str, tier: Tier, channel: &str, now: i64) -> Result<(), u64> {
-        let most = match tier {
-            Tier::Two => 20,
-            Tier::Three => 50,
-            Tier::Four => 100,
-            Tier::Special | Tier::Posts => 300,
-        };
+    pub fn take(
+        &mut self,
+        token: &str,
+        method: &'static str,
+        tier: Tier,
+        channel: &str,
+        now: i64,
+        keeping: Keeping,
+    ) -> Result<(), u64> {
+        let most = keeping.scaled(tier.calls_a_minute()) as usize;
         let window = self.calls.entry((token.to_owned(), method)).or_default();
         while window.front().is_some_and(|at| *at <= now - MINUTE) {
             window.pop_front();
@@ -51,7 +68,7 @@ impl Budgets {
             if *next - now > POSTS_AHEAD_MS {
                 return Err(seconds(*next - now - POSTS_AHEAD_MS));
             }
-            *next += 1_000;
+            *next += keeping.stretched(1_000);
         }
         window.push_back(now);
         Ok(())

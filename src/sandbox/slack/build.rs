@@ -1,5 +1,6 @@
 //! Furnishing the workspace, and what its administrators do later, with the events that follow.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::FakeSlack;
@@ -8,7 +9,7 @@ use super::timeline::object;
 use super::world::{Kind, SLACKBOT, Workspace};
 
 /// Somebody in the workspace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonSpec {
     /// The user id; without it, one is made.
     pub id: Option<String>,

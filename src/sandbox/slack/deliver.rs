@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::FakeSlack;
 use super::world::{Fields, Workspace};
 use crate::sandbox::faults::Fault;
+use crate::sandbox::kept::Word;
 use crate::sandbox::post::{Parcel, Receipt, Sender};
 
 const RETRIES_AFTER: [i64; 3] = [0, 60_000, 300_000];
@@ -48,20 +49,23 @@ pub struct Queue {
     under_way: BTreeMap<u64, Waiting>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Waiting {
     id: u64,
     path: String,
-    content_type: &'static str,
+    #[serde(with = "crate::sandbox::kept::word")]
+    content_type: Word,
     body: Vec<u8>,
     order: u64,
     retries: usize,
-    reason: &'static str,
+    #[serde(with = "crate::sandbox::kept::word")]
+    reason: Word,
     failed_at: Option<i64>,
     purpose: Purpose,
 }
 
 /// What a parcel is for.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
     Event,
     Interaction,
@@ -185,7 +189,30 @@ impl Workspace<'_> {
     }
 }
 
+impl Serialize for Queue {
+    /// What is on its way waits again: whoever reads this knows nothing of an answer to it.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let waiting = self.waiting.iter().map(|((due, _), parcel)| (*due, parcel));
+        to.collect_seq(waiting.chain(self.under_way.values().map(|parcel| (0, parcel))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Queue {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let kept = Vec::<(i64, Waiting)>::deserialize(from)?;
+        let next = kept.iter().map(|(_, parcel)| parcel.id.max(parcel.order)).max().unwrap_or_default();
+        let waiting = kept.into_iter().map(|(due, parcel)| ((due, parcel.order), parcel)).collect();
+        Ok(Queue { next, waiting, under_way: BTreeMap::new() })
+    }
+}
+
 impl Queue {
+    /// Whatever waits falls due earlier by this much.
+    pub fn age(&mut self, ms: i64) {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.waiting = waiting.into_iter().map(|((due, order), one)| ((due.saturating_sub(ms), order), one)).collect();
+    }
+
     fn take_id(&mut self) -> u64 {
         self.next += 1;
         self.next

@@ -1,10 +1,23 @@
 //! Looking at the workspace from outside: what a test or a page shows.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::FakeSlack;
 use super::deliver::Counters;
 use super::show;
+use super::world::Key;
+
+/// A thread as somebody looks at it.
+pub struct SeenThread {
+    /// Its root.
+    pub root: Value,
+    /// How many replies are left out before those that are here.
+    pub earlier: usize,
+    /// Its latest replies.
+    pub replies: Vec<Value>,
+}
 
 impl FakeSlack {
     /// Every message of a channel, replies and metadata included, in order.
@@ -23,11 +36,55 @@ impl FakeSlack {
         messages.map(|message| Value::Object(show::message(place, message))).collect()
     }
 
+    /// The latest threads of a channel, each a root and its latest replies; how many roots there are in all.
+    pub fn latest_threads(&self, channel: &str, threads: usize, replies: usize) -> (usize, Vec<SeenThread>) {
+        let workspace = self.workspace();
+        let Ok(place) = workspace.channel(channel) else { return (0, Vec::new()) };
+        let all = place.messages.values().filter(|message| message.root.is_none()).count();
+        let mut roots: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
+        for message in place.messages.values().rev().filter(|message| message.root.is_none()).take(threads) {
+            roots.insert(message.key, Vec::new());
+        }
+        if let Some(first) = roots.keys().next().copied() {
+            for (key, message) in place.messages.range(first..) {
+                if let Some(found) = message.root.and_then(|root| roots.get_mut(&root)) {
+                    found.push(*key);
+                }
+            }
+        }
+        let shown = |key: &Key| place.messages.get(key).map(|message| Value::Object(show::message(place, message)));
+        let seen = roots.iter().filter_map(|(root, found)| {
+            let earlier = found.len().saturating_sub(replies);
+            let replies = found[earlier..].iter().filter_map(shown).collect();
+            Some(SeenThread { root: shown(root)?, earlier, replies })
+        });
+        (all, seen.collect())
+    }
+
+    /// One message, if it is still there.
+    pub fn message(&self, channel: &str, ts: &str) -> Option<Value> {
+        let workspace = self.workspace();
+        workspace.shown(channel, show::parse_ts(ts)?).map(Value::Object)
+    }
+
     /// What only one person saw, in order.
     pub fn ephemerals(&self, user: &str) -> Vec<Value> {
         let workspace = self.workspace();
         let seen = workspace.ephemerals.iter().filter(|ephemeral| ephemeral.user == user);
         seen.map(|ephemeral| Value::Object(ephemeral.shown())).collect()
+    }
+
+    /// A person's direct conversation with others, made if there is none; its id.
+    ///
+    /// # Errors
+    /// `user_not_found`.
+    pub fn open_direct(&self, people: &[&str]) -> Result<String, String> {
+        let mut workspace = self.workspace();
+        if people.iter().any(|person| !workspace.people.contains_key(*person)) {
+            return Err("user_not_found".to_owned());
+        }
+        let people: Vec<String> = people.iter().map(|person| (*person).to_owned()).collect();
+        Ok(workspace.direct(&people).0)
     }
 
     /// Every channel and direct conversation, as the app would see it.

@@ -10,7 +10,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::value::RawValue;
+
+use crate::sandbox::changes::Changes;
 use crate::sandbox::faults::Faults;
+use crate::sandbox::limits::Keeping;
 use crate::sandbox::post::Now;
 
 mod api;
@@ -30,10 +34,12 @@ mod world;
 
 pub use build::{ChannelSpec, PersonSpec};
 pub use deliver::Counters;
+pub use look::SeenThread;
 pub use people::Say;
 pub use quirks::Quirks;
 pub use rich_text::{escape, rich_text};
 
+use budget::Tier;
 use world::{Workspace, World};
 
 /// What a workspace and the app in it are called, and where things are.
@@ -117,6 +123,17 @@ pub fn calls() -> Vec<&'static str> {
     api::names().chain(std::iter::once("response_url")).collect()
 }
 
+/// The documented limits: what is counted, how many, and in how many seconds.
+pub fn documented_limits() -> [(&'static str, u32, i64); 5] {
+    [
+        ("calls of a method of tier 2", Tier::Two.calls_a_minute(), 60),
+        ("calls of a method of tier 3", Tier::Three.calls_a_minute(), 60),
+        ("calls of a method of tier 4", Tier::Four.calls_a_minute(), 60),
+        ("posts in the workspace", Tier::Posts.calls_a_minute(), 60),
+        ("posts in a channel, with a short burst above it", 1, 1),
+    ]
+}
+
 /// A workspace with the app installed; clones share it.
 #[derive(Clone)]
 pub struct FakeSlack {
@@ -127,14 +144,17 @@ struct Inner {
     options: Options,
     now: Now,
     faults: Faults,
+    changes: Changes,
     world: Mutex<World>,
 }
 
 impl FakeSlack {
     /// A workspace in which there is nobody but the app's bot and Slackbot.
     pub fn new(options: Options, now: Now, seed: u64) -> Self {
-        let world = World::with_seed(seed);
-        let inner = Inner { options, now, faults: Faults::with_seed(seed), world: Mutex::new(world) };
+        let mut world = World::with_seed(seed);
+        world.limits = if options.limits { Keeping::Documented } else { Keeping::Off };
+        let faults = Faults::with_seed(seed);
+        let inner = Inner { options, now, faults, changes: Changes::default(), world: Mutex::new(world) };
         let slack = FakeSlack { inner: Arc::new(inner) };
         slack.workspace().settle_in();
         slack
@@ -150,9 +170,49 @@ impl FakeSlack {
         &self.inner.faults
     }
 
+    /// Tells of every change.
+    pub fn changes(&self) -> &Changes {
+        &self.inner.changes
+    }
+
     /// What the workspace and the app are called.
     pub fn options(&self) -> &Options {
         &self.inner.options
+    }
+
+    /// How the documented rate limits are kept.
+    pub fn limits(&self) -> Keeping {
+        self.workspace().limits
+    }
+
+    /// Keeps the rate limits so from here on, with nothing used of them.
+    pub fn set_limits(&self, keeping: Keeping) {
+        let mut workspace = self.workspace();
+        workspace.limits = keeping;
+        workspace.budgets = budget::Budgets::default();
+    }
+
+    /// Lets this much time pass for whatever waits for its time: retries fall due, response URLs end.
+    pub fn age(&self, ms: i64) {
+        let mut workspace = self.workspace();
+        workspace.queue.age(ms);
+        workspace.response_urls.values_mut().for_each(|link| link.expires = link.expires.saturating_sub(ms));
+        workspace.budgets = budget::Budgets::default();
+    }
+
+    pub(in crate::sandbox) fn keep(&self) -> serde_json::Result<Box<RawValue>> {
+        let looked = self.workspace();
+        serde_json::value::to_raw_value(&*looked.world)
+    }
+
+    pub(in crate::sandbox) fn restore(&self, kept: &str) -> serde_json::Result<()> {
+        let kept = World { limits: self.limits(), ..serde_json::from_str(kept)? };
+        *self.workspace().world = kept;
+        Ok(())
+    }
+
+    pub(in crate::sandbox) fn take_touched(&self) -> bool {
+        self.inner.changes.take()
     }
 
     fn workspace(&self) -> Workspace<'_> {
@@ -162,6 +222,8 @@ impl FakeSlack {
             faults: &self.inner.faults,
             now,
             world: self.inner.world.lock().unwrap_or_else(PoisonError::into_inner),
+            changes: &self.inner.changes,
+            touched: false,
         }
     }
 }

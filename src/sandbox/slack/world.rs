@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::{Deref, DerefMut};
 use std::sync::MutexGuard;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::budget::Budgets;
 use super::build::{ChannelSpec, PersonSpec};
 use super::deliver::{Counters, Queue};
 use super::{Options, Quirks, show};
+use crate::sandbox::changes::Changes;
 use crate::sandbox::faults::Faults;
+use crate::sandbox::limits::Keeping;
 
 /// Speaks for Slack in channels.
 pub const SLACKBOT: &str = "USLACKBOT";
@@ -23,7 +26,9 @@ pub type Fields = Map<String, Value>;
 /// A message's `ts` as a number of microseconds; names the message within its channel.
 pub type Key = i64;
 
+#[derive(Serialize, Deserialize)]
 pub struct World {
+    #[serde(with = "crate::sandbox::kept::random")]
     pub random: fastrand::Rng,
     pub last_key: Key,
     pub people: BTreeMap<String, Person>,
@@ -33,14 +38,20 @@ pub struct World {
     pub files: BTreeMap<String, Value>,
     pub answers: BTreeMap<u64, Value>,
     pub queue: Queue,
+    #[serde(skip)]
     pub budgets: Budgets,
+    #[serde(skip)]
     pub calls: VecDeque<(String, i64)>,
+    #[serde(skip)]
     pub counters: Counters,
     /// The event names the app subscribed to; without it, all.
     pub subscriptions: Option<BTreeSet<String>>,
     pub quirks: Quirks,
+    #[serde(skip)]
+    pub limits: Keeping,
 }
 
+#[derive(Serialize, Deserialize)]
 pub struct Person {
     pub id: String,
     pub spec: PersonSpec,
@@ -48,7 +59,7 @@ pub struct Person {
     pub updated: i64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     Public,
     Private,
@@ -56,6 +67,7 @@ pub enum Kind {
     Mpim,
 }
 
+#[derive(Serialize, Deserialize)]
 pub struct Channel {
     pub id: String,
     pub kind: Kind,
@@ -70,6 +82,7 @@ pub struct Channel {
     pub messages: BTreeMap<Key, Message>,
 }
 
+#[derive(Serialize, Deserialize)]
 pub struct Message {
     pub key: Key,
     /// When it was posted, in milliseconds: `ts` is no finer than a second.
@@ -83,6 +96,7 @@ pub struct Message {
     pub fields: Fields,
 }
 
+#[derive(Serialize, Deserialize)]
 pub struct Ephemeral {
     pub key: Key,
     pub user: String,
@@ -91,6 +105,7 @@ pub struct Ephemeral {
     pub fields: Fields,
 }
 
+#[derive(Serialize, Deserialize)]
 pub struct ResponseUrl {
     pub channel: String,
     pub user: String,
@@ -106,6 +121,9 @@ pub struct Workspace<'a> {
     pub faults: &'a Faults,
     pub now: i64,
     pub world: MutexGuard<'a, World>,
+    pub changes: &'a Changes,
+    /// Whether the act may have changed something.
+    pub touched: bool,
 }
 
 impl Deref for Workspace<'_> {
@@ -117,7 +135,16 @@ impl Deref for Workspace<'_> {
 
 impl DerefMut for Workspace<'_> {
     fn deref_mut(&mut self) -> &mut World {
+        self.touched = true;
         &mut self.world
+    }
+}
+
+impl Drop for Workspace<'_> {
+    fn drop(&mut self) {
+        if self.touched {
+            self.changes.tell();
+        }
     }
 }
 
@@ -138,6 +165,7 @@ impl World {
             counters: Counters::default(),
             subscriptions: None,
             quirks: Quirks::default(),
+            limits: Keeping::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 
 use super::options::Options;
 use super::text;
@@ -23,20 +24,26 @@ pub fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
 }
 
 /// The deliveries that wait for their turn or for their answer.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Hooks {
-    faults: Faults,
+    #[serde(skip)]
+    pub(super) faults: Faults,
     webhook_id: String,
+    #[serde(with = "crate::sandbox::kept::random")]
     random: fastrand::Rng,
     waiting: BTreeMap<u64, Delivery>,
     next: u64,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Delivery {
     invocation: String,
     body: Vec<u8>,
     due: i64,
     /// Breaks ties of time; random where a fault shuffles.
     place: u64,
+    /// What is on its way when it is written down waits again: nobody will know of an answer to it.
+    #[serde(skip)]
     in_flight: bool,
     conflicts: u32,
     told_to_wait: u32,
@@ -141,6 +148,16 @@ impl Hooks {
         *count += 1;
         delivery.in_flight = false;
         delivery.due = now.saturating_add(pause);
+    }
+
+    /// Whatever waits falls due earlier by this much.
+    pub(super) fn age(&mut self, ms: i64) {
+        self.waiting.values_mut().for_each(|delivery| delivery.due = delivery.due.saturating_sub(ms));
+    }
+
+    /// How many wait or are on their way.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
     }
 
     pub(super) fn next_due(&self) -> Option<i64> {

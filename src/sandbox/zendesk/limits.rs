@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::answer::{Answer, Ask};
+use crate::sandbox::limits::Keeping;
 
 const MINUTE: i64 = 60_000;
 
@@ -26,6 +27,7 @@ struct Limit {
 /// What was used of each limit.
 #[derive(Default)]
 pub(super) struct Limits {
+    pub(super) keeping: Keeping,
     windows: HashMap<(&'static str, i64, i64), Window>,
     refused: u32,
 }
@@ -37,8 +39,18 @@ struct Window {
 }
 
 impl Limits {
+    /// With nothing used of them.
+    pub(super) fn unused(keeping: Keeping) -> Self {
+        Limits { keeping, ..Limits::default() }
+    }
+
+    /// The documented limits: what is counted, how many, and in how many seconds.
+    pub(super) fn documented() -> [(&'static str, u32, i64); 5] {
+        [PLAN, MESSAGES, FEED, UPDATES, TICKET_UPDATES].map(|limit| (limit.what, limit.most, limit.period / 1000))
+    }
+
     /// Counts one call; the headers its answer carries, or the refusal.
-    pub(super) fn take(&mut self, ask: &Ask, enforced: bool) -> Result<Vec<(&'static str, String)>, Answer> {
+    pub(super) fn take(&mut self, ask: &Ask) -> Result<Vec<(&'static str, String)>, Answer> {
         let mut asked = vec![(PLAN, (PLAN.what, 0, 0), None)];
         match ask.call {
             "POST …/reply" | "POST …/side_conversations" => asked.push((MESSAGES, (MESSAGES.what, 0, 0), None)),
@@ -53,10 +65,11 @@ impl Limits {
         if self.windows.len() > 10_000 {
             self.windows.retain(|_, window| ask.now - window.since < 10 * MINUTE);
         }
-        if enforced {
+        let keeping = self.keeping;
+        if keeping != Keeping::Off {
             for (limit, key, _) in &asked {
                 let window = self.window(*key, limit.period, ask.now);
-                if window.used >= limit.most {
+                if window.used >= keeping.scaled(limit.most) {
                     let wait = seconds_left(window, limit.period, ask.now);
                     return Err(self.refuse(wait, limit.what));
                 }
@@ -67,16 +80,15 @@ impl Limits {
             let mut window = self.window(key, limit.period, ask.now);
             window.used = window.used.saturating_add(1);
             self.windows.insert(key, window);
-            let remaining = limit.most.saturating_sub(window.used).to_string();
+            let most = keeping.scaled(limit.most);
+            let remaining = most.saturating_sub(window.used).to_string();
             let reset = seconds_left(window, limit.period, ask.now).to_string();
             match header {
-                Some(name) => {
-                    headers.push((name, format!("total={}; remaining={remaining}; resets={reset}", limit.most)))
-                }
+                Some(name) => headers.push((name, format!("total={most}; remaining={remaining}; resets={reset}"))),
                 None if key.0 == PLAN.what => headers.extend([
-                    ("x-rate-limit", limit.most.to_string()),
+                    ("x-rate-limit", most.to_string()),
                     ("x-rate-limit-remaining", remaining.clone()),
-                    ("ratelimit-limit", limit.most.to_string()),
+                    ("ratelimit-limit", most.to_string()),
                     ("ratelimit-remaining", remaining),
                     ("ratelimit-reset", reset),
                 ]),

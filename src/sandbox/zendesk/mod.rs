@@ -8,6 +8,7 @@
 //! outside, so a seed gives the same account again.
 
 mod acts;
+mod age;
 mod answer;
 mod auth;
 mod calls;
@@ -18,6 +19,7 @@ mod feed;
 mod files;
 mod follow_ups;
 mod hooks;
+mod keep;
 mod limits;
 mod options;
 mod pages;
@@ -29,6 +31,7 @@ mod ticket_calls;
 mod tickets;
 mod world;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use acts::StartSpec;
@@ -39,7 +42,9 @@ pub use people::UserSpec;
 pub use tickets::{TicketChange, TicketSpec};
 
 use self::world::World;
+use super::changes::Changes;
 use super::faults::Faults;
+use super::limits::Keeping;
 use super::post::{Now, Parcel, Receipt, Sender};
 
 /// A Zendesk account; its clones are the same account.
@@ -51,15 +56,48 @@ pub struct FakeZendesk {
 struct Shared {
     world: Mutex<World>,
     faults: Faults,
+    changes: Changes,
     now: Now,
+}
+
+/// The account for as long as one act takes; tells of a change when it is let go.
+struct Account<'a> {
+    world: MutexGuard<'a, World>,
+    changes: &'a Changes,
+    touched: bool,
+}
+
+impl Deref for Account<'_> {
+    type Target = World;
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for Account<'_> {
+    fn deref_mut(&mut self) -> &mut World {
+        self.touched = true;
+        &mut self.world
+    }
+}
+
+impl Drop for Account<'_> {
+    fn drop(&mut self) {
+        if self.touched {
+            self.changes.tell();
+        }
+    }
 }
 
 impl FakeZendesk {
     /// An account that holds one group and the app's user, an admin.
     pub fn new(options: Options, now: Now, seed: u64) -> Self {
         let faults = Faults::with_seed(seed);
-        let world = Mutex::new(World::new(options, faults.clone(), now(), seed));
-        FakeZendesk { shared: Arc::new(Shared { world, faults, now }) }
+        let keeping = if options.limits { Keeping::Documented } else { Keeping::Off };
+        let mut world = World::new(options, faults.clone(), now(), seed);
+        world.limits.keeping = keeping;
+        let (world, changes) = (Mutex::new(world), Changes::default());
+        FakeZendesk { shared: Arc::new(Shared { world, faults, changes, now }) }
     }
 
     /// The API below `/zendesk/api/v2/` and `/zendesk/oauth/tokens`.
@@ -76,8 +114,14 @@ impl FakeZendesk {
         (self.shared.now)()
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.shared.world.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Tells of every change.
+    pub fn changes(&self) -> &Changes {
+        &self.shared.changes
+    }
+
+    fn world(&self) -> Account<'_> {
+        let world = self.shared.world.lock().unwrap_or_else(PoisonError::into_inner);
+        Account { world, changes: &self.shared.changes, touched: false }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Ask, Outcome};
@@ -10,8 +11,10 @@ use super::text;
 use super::world::{Token, World};
 
 /// One person of the account.
+#[derive(Serialize, Deserialize)]
 pub(super) struct User {
     pub(super) fields: Map<String, Value>,
+    #[serde(with = "crate::sandbox::kept::shared")]
     pub(super) participant: Arc<Value>,
     pub(super) deleted: bool,
     pub(super) token: Option<String>,

@@ -107,7 +107,7 @@ fn work(world: &mut World, call: &Call, mut ask: Ask) -> Answer {
         Caller::Nobody | Caller::Ended if call.who == Who::Anyone => None,
         Caller::Nobody | Caller::Ended => return Answer::unauthenticated(),
     };
-    let headers = match world.limits.take(&ask, world.options.limits) {
+    let headers = match world.limits.take(&ask) {
         Ok(headers) => headers,
         Err(refusal) => return refusal,
     };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
@@ -13,9 +14,13 @@ use super::options::Options;
 use super::people::User;
 use super::text;
 use crate::sandbox::faults::Faults;
+use crate::sandbox::kept::Word;
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct World {
+    #[serde(skip)]
     pub(super) options: Options,
+    #[serde(with = "crate::sandbox::kept::random")]
     pub(super) random: fastrand::Rng,
     pub(super) users: BTreeMap<i64, User>,
     /// Lower-case address to user.
@@ -32,11 +37,17 @@ pub(super) struct World {
     pub(super) late_rows: HashMap<usize, i64>,
     pub(super) files: HashMap<String, File>,
     pub(super) mail: Vec<Value>,
+    #[serde(skip)]
     pub(super) idempotent: HashMap<String, Idempotent>,
+    #[serde(skip)]
     pub(super) calls: VecDeque<(String, i64)>,
+    #[serde(skip)]
     pub(super) limits: Limits,
     pub(super) hooks: Hooks,
+    #[serde(skip)]
     pub(super) faults: Faults,
+    /// When time was let pass, and by how much: everything older than that is older by it.
+    pub(super) leaps: Vec<(i64, i64)>,
     pub(super) side_conversations_on: bool,
     pub(super) app_user: i64,
     next_id: i64,
@@ -45,6 +56,7 @@ pub(super) struct World {
     node: u64,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct Token {
     pub(super) user: i64,
     pub(super) ends_at: Option<i64>,
@@ -52,9 +64,11 @@ pub(super) struct Token {
     pub(super) scope: Option<String>,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct File {
     pub(super) name: String,
     pub(super) content_type: String,
+    #[serde(with = "crate::sandbox::kept::base64")]
     pub(super) bytes: Bytes,
     pub(super) size: Option<(u32, u32)>,
 }
@@ -65,6 +79,7 @@ pub(super) struct Idempotent {
     pub(super) at: i64,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct Ticket {
     /// As `GET tickets/{id}` shows it, but for the address and what stands beside it.
     pub(super) fields: Map<String, Value>,
@@ -75,22 +90,26 @@ pub(super) struct Ticket {
     pub(super) deleted: bool,
     pub(super) written_at: i64,
     /// Earlier fields, each with the time at which they were written; for reads that lag.
+    #[serde(skip)]
     pub(super) earlier: VecDeque<(i64, Map<String, Value>)>,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct Comment {
     pub(super) value: Value,
     pub(super) at: i64,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct SideConversation {
+    #[serde(with = "crate::sandbox::kept::shared")]
     pub(super) id: Arc<str>,
     pub(super) ticket: i64,
     pub(super) kind: Kind,
     pub(super) subject: Option<String>,
     pub(super) preview_text: String,
     pub(super) open: bool,
+    #[serde(with = "crate::sandbox::kept::all_shared")]
     pub(super) participants: Vec<Arc<Value>>,
     pub(super) external_ids: Map<String, Value>,
     pub(super) created_at: i64,
@@ -104,7 +123,7 @@ pub(super) struct SideConversation {
 }
 
 /// The kinds of participants; one side conversation has one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Kind {
     Email,
     Slack,
@@ -112,12 +131,17 @@ pub(super) enum Kind {
     Teams,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct Event {
     pub(super) id: String,
+    #[serde(with = "crate::sandbox::kept::shared")]
     pub(super) conversation: Arc<str>,
     pub(super) ticket: i64,
-    pub(super) what: &'static str,
-    pub(super) via: &'static str,
+    #[serde(with = "crate::sandbox::kept::word")]
+    pub(super) what: Word,
+    #[serde(with = "crate::sandbox::kept::word")]
+    pub(super) via: Word,
+    #[serde(with = "crate::sandbox::kept::shared")]
     pub(super) actor: Arc<Value>,
     pub(super) at: i64,
     pub(super) written_at: i64,
@@ -125,13 +149,15 @@ pub(super) struct Event {
     pub(super) updates: Map<String, Value>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Message {
     pub(super) subject: Option<String>,
     pub(super) preview_text: String,
     pub(super) body: String,
     pub(super) html_body: String,
+    #[serde(with = "crate::sandbox::kept::shared")]
     pub(super) from: Arc<Value>,
+    #[serde(with = "crate::sandbox::kept::all_shared")]
     pub(super) to: Vec<Arc<Value>>,
     pub(super) external_ids: Map<String, Value>,
     /// Ids of uploaded files.
@@ -167,6 +193,7 @@ impl World {
             idempotent: HashMap::new(),
             calls: VecDeque::new(),
             limits: Limits::default(),
+            leaps: Vec::new(),
             side_conversations_on: true,
             app_user: 0,
             next_id: Self::FIRST_ID,

@@ -14,6 +14,7 @@ use super::FakeSlack;
 use super::timeline::object;
 use super::world::{Fields, Workspace};
 use crate::sandbox::faults::{self, Fault};
+use crate::sandbox::limits::Keeping;
 
 mod args;
 mod chat;
@@ -197,10 +198,11 @@ impl Workspace<'_> {
             return Err(Fail::scope(&needed, &caller).into());
         }
         // The limits are on apps; nobody's own client is counted.
-        if self.options.limits && caller.is_app {
+        if self.limits != Keeping::Off && caller.is_app {
             let (now, token) = (self.now, caller.user.as_str());
             let channel = args.text("channel").unwrap_or_default();
-            let taken = self.budgets.take(token, method.name, method.tier, &channel, now);
+            let keeping = self.limits;
+            let taken = self.budgets.take(token, method.name, method.tier, &channel, now, keeping);
             taken.map_err(Refusal::Limited)?;
         }
         let missing: Vec<&str> = method.required.iter().copied().filter(|field| !args.has(field)).collect();

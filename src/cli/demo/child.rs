@@ -1,0 +1,69 @@
+//! The bridge's process: its settings, and how it is launched.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::home::{DATABASE, SETTINGS, write_privately};
+use crate::sandbox::Credentials;
+use crate::sandbox::bridge::Launch;
+
+/// How the bridge is launched that keeps all it has in `folder` and finds the vendors at `vendors_url`.
+pub(super) fn launch(folder: PathBuf, vendors_url: String, credentials: Credentials) -> Launch {
+    Box::new(move |listen, admin_listen| {
+        let file = folder.join(SETTINGS);
+        write_privately(&file, &settings(&credentials, &vendors_url, &folder, listen, admin_listen))?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("demo-bridge").arg("--config").arg(&file).current_dir(&folder);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().to_ascii_uppercase().starts_with("SIDETHREAD__") {
+                command.env_remove(name);
+            }
+        }
+        Ok(command)
+    })
+}
+
+fn settings(
+    credentials: &Credentials,
+    vendors_url: &str,
+    folder: &Path,
+    listen: SocketAddr,
+    admin_listen: SocketAddr,
+) -> String {
+    // What JSON escapes in a text, TOML reads in the same way.
+    let database = serde_json::Value::from(format!("sqlite://{}", folder.join(DATABASE).display()));
+    format!(
+        r#"
+        [server]
+        listen = "{listen}"
+        admin_listen = "{admin_listen}"
+        public_url = "{vendors_url}"
+        [database]
+        url = {database}
+        [slack]
+        bot_token = "{bot_token}"
+        signing_secret = "{signing_secret}"
+        api_url = "{vendors_url}/slack/api"
+        [zendesk]
+        url = "{vendors_url}/zendesk"
+        client_id = "{client_id}"
+        client_secret = "{client_secret}"
+        webhook_secret = "{webhook_secret}"
+        channel_domain = "{channel_domain}"
+        poll_interval_secs = 5
+        [bridge]
+        # The fakes show at once what was written, so nobody has to wait long after a kill.
+        slack_read_lag_secs = 3
+        zendesk_read_lag_secs = 3
+        reconcile_interval_secs = 20
+        "#,
+        bot_token = credentials.slack_bot_token,
+        signing_secret = credentials.slack_signing_secret,
+        client_id = credentials.zendesk_client_id,
+        client_secret = credentials.zendesk_client_secret,
+        webhook_secret = credentials.zendesk_webhook_secret,
+        channel_domain = credentials.channel_domain,
+    )
+}

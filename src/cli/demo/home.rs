@@ -1,0 +1,105 @@
+//! Where a demo keeps what it has: a folder that goes with it, or one that stays.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::sandbox::Sandbox;
+
+/// The bridge's settings.
+pub(super) const SETTINGS: &str = "sidethread.toml";
+/// The bridge's database.
+pub(super) const DATABASE: &str = "sidethread.db";
+/// The fakes, and where they are reached: the bridge's database is for the account at that address.
+const FIRM: &str = "sandbox.json";
+
+/// What an earlier demo left.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Left {
+    /// Where it listened.
+    pub(super) listen: SocketAddr,
+    /// Where the bridge found the vendors.
+    pub(super) vendors: SocketAddr,
+    /// The fakes, as the sandbox wrote them down.
+    pub(super) firm: Box<RawValue>,
+}
+
+/// A folder for this user alone.
+pub(super) struct Home {
+    pub(super) path: PathBuf,
+    stays: bool,
+}
+
+impl Home {
+    /// One that goes when it is dropped.
+    pub(super) fn temporary() -> anyhow::Result<Home> {
+        let name = format!("sidethread-demo-{}-{:08x}", std::process::id(), fastrand::u32(..));
+        let path = std::env::temp_dir().join(name);
+        make(&path)?;
+        Ok(Home { path, stays: false })
+    }
+
+    /// One that stays, with what an earlier demo left in it.
+    pub(super) fn kept(path: &Path) -> anyhow::Result<(Home, Option<Left>)> {
+        if !path.exists() {
+            make(path)?;
+        }
+        let path = path.canonicalize().with_context(|| format!("{} cannot be used", path.display()))?;
+        let file = path.join(FIRM);
+        let left = match std::fs::read_to_string(&file) {
+            Ok(text) => Some(serde_json::from_str(&text).with_context(|| format!("{} does not read", file.display()))?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
+        };
+        if left.is_none() && [SETTINGS, DATABASE].iter().any(|name| path.join(name).exists()) {
+            bail!("{} holds a bridge that is no demo's; name another folder", path.display());
+        }
+        Ok((Home { path, stays: true }, left))
+    }
+
+    /// Whether what is in it outlives the demo.
+    pub(super) fn stays(&self) -> bool {
+        self.stays
+    }
+
+    /// Writes the fakes down, in place of what was written before.
+    pub(super) fn keep(&self, sandbox: &Sandbox, listen: SocketAddr, vendors: SocketAddr) -> anyhow::Result<()> {
+        let firm = RawValue::from_string(sandbox.keep()?)?;
+        let text = serde_json::to_string(&Left { listen, vendors, firm })?;
+        let (file, beside) = (self.path.join(FIRM), self.path.join("sandbox.json.part"));
+        write_privately(&beside, &text).and_then(|()| std::fs::rename(&beside, &file))?;
+        Ok(())
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if !self.stays
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(error = %error, "the sandbox's database could not be removed");
+        }
+    }
+}
+
+/// Writes a file that only this user may read.
+pub(super) fn write_privately(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn make(path: &Path) -> anyhow::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).with_context(|| format!("{} cannot be made", path.display()))
+}

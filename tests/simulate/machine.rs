@@ -1,0 +1,170 @@
+//! The machine on which lives of the app follow each other: a runtime, and a database that stays open where only the
+//! app ends, because opening it takes longer than a short life. Seeds follow each other on it too, each on empty tables.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sidethread::store::Store;
+use sqlx::{Connection, SqliteConnection};
+use tokio::runtime::Runtime;
+
+const TABLES: [&str; 11] = [
+    "follow_up",
+    "side_conversation",
+    "setting",
+    "link",
+    "thread",
+    "inbox",
+    "outbox",
+    "nudge",
+    "held",
+    "unread",
+    "attempt",
+];
+
+struct Open {
+    store: Arc<Store>,
+    /// What the simulation itself asks of the database.
+    own: SqliteConnection,
+}
+
+pub struct Machine {
+    folder: tempfile::TempDir,
+    runtime: Option<Runtime>,
+    open: Option<Open>,
+}
+
+impl Machine {
+    pub fn new() -> Machine {
+        // SQLite asks for little more than memory, and a crash here is one of the process, not of the machine.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Machine { folder: folder.unwrap(), runtime: None, open: None }
+    }
+
+    pub fn runtime(&mut self) -> &Runtime {
+        self.runtime.get_or_insert_with(|| {
+            tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime starts")
+        })
+    }
+
+    /// Runs something to its end.
+    pub fn run<T>(&mut self, future: impl Future<Output = T>) -> T {
+        self.runtime().block_on(future)
+    }
+
+    /// The database, which is opened if it is not.
+    pub fn store(&mut self) -> Arc<Store> {
+        if self.open.is_none() {
+            let path = self.path();
+            let open = self.run(async {
+                let store = Arc::new(Store::open(&path).await.unwrap());
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+                Open { store, own: SqliteConnection::connect_with(&options).await.unwrap() }
+            });
+            self.open = Some(open);
+        }
+        self.open.as_ref().expect("it was opened").store.clone()
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("sidethread.db")
+    }
+
+    /// The app is gone; what it had handed over to be written is written.
+    pub fn drain(&mut self) {
+        let store = self.store();
+        self.run(async move { store.check().await.unwrap() });
+    }
+
+    /// Whether the rest of a process can be seen to be gone: if not, only an orderly end is safe to start after.
+    pub fn sees_the_end(&self) -> bool {
+        in_use(self.folder.path()).is_some()
+    }
+
+    /// The process is gone, with its runtime and its hold on the database. `rest` is what it still held in its hands.
+    pub fn end<T>(&mut self, gentle: bool, rest: T) {
+        let open = self.open.take();
+        let Some(runtime) = self.runtime.take() else { return };
+        if gentle && let Some(open) = &open {
+            runtime.block_on(open.store.close());
+        }
+        let guard = runtime.enter();
+        drop((rest, open));
+        drop(guard);
+        drop(runtime);
+        // SQLite's thread may still be at a commit it was given; a process that died would not be.
+        let began = Instant::now();
+        while in_use(self.folder.path()) == Some(true) {
+            assert!(began.elapsed() < Duration::from_secs(10), "SQLite's thread does not end");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// Copies the database as it is, whatever is under way.
+    pub fn back_up(&mut self) {
+        let copy = self.copy();
+        let _ = std::fs::remove_file(&copy);
+        self.execute(&format!("VACUUM INTO '{}'", copy.display()));
+    }
+
+    pub fn has_a_copy(&self) -> bool {
+        self.copy().exists()
+    }
+
+    /// Puts the copy in the place of the database, of which nobody holds anything.
+    pub fn restore(&mut self) {
+        assert!(self.open.is_none(), "the database is in use");
+        std::fs::copy(self.copy(), self.path()).unwrap();
+        for end in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", self.path().display()));
+        }
+    }
+
+    /// The calls that are parked: their rows, and what they are to do.
+    pub fn parked(&mut self) -> Vec<(i64, String)> {
+        self.store();
+        let own = &mut self.open.as_mut().expect("it is open").own;
+        let parked = sqlx::query_as("SELECT id, effect_json FROM outbox WHERE state = 'parked'").fetch_all(own);
+        self.runtime.as_ref().expect("it runs").block_on(parked).unwrap()
+    }
+
+    /// Empties the tables, and forgets the copy and the marks.
+    pub fn wipe(&mut self) {
+        let store = self.store();
+        let _ = std::fs::remove_file(self.copy());
+        let statements = TABLES.map(|table| format!("DELETE FROM {table};"));
+        self.execute(&format!("BEGIN; {} COMMIT", statements.concat()));
+        store.leave_mark("").unwrap();
+    }
+
+    fn copy(&self) -> PathBuf {
+        self.folder.path().join("copy.db")
+    }
+
+    fn execute(&mut self, sql: &str) {
+        self.store();
+        let own = &mut self.open.as_mut().expect("it is open").own;
+        let executed = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(own);
+        self.runtime.as_ref().expect("it runs").block_on(executed).unwrap();
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.end(true, ());
+        }
+    }
+}
+
+/// Whether this process still has a file of the folder open, where that can be told.
+fn in_use(folder: &Path) -> Option<bool> {
+    let mut open = std::fs::read_dir("/proc/self/fd").ok()?;
+    Some(
+        open.any(|open| {
+            open.ok().and_then(|open| open.path().read_link().ok()).is_some_and(|to| to.starts_with(folder))
+        }),
+    )
+}
