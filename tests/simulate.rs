@@ -475,7 +475,7 @@ impl Simulation {
     /// A ticket closes; calls that follow it up fail; somebody answers by mail.
     fn ticket_moves(&mut self) {
         let Some(mut random) = self.closing.take() else { return };
-        match random.u8(..120) {
+        match random.u8(..50) {
             0..3 => self.ticket_closes(&mut random),
             3..6 => self.agent_mails(&mut random),
             6..9 if !self.calm => {

@@ -14,6 +14,9 @@
 //! but what has to be tried again, what a budget does not allow yet, the feed ([`poll`]), catch-up with Slack
 //! ([`catch_up`]), and the sweep of old rows.
 //!
+//! A closed ticket is followed up once, by the thread that claims it; the others go where it went. A side conversation that
+//! nobody knows is looked into before it becomes a thread: it may be a copy of an old one.
+//!
 //! What one life on a database did, a later one knows from the tables, unless the database was put back to an earlier
 //! state; then what is not known to be done is looked for first ([`life`]).
 //!

@@ -186,3 +186,32 @@ async fn a_side_conversation_that_an_agent_begins_on_a_follow_up_is_a_new_thread
     assert_eq!(heard(&app, &sc), ["By mail."]);
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn a_copy_of_what_was_done_is_done() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    app.pass(Duration::from_secs(2)).await;
+    app.zendesk.set_state(app.yan, &sc, "closed");
+    app.pass(Duration::from_secs(65)).await;
+    close(&app, app.ticket);
+    app.zendesk.reply_by_mail("zoe@acme.example", &sc, "By mail.");
+    app.pass(Duration::from_secs(45)).await;
+    let (_, side) = present(&app);
+    assert_eq!(app.state(&side), "closed");
+    assert!(app.card(&sc).contains("Reopen"), "{}", app.card(&sc));
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_copy_is_one_also_where_its_original_was_never_read() {
+    let app = House::new().await;
+    close(&app, app.ticket);
+    let to = ["engineering@slack.acme.example"];
+    let sc = app.zendesk.start_side_conversation(app.zoe, app.ticket, &to, "Scanner", "<p>Is it down?</p>");
+    app.zendesk.reply_by_mail("zoe@acme.example", &sc, "By mail.");
+    app.pass(Duration::from_secs(45)).await;
+    assert_eq!(cards(&app), 1);
+    assert_eq!(heard(&app, &sc), ["By mail."]);
+    app.ends_quietly().await;
+}

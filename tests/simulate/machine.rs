@@ -9,7 +9,19 @@ use sidethread::store::Store;
 use sqlx::{Connection, SqliteConnection};
 use tokio::runtime::Runtime;
 
-const TABLES: [&str; 9] = ["setting", "link", "thread", "inbox", "outbox", "nudge", "held", "unread", "attempt"];
+const TABLES: [&str; 11] = [
+    "follow_up",
+    "side_conversation",
+    "setting",
+    "link",
+    "thread",
+    "inbox",
+    "outbox",
+    "nudge",
+    "held",
+    "unread",
+    "attempt",
+];
 
 struct Open {
     store: Arc<Store>,
