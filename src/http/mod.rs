@@ -4,6 +4,7 @@
 //! and says so in the way that makes each vendor send again.
 
 mod health;
+mod lanes;
 pub mod parked;
 mod slack;
 mod zendesk;
@@ -78,6 +79,7 @@ pub fn router(front: Front) -> Router {
 pub fn admin_router(front: Front) -> Router {
     Router::new()
         .route("/metrics", get(health::metrics))
+        .route("/lanes", get(lanes::lanes))
         .route("/parked/{id}/retry", post(parked::retry))
         .route("/parked/{id}/drop", post(parked::give_up))
         .with_state(front)

@@ -50,7 +50,7 @@ async fn decide(front: &Front, id: &str, headers: &HeaderMap, retry: bool) -> Re
     }
 }
 
-fn refused(headers: &HeaderMap) -> Option<&'static str> {
+pub(super) fn refused(headers: &HeaderMap) -> Option<&'static str> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if text(header::HeaderName::from_static(ADMIN_HEADER)) != Some("1") {
         return Some("the header \"Sidethread-Admin: 1\" is missing");
@@ -66,6 +66,6 @@ fn refused(headers: &HeaderMap) -> Option<&'static str> {
     (!named_by_number).then_some("its Host is neither an IP address nor localhost")
 }
 
-fn problem(status: StatusCode, problem: &str) -> Response {
+pub(super) fn problem(status: StatusCode, problem: &str) -> Response {
     (status, Json(json!({ "problem": problem }))).into_response()
 }

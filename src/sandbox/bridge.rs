@@ -97,6 +97,11 @@ impl Bridge {
         self.shared.standing.borrow().clone()
     }
 
+    /// What it is asked with.
+    pub(super) fn client(&self) -> reqwest::Client {
+        self.shared.client.clone()
+    }
+
     /// Tells of every change.
     pub fn watch(&self) -> watch::Receiver<Standing> {
         self.shared.standing.subscribe()

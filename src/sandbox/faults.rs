@@ -110,6 +110,11 @@ impl Faults {
         self.lock().rules.clear();
     }
 
+    /// Switches those off that `which` names.
+    pub fn take_away(&self, which: impl Fn(&Rule) -> bool) {
+        self.lock().rules.retain(|rule| !which(rule));
+    }
+
     /// Those that are on.
     pub fn list(&self) -> Vec<Rule> {
         self.lock().rules.clone()

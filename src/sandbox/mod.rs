@@ -12,10 +12,13 @@ use askama::Template;
 
 pub mod bridge;
 pub mod carrier;
+pub mod changes;
 pub mod faults;
 pub mod guard;
 mod kept;
+mod kinds;
 pub mod limits;
+pub mod operator;
 mod page;
 pub mod post;
 mod routes;
@@ -26,6 +29,7 @@ pub mod zendesk;
 pub use seed::{Credentials, Furnishing, Named, World};
 
 use bridge::Bridge;
+use operator::Operator;
 use post::Now;
 use slack::FakeSlack;
 use zendesk::FakeZendesk;
@@ -42,9 +46,12 @@ pub struct Sandbox {
     pub zendesk: FakeZendesk,
     /// Who and what is in them.
     pub world: World,
+    /// What asks the bridge as its operator does.
+    pub operator: Operator,
     credentials: Credentials,
     base_url: String,
     bridge: Option<Bridge>,
+    now: Now,
 }
 
 impl Sandbox {
@@ -75,8 +82,9 @@ impl Sandbox {
     fn unfurnished(base_url: &str, now: Now, seed: u64, credentials: Credentials) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let slack = FakeSlack::new(credentials.slack_options(&base_url), now.clone(), seed);
-        let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), now, seed);
-        Sandbox { slack, zendesk, world: World::default(), credentials, base_url, bridge: None }
+        let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), now.clone(), seed);
+        let (world, operator) = (World::default(), Operator::default());
+        Sandbox { slack, zendesk, world, operator, credentials, base_url, bridge: None, now }
     }
 
     /// Lets this much time pass for whatever in the firm waits for its time; the clock on the wall stays.
@@ -92,12 +100,19 @@ impl Sandbox {
 
     /// The same firm, with a bridge that runs beside it.
     pub fn with_bridge(self, bridge: Bridge) -> Self {
+        let asked = bridge.clone();
+        self.operator.is_at(move || asked.admin_url(), bridge.client());
         Sandbox { bridge: Some(bridge), ..self }
     }
 
     /// The bridge that runs beside the firm, if one does.
     pub fn bridge(&self) -> Option<&Bridge> {
         self.bridge.as_ref()
+    }
+
+    /// The time, in milliseconds since 1970.
+    fn now(&self) -> i64 {
+        (self.now)()
     }
 
     /// What the bridge needs to know to work with the firm.

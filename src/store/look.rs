@@ -215,19 +215,7 @@ impl Look {
             Scope::Link(channel, ts) => sqlx::query(THREAD_AT).bind(channel).bind(ts),
         };
         let rows = query.fetch_all(&self.reader).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(TracedThread {
-                    id: row.try_get(0)?,
-                    side_conversation_id: row.try_get(1)?,
-                    ticket_id: row.try_get(2)?,
-                    place: row.try_get(3)?,
-                    state: row.try_get(4)?,
-                    thread_json: row.try_get(5)?,
-                    link: link(row, 6)?,
-                })
-            })
-            .collect()
+        rows.iter().map(thread).collect()
     }
 
     /// Every event of a thread, in the order of arrival.
@@ -273,20 +261,7 @@ impl Look {
     pub async fn attempts(&self, calls: &[i64]) -> Result<Vec<TracedAttempt>, StoreError> {
         let ids = serde_json::to_string(calls).unwrap_or_default();
         let rows = sqlx::query(ATTEMPTS).bind(ids).fetch_all(&self.reader).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(TracedAttempt {
-                    outbox_id: row.try_get(0)?,
-                    problem: row.try_get(1)?,
-                    begun_at: row.try_get(2)?,
-                    first_at: row.try_get(3)?,
-                    last_at: row.try_get(4)?,
-                    times: row.try_get(5)?,
-                    doubtful: row.try_get::<i64, _>(6)? != 0,
-                    not_before: row.try_get(7)?,
-                })
-            })
-            .collect()
+        rows.iter().map(attempt).collect()
     }
 
     /// The calls that were set aside, oldest first; or the one of this id, if it was.
@@ -347,7 +322,32 @@ fn link(row: &SqliteRow, at: usize) -> Result<Option<(String, String)>, StoreErr
     Ok(channel.zip(ts))
 }
 
-fn event(row: &SqliteRow) -> Result<TracedEvent, StoreError> {
+pub(super) fn thread(row: &SqliteRow) -> Result<TracedThread, StoreError> {
+    Ok(TracedThread {
+        id: row.try_get(0)?,
+        side_conversation_id: row.try_get(1)?,
+        ticket_id: row.try_get(2)?,
+        place: row.try_get(3)?,
+        state: row.try_get(4)?,
+        thread_json: row.try_get(5)?,
+        link: link(row, 6)?,
+    })
+}
+
+pub(super) fn attempt(row: &SqliteRow) -> Result<TracedAttempt, StoreError> {
+    Ok(TracedAttempt {
+        outbox_id: row.try_get(0)?,
+        problem: row.try_get(1)?,
+        begun_at: row.try_get(2)?,
+        first_at: row.try_get(3)?,
+        last_at: row.try_get(4)?,
+        times: row.try_get(5)?,
+        doubtful: row.try_get::<i64, _>(6)? != 0,
+        not_before: row.try_get(7)?,
+    })
+}
+
+pub(super) fn event(row: &SqliteRow) -> Result<TracedEvent, StoreError> {
     Ok(TracedEvent {
         seq: row.try_get(0)?,
         thread_id: row.try_get(1)?,
@@ -360,7 +360,7 @@ fn event(row: &SqliteRow) -> Result<TracedEvent, StoreError> {
     })
 }
 
-fn call(row: &SqliteRow) -> Result<TracedCall, StoreError> {
+pub(super) fn call(row: &SqliteRow) -> Result<TracedCall, StoreError> {
     Ok(TracedCall {
         id: row.try_get(0)?,
         thread_id: row.try_get(1)?,

@@ -12,6 +12,7 @@
 mod begun;
 mod commit;
 mod follow_up;
+mod lanes;
 mod look;
 mod read;
 mod script;
@@ -22,6 +23,7 @@ pub use commit::{
     Attempt, Commit, Committed, Delay, Done, FollowUpWrite, HeldBack, HeldWrite, InboxWrite, LinkWrite, MoveWrite,
     OutboxWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite, Unparked, UnreadWrite,
 };
+pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};
 

@@ -6,6 +6,7 @@ mod doubt;
 mod every_act;
 mod follow_up;
 mod house;
+mod lanes;
 mod late;
 mod listed;
 mod mended;

@@ -1,16 +1,29 @@
-//! The left of the page: Zendesk.
+//! The left of the page: the agents' desk.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Choice, Place, When, list, mrkdwn, text};
+use super::{Choice, Place, When, excerpt, list, mrkdwn, text};
 use crate::sandbox::Sandbox;
 use crate::sandbox::zendesk::FakeZendesk;
 
+/// How many tickets a page of the list has.
+const PAGE: usize = 25;
+/// How many of a ticket's latest comments are open to see.
+const COMMENTS_OPEN: usize = 3;
+const LAST_WORD: usize = 90;
+const STATUSES: [&str; 5] = ["new", "open", "pending", "solved", "closed"];
+
 pub(super) struct Desk {
+    pub(super) place: Place,
     pub(super) agents: Vec<Choice>,
+    /// How many fit.
+    pub(super) count: usize,
     pub(super) tickets: Vec<Row>,
+    pub(super) pages: usize,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
     pub(super) open: Option<Ticket>,
     /// Addresses that reach channels.
     pub(super) addresses: Vec<String>,
@@ -22,7 +35,10 @@ pub(super) struct Row {
     pub(super) status: String,
     pub(super) priority: String,
     pub(super) requester: String,
-    pub(super) open_sides: usize,
+    pub(super) deleted: bool,
+    pub(super) open_sides: i64,
+    pub(super) last: String,
+    pub(super) when: When,
     pub(super) href: String,
     pub(super) chosen: bool,
 }
@@ -31,12 +47,18 @@ pub(super) struct Ticket {
     pub(super) id: i64,
     pub(super) subject: String,
     pub(super) status: String,
+    pub(super) deleted: bool,
     pub(super) facts: Vec<(&'static str, String)>,
+    /// What it follows up, and what follows it up: words, number, address.
+    pub(super) related: Vec<(&'static str, i64, String)>,
+    pub(super) earlier: Vec<Comment>,
     pub(super) comments: Vec<Comment>,
     pub(super) sides: Vec<Side>,
+    pub(super) statuses: Vec<Choice>,
 }
 
 pub(super) struct Comment {
+    pub(super) id: i64,
     pub(super) who: String,
     pub(super) when: When,
     pub(super) public: bool,
@@ -53,6 +75,7 @@ pub(super) struct Side {
 
 /// A message of a side conversation, or a line about a change.
 pub(super) struct Entry {
+    pub(super) id: String,
     pub(super) who: String,
     pub(super) when: When,
     pub(super) via: String,
@@ -64,17 +87,26 @@ pub(super) struct Entry {
 impl Desk {
     pub(super) fn look(sandbox: &Sandbox, place: &Place) -> Self {
         let zendesk = &sandbox.zendesk;
-        let users: BTreeMap<i64, String> = named(zendesk.users());
+        let (mut count, mut rows) = zendesk.desk_list(&place.find, (place.page - 1) * PAGE, PAGE);
+        let mut place = place.clone();
+        if rows.is_empty() && place.page > 1 {
+            place.page = 1;
+            (count, rows) = zendesk.desk_list(&place.find, 0, PAGE);
+        }
         let row = |ticket: &Value| {
             let id = ticket["id"].as_i64().unwrap_or_default();
-            let sides = zendesk.side_conversations(id);
+            let last = &ticket["last"];
+            let author = last["author_id"].as_i64().and_then(|id| zendesk.name_of(id)).unwrap_or_default();
             Row {
                 id,
                 subject: shown_subject(ticket),
                 status: text(ticket, "status").to_owned(),
                 priority: text(ticket, "priority").to_owned(),
-                requester: name_of(&users, &ticket["requester_id"]),
-                open_sides: sides.iter().filter(|side| side["state"] == "open").count(),
+                requester: text(ticket, "requester").to_owned(),
+                deleted: ticket["deleted"] == true,
+                open_sides: ticket["open_sides"].as_i64().unwrap_or_default(),
+                last: format!("{author}: {}", excerpt(text(last, "body"), LAST_WORD)),
+                when: When::of_text(text(last, "created_at")),
                 href: place.with_ticket(id),
                 chosen: place.ticket == Some(id),
             }
@@ -84,42 +116,64 @@ impl Desk {
         let domain = &sandbox.credentials().channel_domain;
         let channels = sandbox.slack.channels();
         let names = channels.iter().map(|channel| text(channel, "name")).filter(|name| !name.is_empty());
+        let pages = count.div_ceil(PAGE).max(1);
         Desk {
             agents: sandbox.world.agents.iter().map(agent).collect(),
-            tickets: zendesk.tickets().iter().map(row).collect(),
-            open: place.ticket.and_then(|id| Ticket::look(zendesk, &users, id)),
+            count,
+            tickets: rows.iter().map(row).collect(),
+            pages,
+            before: (place.page > 1).then(|| place.with_page(place.page - 1)),
+            after: (place.page < pages).then(|| place.with_page(place.page + 1)),
+            open: place.ticket.and_then(|id| Ticket::look(zendesk, &place, id)),
             addresses: names.map(|name| format!("{name}@{domain}")).collect(),
+            place,
         }
     }
 }
 
 impl Ticket {
-    fn look(zendesk: &FakeZendesk, users: &BTreeMap<i64, String>, id: i64) -> Option<Self> {
+    fn look(zendesk: &FakeZendesk, place: &Place, id: i64) -> Option<Self> {
         let ticket = zendesk.ticket(id)?;
         let (groups, organizations) = (named(zendesk.groups()), named(zendesk.organizations()));
         let tags: Vec<&str> = list(&ticket, "tags").iter().filter_map(Value::as_str).collect();
+        let user = |field: &str| ticket[field].as_i64().and_then(|id| zendesk.name_of(id)).unwrap_or_default();
         let mut facts = vec![
-            ("From", name_of(users, &ticket["requester_id"])),
+            ("From", user("requester_id")),
             ("Of", name_of(&organizations, &ticket["organization_id"])),
-            ("Assignee", name_of(users, &ticket["assignee_id"])),
+            ("Assignee", user("assignee_id")),
             ("Group", name_of(&groups, &ticket["group_id"])),
             ("Priority", text(&ticket, "priority").to_owned()),
             ("Tags", tags.join(", ")),
         ];
         facts.retain(|(_, value)| !value.is_empty());
+        let source = &ticket["via"]["source"];
+        let source = source["from"]["ticket_id"].as_i64().filter(|_| source["rel"] == "follow_up");
+        let follow_ups = list(&ticket, "followup_ids").iter().filter_map(Value::as_i64);
+        let related = source.into_iter().map(|id| ("It follows up", id));
+        let related = related.chain(follow_ups.map(|id| ("It is followed up by", id)));
         let comment = |comment: &Value| Comment {
-            who: name_of(users, &comment["author_id"]),
+            id: comment["id"].as_i64().unwrap_or_default(),
+            who: comment["author_id"].as_i64().and_then(|id| zendesk.name_of(id)).unwrap_or_default(),
             when: When::of_text(text(comment, "created_at")),
             public: comment["public"] == true,
             html: mrkdwn::plain_to_html(text(comment, "body")),
         };
+        let mut earlier: Vec<Comment> = zendesk.comments(id).iter().map(comment).collect();
+        let comments = earlier.split_off(earlier.len().saturating_sub(COMMENTS_OPEN));
+        let status = text(&ticket, "status").to_owned();
+        let choice = |name: &&str| Choice { id: (*name).into(), name: (*name).into(), chosen: **name == *status };
         Some(Ticket {
             id,
             subject: shown_subject(&ticket),
-            status: text(&ticket, "status").to_owned(),
+            deleted: zendesk.is_deleted(id),
             facts,
-            comments: zendesk.comments(id).iter().map(comment).collect(),
-            sides: zendesk.side_conversations(id).iter().map(|side| Side::look(zendesk, side)).collect(),
+            related: related.map(|(words, id)| (words, id, place.with_ticket(id))).collect(),
+            earlier,
+            comments,
+            // The latest first: it is the one that somebody looks for.
+            sides: zendesk.side_conversations(id).iter().rev().map(|side| Side::look(zendesk, side)).collect(),
+            statuses: STATUSES.iter().map(choice).collect(),
+            status,
         })
     }
 }
@@ -150,6 +204,7 @@ impl Entry {
             (other, ..) => format!("event “{other}”"),
         };
         Entry {
+            id: text(event, "id").to_owned(),
             who: participant(&event["actor"]),
             when: When::of_text(text(event, "created_at")),
             via: text(event, "via").to_owned(),

@@ -28,12 +28,66 @@ pub(super) struct Message {
     remarks: Vec<String>,
     blocks: Vec<Block>,
     extras: Vec<String>,
-    reactions: Vec<String>,
+    reactions: Vec<Reaction>,
     only_to: bool,
     of_slack: bool,
+    /// Whether the person wrote it.
+    own: bool,
+    /// What the person wrote, as it was typed.
+    typed: String,
+}
+
+/// The reactions that are offered beside a message.
+const OFFERED: [&str; 4] = ["eyes", "white_check_mark", "+1", "tada"];
+
+struct Reaction {
+    name: String,
+    shown: String,
+    count: usize,
+    mine: bool,
+}
+
+impl Reaction {
+    fn look(one: &Value, place: &Place) -> Self {
+        let users = list(one, "users");
+        let name = text(one, "name").to_owned();
+        Reaction {
+            shown: glyph(&name),
+            name,
+            count: users.len(),
+            mine: users.iter().any(|user| *user == *place.person),
+        }
+    }
+}
+
+/// An emoji by its name, for those that are common; the others keep their name.
+pub(super) fn glyph(name: &str) -> String {
+    let known = match name {
+        "eyes" => "👀",
+        "white_check_mark" => "✅",
+        "+1" | "thumbsup" => "👍",
+        "-1" | "thumbsdown" => "👎",
+        "tada" => "🎉",
+        "heart" => "❤️",
+        "joy" => "😂",
+        "pray" => "🙏",
+        "warning" => "⚠️",
+        "rotating_light" => "🚨",
+        "hourglass_flowing_sand" => "⏳",
+        "package" => "📦",
+        "cheese_wedge" => "🧀",
+        "lock" => "🔒",
+        "x" => "❌",
+        _ => return format!(":{name}:"),
+    };
+    known.to_owned()
 }
 
 impl Message {
+    pub(super) fn is_by_the_app(&self) -> bool {
+        self.mark == "app"
+    }
+
     pub(super) fn look(message: &Value, place: &Place, directory: &Directory) -> Self {
         let ts = text(message, "ts");
         let subtype = text(message, "subtype");
@@ -50,7 +104,10 @@ impl Message {
             [text(one, "text"), text(one, "fallback")].into_iter().find(|t| !t.is_empty()).unwrap_or("").to_owned()
         };
         let extras = list(message, "files").iter().map(file).chain(list(message, "attachments").iter().map(attachment));
-        let reaction = |one: &Value| format!(":{}: {}", text(one, "name"), one["count"]);
+        let reactions: Vec<Reaction> =
+            list(message, "reactions").iter().map(|one| Reaction::look(one, place)).collect();
+        let of_slack = subtype == "tombstone" || subtype.starts_with("channel_") || subtype.starts_with("group_");
+        let own = !only_to && !of_slack && text(message, "user") == place.person;
         Message {
             place: place.clone(),
             ts: ts.to_owned(),
@@ -60,11 +117,18 @@ impl Message {
             remarks: remarks.into_iter().flatten().collect(),
             blocks: blocks::of_message(message, &directory.names),
             extras: extras.collect(),
-            reactions: list(message, "reactions").iter().map(reaction).collect(),
+            reactions,
             only_to,
-            of_slack: subtype == "tombstone" || subtype.starts_with("channel_") || subtype.starts_with("group_"),
+            of_slack,
+            own,
+            typed: if own { unescaped(text(message, "text")) } else { String::new() },
         }
     }
+}
+
+/// Slack's three entities as they were typed.
+fn unescaped(said: &str) -> String {
+    said.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
 impl Directory {

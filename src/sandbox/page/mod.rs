@@ -1,102 +1,39 @@
-//! The page: the agents' desk on the left, the workspace on the right, both as they are in the fakes.
+//! The page: the agents' desk on the left, the workspace on the right, both as they are in the fakes, and between
+//! them the bridge as it tells of itself.
 //!
-//! It has no script and keeps nothing: what is chosen stands in the address, and what is done is a form. All that
-//! people write is escaped, by the templates or by [`mrkdwn`], and a policy in the headers forbids the rest.
+//! It keeps nothing: what is chosen stands in the address, and what is done is a form, so it is whole without its
+//! script, which only keeps a window up to date. All that people write is escaped, by the templates or by [`mrkdwn`],
+//! and a policy in the headers forbids the rest.
 
 use std::collections::BTreeMap;
 
 use askama::Template;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::Sandbox;
 
 mod blocks;
 mod desk;
+mod faults;
 mod message;
 mod mrkdwn;
+mod place;
+mod trips;
 mod workspace;
 
+pub(super) use place::{Asked, Place, TOUR_STEPS, View};
+
 use desk::Desk;
+
+use trips::{Middle, Running};
 use workspace::{Answer, Workspace};
 
 /// The page's style sheet.
 pub(super) const STYLE: &str = include_str!("../../../templates/sandbox/style.css");
-
-/// What is chosen, as an address or a form has it; nonsense chooses nothing.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Asked {
-    ticket: String,
-    channel: String,
-    person: String,
-    agent: String,
-    /// The number of a sentence to show at the top.
-    pub(super) notice: String,
-    /// The number of a slash command whose answer is to be shown.
-    pub(super) command: String,
-}
-
-/// What is chosen, and is there; as a template, the hidden fields that keep it in a form.
-#[derive(Clone, Debug, Template)]
-#[template(path = "sandbox/place.html")]
-pub(super) struct Place {
-    pub(super) ticket: Option<i64>,
-    /// Empty for none.
-    pub(super) channel: String,
-    pub(super) person: String,
-    pub(super) agent: i64,
-}
-
-impl Place {
-    pub(super) fn find(sandbox: &Sandbox, asked: &Asked) -> Self {
-        let ticket = asked.ticket.parse().ok().filter(|id| sandbox.zendesk.ticket(*id).is_some());
-        let channels = sandbox.slack.channels();
-        let channel = channels.iter().find(|channel| text(channel, "id") == asked.channel);
-        let people = people_who_write(sandbox);
-        let known = |id: &str| people.iter().any(|person| text(person, "id") == id);
-        let members = channel.and_then(|channel| channel.get("members")?.as_array());
-        let member = members.into_iter().flatten().filter_map(Value::as_str).find(|id| known(id));
-        let person = Some(asked.person.as_str()).filter(|id| known(id)).or(member);
-        let person = person.or_else(|| people.first().map(|person| text(person, "id"))).unwrap_or_default();
-        let agents = &sandbox.world.agents;
-        let is_agent = |id: &i64| agents.iter().any(|agent| agent.0 == *id);
-        let assignee =
-            ticket.and_then(|id| sandbox.zendesk.ticket(id)).and_then(|ticket| ticket["assignee_id"].as_i64());
-        let agent = asked.agent.parse().ok().filter(is_agent).or(assignee.filter(is_agent));
-        Place {
-            ticket,
-            channel: channel.map(|channel| text(channel, "id").to_owned()).unwrap_or_default(),
-            person: person.to_owned(),
-            agent: agent.or_else(|| agents.first().map(|agent| agent.0)).unwrap_or_default(),
-        }
-    }
-
-    /// The page's address with this chosen.
-    pub(super) fn address(&self) -> String {
-        format!("/?{}", self.query(self.ticket, &self.channel))
-    }
-
-    fn with_ticket(&self, ticket: i64) -> String {
-        format!("/?{}#desk", self.query(Some(ticket), &self.channel))
-    }
-
-    fn with_channel(&self, channel: &str) -> String {
-        format!("/?{}#slack", self.query(self.ticket, channel))
-    }
-
-    fn query(&self, ticket: Option<i64>, channel: &str) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        if let Some(ticket) = ticket {
-            query.append_pair("ticket", &ticket.to_string());
-        }
-        if !channel.is_empty() {
-            query.append_pair("channel", channel);
-        }
-        query.append_pair("person", &self.person).append_pair("agent", &self.agent.to_string());
-        query.finish()
-    }
-}
+/// What keeps a window up to date.
+pub(super) const SCRIPT: &str = include_str!("../../../templates/sandbox/live.js");
+/// What a browser shows beside the page's title.
+pub(super) const ICON: &str = include_str!("../../../templates/sandbox/icon.svg");
 
 /// A time, for machines and for people.
 struct When {
@@ -125,26 +62,56 @@ struct Choice {
     chosen: bool,
 }
 
+/// What stands at the top of the page beside what is chosen.
+#[derive(Default)]
+pub(super) struct Top {
+    /// Why something was not done.
+    pub(super) notice: Option<String>,
+    /// How many messages of a morning are played, of how many.
+    pub(super) morning: Option<(usize, usize)>,
+    /// Whether this window closed the tour for good.
+    pub(super) toured: bool,
+    /// What the bridge tells of itself; nothing, if it does not answer.
+    pub(super) lanes: Option<std::sync::Arc<Value>>,
+}
+
 #[derive(Template)]
 #[template(path = "sandbox/page.html")]
 struct Page {
     place: Place,
+    at: String,
     notice: Option<String>,
+    morning: Option<(usize, usize)>,
     domain: String,
-    faults: usize,
+    channel_name: String,
+    first_ticket: i64,
     desk: Desk,
+    middle: Middle,
     slack: Workspace,
 }
 
 /// The page as HTML.
-pub(super) fn show(sandbox: &Sandbox, asked: &Asked, notice: Option<String>) -> Result<String, askama::Error> {
-    let place = Place::find(sandbox, asked);
+pub(super) fn show(sandbox: &Sandbox, asked: &Asked, top: Top) -> Result<String, askama::Error> {
+    let first = sandbox.world.channels.first();
+    let mut asked = asked.clone();
+    if asked.channel.is_empty() {
+        asked.channel = first.map(|channel| channel.id.clone()).unwrap_or_default();
+    }
+    let mut place = Place::find(sandbox, &asked);
+    if place.tour == 0 && !top.toured {
+        place.tour = 1;
+    }
+    let known = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
     let page = Page {
-        notice,
+        at: asked.at.chars().take(60).filter(|c| known(*c)).collect(),
+        notice: top.notice,
+        morning: top.morning,
         domain: sandbox.credentials().channel_domain.clone(),
-        faults: sandbox.slack.faults().list().len() + sandbox.zendesk.faults().list().len(),
-        desk: Desk::look(sandbox, &place),
-        slack: Workspace::look(sandbox, &place, asked.command.parse().ok()),
+        channel_name: first.map(|channel| channel.name.clone()).unwrap_or_default(),
+        first_ticket: sandbox.world.tickets.first().copied().unwrap_or_default(),
+        desk: Desk::look(sandbox, &place.on(View::Desk)),
+        middle: Middle::look(sandbox, &place.on(View::Bridge), top.lanes.as_deref()),
+        slack: Workspace::look(sandbox, &place.on(View::Slack), asked.command.parse().ok()),
         place,
     };
     page.render()
@@ -178,4 +145,13 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 
 fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The beginning of a text, on one line.
+fn excerpt(said: &str, most: usize) -> String {
+    let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line,
+    }
 }

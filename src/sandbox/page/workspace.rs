@@ -1,6 +1,4 @@
-//! The right of the page: Slack.
-
-use std::collections::BTreeMap;
+//! The right of the page: the workspace.
 
 use serde_json::Value;
 
@@ -8,14 +6,18 @@ use super::message::{Directory, Message, line};
 use super::mrkdwn::Names;
 use super::{Choice, Place, list, names_by_id, people_who_write, shown_name, text};
 use crate::sandbox::Sandbox;
+use crate::sandbox::slack::SeenThread;
 
 /// How many threads of a channel, and how many answers of a thread, are shown.
-const MOST_THREADS: usize = 60;
-const MOST_ANSWERS: usize = 200;
+const MOST_THREADS: usize = 40;
+const MOST_ANSWERS: usize = 60;
 
 pub(super) struct Workspace {
+    pub(super) place: Place,
     pub(super) people: Vec<Choice>,
     pub(super) channels: Vec<Row>,
+    /// The person's own.
+    pub(super) directs: Vec<Row>,
     pub(super) open: Option<Channel>,
 }
 
@@ -27,6 +29,7 @@ pub(super) struct Row {
 }
 
 pub(super) struct Channel {
+    /// With its `#`, or the people of a direct conversation.
     pub(super) name: String,
     pub(super) topic: String,
     /// What keeps the app or the person from something here.
@@ -52,11 +55,12 @@ pub(super) struct Thread {
 
 impl Workspace {
     pub(super) fn look(sandbox: &Sandbox, place: &Place, command: Option<u64>) -> Self {
-        let channels: Vec<Value> =
-            sandbox.slack.channels().into_iter().filter(|channel| !text(channel, "name").is_empty()).collect();
+        let all = sandbox.slack.channels();
+        let (channels, directs): (Vec<&Value>, Vec<&Value>) = all.iter().partition(|one| !is_direct(one));
+        let directory = directory(sandbox, place, &channels);
         let row = |channel: &Value| Row {
-            name: text(channel, "name").to_owned(),
-            marks: marks(channel),
+            name: shown(channel, place, &directory),
+            marks: if is_direct(channel) { Vec::new() } else { marks(channel) },
             href: place.with_channel(text(channel, "id")),
             chosen: text(channel, "id") == place.channel,
         };
@@ -68,13 +72,15 @@ impl Workspace {
             },
             chosen: text(person, "id") == place.person,
         };
-        let directory = directory(sandbox, place, &channels);
-        let chosen = channels.iter().find(|channel| text(channel, "id") == place.channel);
+        let chosen = all.iter().find(|channel| text(channel, "id") == place.channel);
         let mut rows: Vec<(usize, Row)> = channels.iter().map(|c| (order(sandbox, c), row(c))).collect();
         rows.sort_by_key(|(at, _)| *at);
+        let own = directs.into_iter().filter(|direct| is_in(direct, &place.person));
         Workspace {
+            place: place.clone(),
             people: people_who_write(sandbox).iter().map(choice).collect(),
             channels: rows.into_iter().map(|(_, row)| row).collect(),
+            directs: own.map(row).collect(),
             open: chosen.map(|channel| Channel::look(sandbox, place, channel, &directory, command)),
         }
     }
@@ -83,17 +89,15 @@ impl Workspace {
 impl Channel {
     fn look(sandbox: &Sandbox, place: &Place, channel: &Value, directory: &Directory, command: Option<u64>) -> Self {
         let person = directory.names.of_ids.get(&place.person).cloned().unwrap_or_default();
-        let is_member = list(channel, "members").iter().any(|member| *member == *place.person);
-        let name = text(channel, "name");
         let app = &directory.app_name;
         let remarks = [
-            (channel["is_member"] != true).then(|| format!("The app {app} is not in this channel.")),
+            (!is_direct(channel) && channel["is_member"] != true)
+                .then(|| format!("The app {app} is not in this channel.")),
             (channel["is_archived"] == true).then(|| "This channel is archived.".to_owned()),
             (channel["is_ext_shared"] == true).then(|| "This channel is shared with another firm.".to_owned()),
-            (!is_member).then(|| format!("{person} is not in this channel.")),
+            (!is_in(channel, &place.person)).then(|| format!("{person} is not in this channel.")),
         ];
-        let mut threads = threads(sandbox, place, directory);
-        let earlier = threads.len().saturating_sub(MOST_THREADS);
+        let (all, threads) = threads(sandbox, place, directory);
         let command = command.map(|id| match sandbox.slack.command_answer(id) {
             Some(mut answer) => {
                 answer["bot_id"] = directory.app_bot_id.clone().into();
@@ -102,50 +106,67 @@ impl Channel {
             None => Answer::Waiting,
         });
         Channel {
-            name: name.to_owned(),
+            name: shown(channel, place, directory),
             topic: line(text(&channel["topic"], "value"), directory),
             remarks: remarks.into_iter().flatten().collect(),
             person,
-            earlier,
-            threads: threads.split_off(earlier),
+            earlier: all.saturating_sub(MOST_THREADS),
+            threads,
             command,
         }
     }
 }
 
-/// The channel's threads in order, and among them what only the person sees.
-fn threads(sandbox: &Sandbox, place: &Place, directory: &Directory) -> Vec<Thread> {
-    let mut messages = sandbox.slack.messages(&place.channel);
-    let whispered = sandbox.slack.ephemerals(&place.person);
-    messages.extend(whispered.into_iter().filter(|message| text(message, "channel") == place.channel));
-    messages.sort_by(|one, other| text(one, "ts").cmp(text(other, "ts")));
-    let mut threads: Vec<Thread> = Vec::new();
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    for message in &messages {
-        let (ts, root) = (text(message, "ts"), text(message, "thread_ts"));
-        let shown = Message::look(message, place, directory);
-        match places.get(root).filter(|_| root != ts).and_then(|at| threads.get_mut(*at)) {
-            Some(thread) => thread.answers.push(shown),
-            None => {
-                places.insert(ts.to_owned(), threads.len());
-                let can_be_answered = message["is_ephemeral"] != true;
-                threads.push(Thread { root: shown, earlier: 0, answers: Vec::new(), can_be_answered });
-            }
+/// How many threads there are, and the latest in order, with what only the person sees among them.
+fn threads(sandbox: &Sandbox, place: &Place, directory: &Directory) -> (usize, Vec<Thread>) {
+    let (all, seen) = sandbox.slack.latest_threads(&place.channel, MOST_THREADS, MOST_ANSWERS);
+    let mut whispers = sandbox.slack.ephemerals(&place.person);
+    whispers.retain(|whisper| text(whisper, "channel") == place.channel);
+    let mut threads: Vec<(String, Thread)> = Vec::new();
+    for SeenThread { root, earlier, mut replies } in seen {
+        let ts = text(&root, "ts").to_owned();
+        replies.extend(whispers.extract_if(.., |whisper| text(whisper, "thread_ts") == ts));
+        replies.sort_by(|one, other| text(one, "ts").cmp(text(other, "ts")));
+        let answers = replies.iter().map(|reply| Message::look(reply, place, directory)).collect();
+        let thread = Thread { root: Message::look(&root, place, directory), earlier, answers, can_be_answered: true };
+        threads.push((ts, thread));
+    }
+    let since = threads.first().map(|(ts, _)| ts.clone()).unwrap_or_default();
+    for whisper in whispers.iter().filter(|whisper| text(whisper, "thread_ts").is_empty()) {
+        let ts = text(whisper, "ts").to_owned();
+        if ts >= since {
+            let root = Message::look(whisper, place, directory);
+            threads.push((ts, Thread { root, earlier: 0, answers: Vec::new(), can_be_answered: false }));
         }
     }
-    for thread in &mut threads {
-        thread.earlier = thread.answers.len().saturating_sub(MOST_ANSWERS);
-        thread.answers.drain(..thread.earlier);
-    }
-    threads
+    threads.sort_by(|(one, _), (other, _)| one.cmp(other));
+    (all, threads.into_iter().map(|(_, thread)| thread).collect())
 }
 
-fn directory(sandbox: &Sandbox, place: &Place, channels: &[Value]) -> Directory {
+fn is_direct(channel: &Value) -> bool {
+    channel["is_im"] == true || channel["is_mpim"] == true
+}
+
+fn is_in(channel: &Value, person: &str) -> bool {
+    list(channel, "members").iter().any(|member| *member == *person)
+}
+
+/// A channel's name with its `#`; for a direct conversation, the others in it.
+fn shown(channel: &Value, place: &Place, directory: &Directory) -> String {
+    if !is_direct(channel) {
+        return format!("#{}", text(channel, "name"));
+    }
+    let others = list(channel, "members").iter().filter_map(Value::as_str).filter(|id| *id != place.person);
+    let names: Vec<&str> = others.map(|id| directory.names.of_ids.get(id).map_or("somebody", String::as_str)).collect();
+    if names.is_empty() { "yourself".to_owned() } else { names.join(", ") }
+}
+
+fn directory(sandbox: &Sandbox, place: &Place, channels: &[&Value]) -> Directory {
     let people = sandbox.slack.people();
     let options = sandbox.slack.options();
     let mut of_ids = names_by_id(&people, shown_name);
-    of_ids.extend(names_by_id(channels, |channel| text(channel, "name").to_owned()));
-    let mut keeps = format!("&person={}&agent={}", place.person, place.agent);
+    of_ids.extend(channels.iter().map(|channel| (text(channel, "id").to_owned(), text(channel, "name").to_owned())));
+    let mut keeps = format!("&person={}&agent={}&view=slack", place.person, place.agent);
     if let Some(ticket) = place.ticket {
         keeps.push_str(&format!("&ticket={ticket}"));
     }

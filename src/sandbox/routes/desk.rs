@@ -7,13 +7,18 @@ use axum::routing::post;
 use serde::Deserialize;
 
 use super::Desktop;
-use crate::sandbox::page::Asked;
+use crate::sandbox::page::{Asked, Place};
+use crate::sandbox::zendesk::{FakeZendesk, TicketChange};
 
 pub(super) fn router() -> axum::Router<Desktop> {
     axum::Router::new()
         .route("/sandbox/zendesk/start", post(start))
         .route("/sandbox/zendesk/reply", post(reply))
         .route("/sandbox/zendesk/state", post(state))
+        .route("/sandbox/zendesk/comment", post(comment))
+        .route("/sandbox/zendesk/status", post(status))
+        .route("/sandbox/zendesk/delete", post(delete))
+        .route("/sandbox/zendesk/restore", post(restore))
 }
 
 #[derive(Deserialize)]
@@ -67,6 +72,52 @@ async fn state(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Re
         Some(_) => Err(refused("A side conversation can be open or closed.")),
     };
     desktop.back(&place, done).await
+}
+
+/// A comment that the customer sees, or an internal note.
+async fn comment(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let place = desktop.place(&filled.asked);
+    let public = filled.state == "public";
+    on_ticket(&desktop, &place, |zendesk, ticket| zendesk.desk_comment(place.agent, ticket, &filled.message, public))
+        .await
+}
+
+async fn status(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let place = desktop.place(&filled.asked);
+    on_ticket(&desktop, &place, |zendesk, ticket| zendesk.desk_status(place.agent, ticket, &filled.state)).await
+}
+
+async fn delete(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    set_deleted(&desktop, &filled, true).await
+}
+
+async fn restore(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    set_deleted(&desktop, &filled, false).await
+}
+
+async fn set_deleted(desktop: &Desktop, filled: &Filled, deleted: bool) -> Response<Body> {
+    let place = desktop.place(&filled.asked);
+    let change = TicketChange { deleted: Some(deleted), ..TicketChange::default() };
+    on_ticket(desktop, &place, |zendesk, ticket| match zendesk.set_ticket(ticket, change) {
+        true => Ok(()),
+        false => Err("Not found".to_owned()),
+    })
+    .await
+}
+
+/// Does something to the chosen ticket, and leads back to it.
+async fn on_ticket(
+    desktop: &Desktop,
+    place: &Place,
+    act: impl FnOnce(&FakeZendesk, i64) -> Result<(), String>,
+) -> Response<Body> {
+    let done = match place.ticket {
+        None => Err("Choose a ticket first.".to_owned()),
+        Some(ticket) => {
+            act(&desktop.sandbox.zendesk, ticket).map(|()| format!("ticket-{ticket}")).map_err(|why| refused(&why))
+        }
+    };
+    desktop.back(place, done).await
 }
 
 fn refused(why: &str) -> String {

@@ -4,65 +4,25 @@
 //! else be a fault that does less than was asked for.
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Form, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Desktop;
 use crate::sandbox::faults::{Fault, Rule};
+use crate::sandbox::kinds::{EVENTS, FEED, KINDS};
+use crate::sandbox::page::Asked;
 use crate::sandbox::{Sandbox, slack, zendesk};
 
 const MOST_RULES: usize = 200;
-const EVENTS: &str = "events";
-
-/// One kind of fault: its name, its parameter with the range of it, and what it does.
-struct Kind {
-    name: &'static str,
-    parameter: Option<(&'static str, u64, u64)>,
-    says: &'static str,
-}
-
-const fn kind(name: &'static str, parameter: Option<(&'static str, u64, u64)>, says: &'static str) -> Kind {
-    Kind { name, parameter, says }
-}
-
-const FEED: &str = "GET side_conversations/events";
-
-const KINDS: [Kind; 16] = [
-    kind("latency", Some(("ms", 1, 600_000)), "The answer comes this much later."),
-    kind("status", Some(("status", 400, 599)), "Answers with this status; nothing is done."),
-    kind("rate_limited", Some(("retry_after", 1, 86_400)), "Answers 429 with Retry-After in seconds; nothing is done."),
-    kind(
-        "rate_limited_plain",
-        Some(("retry_after", 1, 86_400)),
-        "Answers 429 in plain text with Retry-After in seconds; nothing is done.",
-    ),
-    kind("dropped_before", None, "The connection breaks before anything is done."),
-    kind("dropped_after", None, "The work is done, then the connection breaks."),
-    kind("html", None, "The work is done, then the answer is a 200 with an HTML page."),
-    kind("error_after", None, "The work is done, then the answer is a 500."),
-    kind(
-        "refused",
-        None,
-        "Answers as to a wrong call, Slack with invalid_arguments, Zendesk with 422; nothing is done.",
-    ),
-    kind("token_revoked", None, "Answers as to a dead token; nothing is done."),
-    kind("reads_lag", Some(("secs", 1, 86_400)), "Reads do not show what was written in the last seconds."),
-    kind(
-        "feed_late",
-        Some(("secs", 1, 86_400)),
-        "A row of Zendesk's account-wide feed shows this much after it was written.",
-    ),
-    kind("events_twice", None, "Deliveries to the bridge come twice."),
-    kind("events_late", Some(("secs", 1, 86_400)), "Deliveries to the bridge come this much later."),
-    kind("events_shuffled", None, "Deliveries to the bridge come in a shuffled order."),
-    kind("events_never", None, "Deliveries to the bridge never come."),
-];
-
 pub(super) fn router() -> axum::Router<Desktop> {
-    axum::Router::new().route("/sandbox/faults", get(list).post(add).delete(clear))
+    axum::Router::new()
+        .route("/sandbox/faults", get(list).post(add).delete(clear))
+        .route("/sandbox/faults/on", post(on))
+        .route("/sandbox/faults/off", post(off))
 }
 
 async fn list(State(desktop): State<Desktop>) -> Response<Body> {
@@ -71,14 +31,16 @@ async fn list(State(desktop): State<Desktop>) -> Response<Body> {
 
 /// Adds all entries or none.
 async fn add(State(desktop): State<Desktop>, body: Bytes) -> Response<Body> {
+    match read(&body).and_then(|rules| switch_on(&desktop, rules)) {
+        Ok(()) => answer(StatusCode::OK, &told(&desktop.sandbox)),
+        Err(why) => answer(StatusCode::BAD_REQUEST, &json!({ "error": why })),
+    }
+}
+
+fn switch_on(desktop: &Desktop, rules: Vec<(Vendor, Rule)>) -> Result<(), String> {
     let sandbox = &desktop.sandbox;
-    let rules = match read(&body) {
-        Ok(rules) => rules,
-        Err(why) => return answer(StatusCode::BAD_REQUEST, &json!({ "error": why })),
-    };
     if rules.len() + sandbox.slack.faults().list().len() + sandbox.zendesk.faults().list().len() > MOST_RULES {
-        let why = format!("there would be more than {MOST_RULES} faults: DELETE /sandbox/faults first");
-        return answer(StatusCode::BAD_REQUEST, &json!({ "error": why }));
+        return Err(format!("there would be more than {MOST_RULES} faults: DELETE /sandbox/faults first"));
     }
     for (vendor, rule) in rules {
         match vendor {
@@ -86,12 +48,77 @@ async fn add(State(desktop): State<Desktop>, body: Bytes) -> Response<Body> {
             Vendor::Zendesk => sandbox.zendesk.faults().add(rule),
         }
     }
-    answer(StatusCode::OK, &told(sandbox))
+    desktop.changes.tell();
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Filled {
+    #[serde(flatten)]
+    asked: Asked,
+    #[serde(default)]
+    fault: String,
+    /// A vendor and a call, or `*` for whatever of both vendors the fault can strike.
+    #[serde(default)]
+    call: String,
+    #[serde(default)]
+    value: String,
+    #[serde(default)]
+    times: String,
+    #[serde(default)]
+    percent: String,
+    #[serde(default)]
+    what: String,
+}
+
+/// A switch of the page is turned on.
+async fn on(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let place = desktop.place(&filled.asked);
+    let done = rules_of(&filled).and_then(|rules| switch_on(&desktop, rules));
+    let done = done.map(|()| format!("fault-{}", filled.fault));
+    desktop.back(&place, done.map_err(|why| format!("The fault was not switched on: {why}."))).await
+}
+
+/// A switch of the page is turned off, or all are.
+async fn off(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let place = desktop.place(&filled.asked);
+    for faults in [desktop.sandbox.slack.faults(), desktop.sandbox.zendesk.faults()] {
+        faults.take_away(|rule| filled.what == "*" || json!(rule)["fault"] == *filled.what);
+    }
+    desktop.changes.tell();
+    let known = KINDS.iter().find(|kind| kind.name == filled.what);
+    desktop.back(&place, Ok(known.map_or("bridge".to_owned(), |kind| format!("fault-{}", kind.name)))).await
+}
+
+fn rules_of(filled: &Filled) -> Result<Vec<(Vendor, Rule)>, String> {
+    let kind = KINDS.iter().find(|kind| kind.name == filled.fault).ok_or("there is no such fault")?;
+    let (vendors, call) = match filled.call.split_once(' ') {
+        Some((vendor, call)) => (vec![vendor], call),
+        None => (vec!["slack", "zendesk"], "*"),
+    };
+    let mut rules = Vec::new();
+    for vendor in vendors.into_iter().filter(|vendor| kind.is_of(vendor)) {
+        let call = if kind.name == "feed_late" { FEED } else { call };
+        let mut entry = Map::from_iter([
+            ("vendor".to_owned(), json!(vendor)),
+            ("call".to_owned(), json!(call)),
+            ("fault".to_owned(), json!(kind.name)),
+        ]);
+        let value = kind.parameter.map(|(name, ..)| (name, &filled.value));
+        let typed = value.into_iter().chain([("times", &filled.times), ("percent", &filled.percent)]);
+        for (name, typed) in typed.filter(|(_, typed)| !typed.trim().is_empty()) {
+            let number = typed.trim().parse::<u64>().map_err(|_| format!("{name}: {typed:?} is no whole number"))?;
+            entry.insert(name.to_owned(), json!(number));
+        }
+        rules.push(entry_of(&entry).map_err(|(field, why)| format!("{field}: {why}"))?);
+    }
+    Ok(rules)
 }
 
 async fn clear(State(desktop): State<Desktop>) -> Response<Body> {
     desktop.sandbox.slack.faults().clear();
     desktop.sandbox.zendesk.faults().clear();
+    desktop.changes.tell();
     answer(StatusCode::OK, &told(&desktop.sandbox))
 }
 
@@ -143,6 +170,15 @@ enum Vendor {
     Zendesk,
 }
 
+impl Vendor {
+    fn name(self) -> &'static str {
+        match self {
+            Vendor::Slack => "slack",
+            Vendor::Zendesk => "zendesk",
+        }
+    }
+}
+
 fn read(body: &[u8]) -> Result<Vec<(Vendor, Rule)>, String> {
     let list: Value = serde_json::from_slice(body).map_err(|error| format!("this is not JSON: {error}"))?;
     let Value::Array(entries) = list else { return Err("a JSON list of faults is needed".to_owned()) };
@@ -183,40 +219,10 @@ fn entry_of(fields: &Map<String, Value>) -> Result<(Vendor, Rule), Wrong> {
     let fault: Fault =
         serde_json::from_value(Value::Object(described)).map_err(|error| ("fault".to_owned(), error.to_string()))?;
     let call = word(fields, "call")?;
-    check_call(vendor, call, &fault).map_err(|why| ("call".to_owned(), why))?;
+    kind.check(vendor.name(), call).map_err(|why| ("call".to_owned(), why))?;
     let times = number(fields, "times", 1, u64::from(u32::MAX))?.and_then(|times| u32::try_from(times).ok());
     let percent = number(fields, "percent", 1, 100)?.and_then(|percent| u8::try_from(percent).ok());
     Ok((vendor, Rule { call: call.to_owned(), fault, times, percent }))
-}
-
-fn check_call(vendor: Vendor, call: &str, fault: &Fault) -> Result<(), String> {
-    if matches!(fault, Fault::FeedLate { .. }) {
-        let fits = call == FEED && vendor == Vendor::Zendesk;
-        return if fits { Ok(()) } else { Err(format!("this fault strikes {FEED:?} of zendesk")) };
-    }
-    if call == "*" {
-        return Ok(());
-    }
-    let of_reads = matches!(fault, Fault::ReadsLag { .. });
-    let of_calls = fault.is_of_calls() || of_reads;
-    if call == EVENTS {
-        return if of_calls { Err("this fault strikes calls, not deliveries".to_owned()) } else { Ok(()) };
-    }
-    if !of_calls {
-        return Err(format!("this fault strikes deliveries: the call is {EVENTS:?} or \"*\""));
-    }
-    let known: Vec<&str> = match vendor {
-        Vendor::Slack => slack::calls(),
-        Vendor::Zendesk => zendesk::CALLS.to_vec(),
-    };
-    if !known.contains(&call) {
-        return Err(format!("{call:?} is unknown; known are *, {EVENTS}, {}", known.join(", ")));
-    }
-    let reads = match vendor {
-        Vendor::Slack => ["conversations.history", "conversations.replies"].contains(&call),
-        Vendor::Zendesk => call.starts_with("GET "),
-    };
-    if of_reads && !reads { Err(format!("{call} reads nothing that can lag")) } else { Ok(()) }
 }
 
 fn word<'a>(fields: &'a Map<String, Value>, field: &str) -> Result<&'a str, Wrong> {

@@ -7,19 +7,24 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 
 use super::Sandbox;
-use super::page::{self, Asked, Place};
+use super::changes::Changes;
+use super::page::{self, Asked, Place, Top};
 use super::post::Sender;
 
 mod bridge;
 mod desk;
 mod faults;
+mod live;
 mod mail;
+mod morning;
+mod operator;
 mod time;
+mod tour;
 mod workspace;
 
 const NOTICES_KEPT: usize = 100;
@@ -33,7 +38,7 @@ const GRACE: Duration = Duration::from_millis(120);
 const HEADERS: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "same-origin"),
@@ -47,6 +52,9 @@ struct Desktop {
     /// Sentences to show once somebody is led back to the page. They are kept here, so that no address can make
     /// the page say something.
     notices: Arc<Mutex<Notices>>,
+    /// Tells of what changes beside the fakes: faults, a morning that is played.
+    changes: Changes,
+    morning: morning::Morning,
 }
 
 #[derive(Default)]
@@ -59,13 +67,20 @@ struct Notices {
 pub(super) fn router(sandbox: Sandbox) -> Router {
     let fakes = sandbox.slack.router().merge(sandbox.zendesk.router());
     let of_bridge = if sandbox.bridge().is_some() { bridge::router() } else { Router::new() };
-    let desktop = Desktop { sandbox, notices: Arc::default() };
+    let morning = morning::Morning::default();
+    let desktop = Desktop { sandbox, notices: Arc::default(), changes: Changes::default(), morning };
     Router::new()
         .merge(of_bridge)
         .route("/", get(show))
         .route("/sandbox/style.css", get(style))
+        .route("/sandbox/live.js", get(script))
+        .route("/sandbox/icon.svg", get(icon))
         .route("/zendesk/agent/tickets/{id}", get(ticket))
+        .merge(operator::router())
         .merge(desk::router())
+        .merge(live::router())
+        .merge(morning::router())
+        .merge(tour::router())
         .merge(workspace::router())
         .merge(faults::router())
         .merge(time::router())
@@ -74,9 +89,14 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .merge(fakes)
 }
 
-async fn show(State(desktop): State<Desktop>, Query(asked): Query<Asked>) -> Response<Body> {
-    let notice = asked.notice.parse().ok().and_then(|id| desktop.notice(id));
-    match page::show(&desktop.sandbox, &asked, notice) {
+async fn show(State(desktop): State<Desktop>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response<Body> {
+    let top = Top {
+        notice: asked.notice.parse().ok().and_then(|id| desktop.notice(id)),
+        morning: desktop.morning.stands(),
+        toured: tour::is_closed(&headers),
+        lanes: desktop.sandbox.operator.lanes().await,
+    };
+    match page::show(&desktop.sandbox, &asked, top) {
         Ok(html) => answer("text/html; charset=utf-8", html),
         Err(error) => {
             let mut response = answer("text/plain; charset=utf-8", format!("The page could not be made: {error}\n"));
@@ -88,6 +108,14 @@ async fn show(State(desktop): State<Desktop>, Query(asked): Query<Asked>) -> Res
 
 async fn style() -> Response<Body> {
     answer("text/css; charset=utf-8", page::STYLE.to_owned())
+}
+
+async fn script() -> Response<Body> {
+    answer("text/javascript; charset=utf-8", page::SCRIPT.to_owned())
+}
+
+async fn icon() -> Response<Body> {
+    answer("image/svg+xml", page::ICON.to_owned())
 }
 
 /// Where links to a ticket lead in the real Zendesk.
@@ -119,7 +147,7 @@ impl Desktop {
         let address = match done {
             Ok(id) => {
                 self.settle().await;
-                format!("{}#{id}", place.address())
+                format!("{}&at={id}#{id}", place.address())
             }
             Err(why) => {
                 let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{Desktop, POLL, POLLS};
 use crate::sandbox::page::{Asked, Place, people_who_write, shown_name};
+use crate::sandbox::slack::{FakeSlack, Say};
 
 const COMMAND: &str = "/side-convo";
 
@@ -17,6 +18,10 @@ pub(super) fn router() -> axum::Router<Desktop> {
         .route("/sandbox/slack/say", post(say))
         .route("/sandbox/slack/press", post(press))
         .route("/sandbox/slack/command", post(command))
+        .route("/sandbox/slack/react", post(react))
+        .route("/sandbox/slack/edit", post(edit))
+        .route("/sandbox/slack/delete", post(delete))
+        .route("/sandbox/slack/direct", post(direct))
 }
 
 #[derive(Deserialize)]
@@ -31,23 +36,88 @@ struct Filled {
     message_ts: String,
     #[serde(default)]
     action_id: String,
+    /// Of a button that has no form to itself: a message's `ts`, and what is done to it.
+    #[serde(default)]
+    what: String,
+    #[serde(default)]
+    broadcast: String,
+}
+
+impl Filled {
+    fn target(&self) -> (&str, &str) {
+        match self.what.split_once(' ') {
+            Some(target) => target,
+            None if self.what.is_empty() => (&self.message_ts, &self.action_id),
+            None => (&self.what, ""),
+        }
+    }
 }
 
 async fn say(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
     let place = desktop.place(&filled.asked);
-    let thread = Some(filled.thread_ts.as_str()).filter(|ts| !ts.is_empty());
-    let text = with_mentions(&desktop, &filled.text.replace("\r\n", "\n"));
-    let said = desktop.sandbox.slack.say(&place.person, &place.channel, thread, &text);
+    let say = Say {
+        thread_ts: Some(filled.thread_ts.clone()).filter(|ts| !ts.is_empty()),
+        text: with_mentions(&desktop, &filled.text.replace("\r\n", "\n")),
+        broadcast: filled.broadcast == "yes",
+        ..Say::default()
+    };
+    let said = desktop.sandbox.slack.say_with(&place.person, &place.channel, say);
     let done = said.map(|ts| format!("m{ts}")).map_err(|code| refused(&desktop, &place, &code));
     desktop.back(&place, done).await
 }
 
 async fn press(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
-    let place = desktop.place(&filled.asked);
+    let (ts, action_id) = filled.target();
+    on_message(&desktop, &filled, ts, |slack, who, channel| slack.press(who, channel, ts, action_id)).await
+}
+
+/// Adds a reaction, or takes one's own back.
+async fn react(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let (ts, name) = filled.target();
+    on_message(&desktop, &filled, ts, |slack, who, channel| match slack.react(who, channel, ts, name) {
+        Err(code) if code == "already_reacted" => slack.unreact(who, channel, ts, name),
+        done => done,
+    })
+    .await
+}
+
+async fn edit(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let text = with_mentions(&desktop, &filled.text.replace("\r\n", "\n"));
     let ts = &filled.message_ts;
-    let pressed = desktop.sandbox.slack.press(&place.person, &place.channel, ts, &filled.action_id);
-    let done = pressed.map(|()| format!("m{ts}")).map_err(|code| refused(&desktop, &place, &code));
-    desktop.back(&place, done).await
+    on_message(&desktop, &filled, ts, |slack, who, channel| match text.trim() {
+        "" => Err("no_text".to_owned()),
+        _ => slack.edit(who, channel, ts, &text),
+    })
+    .await
+}
+
+async fn delete(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let (ts, _) = filled.target();
+    on_message(&desktop, &filled, ts, |slack, who, channel| slack.delete(who, channel, ts)).await
+}
+
+/// Does something to a message as the chosen person, and leads back to it.
+async fn on_message(
+    desktop: &Desktop,
+    filled: &Filled,
+    ts: &str,
+    act: impl FnOnce(&FakeSlack, &str, &str) -> Result<(), String>,
+) -> Response<Body> {
+    let place = desktop.place(&filled.asked);
+    let done = act(&desktop.sandbox.slack, &place.person, &place.channel);
+    desktop.back(&place, done.map(|()| format!("m{ts}")).map_err(|code| refused(desktop, &place, &code))).await
+}
+
+/// Opens a direct conversation with somebody.
+async fn direct(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let mut place = desktop.place(&filled.asked);
+    match desktop.sandbox.slack.open_direct(&[&place.person, &filled.what]) {
+        Ok(channel) => {
+            place.channel = channel;
+            desktop.back(&place, Ok("text".to_owned())).await
+        }
+        Err(code) => desktop.back(&place, Err(refused(&desktop, &place, &code))).await,
+    }
 }
 
 async fn command(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
@@ -99,6 +169,9 @@ fn refused(desktop: &Desktop, place: &Place, code: &str) -> String {
         "is_archived" => format!("Slack refused this: #{channel} is archived."),
         "no_text" => "Slack refused this: there is no text.".to_owned(),
         "thread_not_found" | "message_not_found" => "Slack refused this: the message is no longer there.".to_owned(),
+        "cant_update_message" | "cant_delete_message" => {
+            format!("Slack refused this: {person} did not write that message.")
+        }
         "no_such_action" => "Slack refused this: the button is no longer there.".to_owned(),
         other => format!("Slack refused this: {other}."),
     }

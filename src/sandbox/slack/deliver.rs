@@ -256,7 +256,7 @@ impl Sender for FakeSlack {
     }
 
     fn next_due(&self) -> Option<i64> {
-        let looked = self.look();
+        let looked = self.workspace();
         let parcel = looked.queue.waiting.keys().next().map(|(due, _)| *due);
         parcel.into_iter().chain(looked.next_share()).min()
     }

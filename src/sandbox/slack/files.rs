@@ -70,7 +70,7 @@ impl FakeSlack {
 
     /// What is in a file.
     pub fn file_bytes(&self, id: &str) -> Option<Vec<u8>> {
-        Some(self.look().shelf.contents.get(id)?.bytes.to_vec())
+        Some(self.workspace().shelf.contents.get(id)?.bytes.to_vec())
     }
 
     /// Takes the bytes of an upload; the text that answers them.

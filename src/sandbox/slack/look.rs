@@ -1,38 +1,95 @@
 //! Looking at the workspace from outside: what a test or a page shows.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::FakeSlack;
 use super::deliver::Counters;
 use super::show;
+use super::world::Key;
+
+/// A thread as somebody looks at it.
+pub struct SeenThread {
+    /// Its root.
+    pub root: Value,
+    /// How many replies are left out before those that are here.
+    pub earlier: usize,
+    /// Its latest replies.
+    pub replies: Vec<Value>,
+}
 
 impl FakeSlack {
     /// Every message of a channel, replies and metadata included, in order.
     pub fn messages(&self, channel: &str) -> Vec<Value> {
-        let workspace = self.look();
+        let workspace = self.workspace();
         let Ok(place) = workspace.channel(channel) else { return Vec::new() };
         place.messages.values().map(|message| Value::Object(show::message(place, message))).collect()
     }
 
     /// A thread: its root, then its replies.
     pub fn thread(&self, channel: &str, ts: &str) -> Vec<Value> {
-        let workspace = self.look();
+        let workspace = self.workspace();
         let (Ok(place), Some(root)) = (workspace.channel(channel), show::parse_ts(ts)) else { return Vec::new() };
         let root_message = place.messages.get(&root).filter(|message| message.root.is_none());
         let messages = root_message.into_iter().chain(place.replies(root));
         messages.map(|message| Value::Object(show::message(place, message))).collect()
     }
 
+    /// The latest threads of a channel, each a root and its latest replies; how many roots there are in all.
+    pub fn latest_threads(&self, channel: &str, threads: usize, replies: usize) -> (usize, Vec<SeenThread>) {
+        let workspace = self.workspace();
+        let Ok(place) = workspace.channel(channel) else { return (0, Vec::new()) };
+        let all = place.messages.values().filter(|message| message.root.is_none()).count();
+        let mut roots: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
+        for message in place.messages.values().rev().filter(|message| message.root.is_none()).take(threads) {
+            roots.insert(message.key, Vec::new());
+        }
+        if let Some(first) = roots.keys().next().copied() {
+            for (key, message) in place.messages.range(first..) {
+                if let Some(found) = message.root.and_then(|root| roots.get_mut(&root)) {
+                    found.push(*key);
+                }
+            }
+        }
+        let shown = |key: &Key| place.messages.get(key).map(|message| Value::Object(show::message(place, message)));
+        let seen = roots.iter().filter_map(|(root, found)| {
+            let earlier = found.len().saturating_sub(replies);
+            let replies = found[earlier..].iter().filter_map(shown).collect();
+            Some(SeenThread { root: shown(root)?, earlier, replies })
+        });
+        (all, seen.collect())
+    }
+
+    /// One message, if it is still there.
+    pub fn message(&self, channel: &str, ts: &str) -> Option<Value> {
+        let workspace = self.workspace();
+        workspace.shown(channel, show::parse_ts(ts)?).map(Value::Object)
+    }
+
     /// What only one person saw, in order.
     pub fn ephemerals(&self, user: &str) -> Vec<Value> {
-        let workspace = self.look();
+        let workspace = self.workspace();
         let seen = workspace.ephemerals.iter().filter(|ephemeral| ephemeral.user == user);
         seen.map(|ephemeral| Value::Object(ephemeral.shown())).collect()
     }
 
+    /// A person's direct conversation with others, made if there is none; its id.
+    ///
+    /// # Errors
+    /// `user_not_found`.
+    pub fn open_direct(&self, people: &[&str]) -> Result<String, String> {
+        let mut workspace = self.workspace();
+        if people.iter().any(|person| !workspace.people.contains_key(*person)) {
+            return Err("user_not_found".to_owned());
+        }
+        let people: Vec<String> = people.iter().map(|person| (*person).to_owned()).collect();
+        Ok(workspace.direct(&people).0)
+    }
+
     /// Every channel and direct conversation, as the app would see it.
     pub fn channels(&self) -> Vec<Value> {
-        let workspace = self.look();
+        let workspace = self.workspace();
         let all = workspace.channels.values();
         all.map(|channel| {
             let mut shown = workspace.show_channel(channel, &workspace.options.bot_user_id);
@@ -44,13 +101,13 @@ impl FakeSlack {
 
     /// Everybody, with their e-mail addresses.
     pub fn people(&self) -> Vec<Value> {
-        let workspace = self.look();
+        let workspace = self.workspace();
         workspace.people.values().map(|person| workspace.show_person(person, true)).collect()
     }
 
     /// The latest calls of the Web API: method and time in milliseconds.
     pub fn calls(&self) -> Vec<(String, i64)> {
-        self.look().calls.iter().cloned().collect()
+        self.workspace().calls.iter().cloned().collect()
     }
 
     /// Forgets the calls.
@@ -60,16 +117,16 @@ impl FakeSlack {
 
     /// How often what happened.
     pub fn counters(&self) -> Counters {
-        self.look().counters
+        self.workspace().counters
     }
 
     /// How many parcels wait or are on their way.
     pub fn pending(&self) -> usize {
-        self.look().queue.len()
+        self.workspace().queue.len()
     }
 
     /// What the user was shown in answer to a slash command; nothing, if nothing was shown.
     pub fn command_answer(&self, id: u64) -> Option<Value> {
-        self.look().answers.get(&id).cloned()
+        self.workspace().answers.get(&id).cloned()
     }
 }

@@ -8,11 +8,11 @@
 //! What the real Slack does is told by its reference at <https://docs.slack.dev>; where the reference is silent
 //! the code says what it assumes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::value::RawValue;
 
+use crate::sandbox::changes::Changes;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::limits::Keeping;
 use crate::sandbox::post::Now;
@@ -36,6 +36,7 @@ mod world;
 
 pub use build::{ChannelSpec, PersonSpec};
 pub use deliver::Counters;
+pub use look::SeenThread;
 pub use people::Say;
 pub use quirks::Quirks;
 pub use rich_text::{escape, rich_text};
@@ -86,6 +87,7 @@ impl Default for Options {
             "channels:join",
             "channels:read",
             "chat:write",
+            "chat:write.customize",
             "commands",
             "files:read",
             "files:write",
@@ -145,8 +147,8 @@ struct Inner {
     options: Options,
     now: Now,
     faults: Faults,
+    changes: Changes,
     world: Mutex<World>,
-    touched: AtomicBool,
 }
 
 impl FakeSlack {
@@ -155,7 +157,7 @@ impl FakeSlack {
         let mut world = World::with_seed(seed);
         world.limits = if options.limits { Keeping::Documented } else { Keeping::Off };
         let faults = Faults::with_seed(seed);
-        let inner = Inner { options, now, faults, world: Mutex::new(world), touched: AtomicBool::new(true) };
+        let inner = Inner { options, now, faults, changes: Changes::default(), world: Mutex::new(world) };
         let slack = FakeSlack { inner: Arc::new(inner) };
         slack.workspace().settle_in();
         slack
@@ -171,6 +173,11 @@ impl FakeSlack {
         &self.inner.faults
     }
 
+    /// Tells of every change.
+    pub fn changes(&self) -> &Changes {
+        &self.inner.changes
+    }
+
     /// What the workspace and the app are called.
     pub fn options(&self) -> &Options {
         &self.inner.options
@@ -178,7 +185,7 @@ impl FakeSlack {
 
     /// How the documented rate limits are kept.
     pub fn limits(&self) -> Keeping {
-        self.look().limits
+        self.workspace().limits
     }
 
     /// Keeps the rate limits so from here on, with nothing used of them.
@@ -197,7 +204,7 @@ impl FakeSlack {
     }
 
     pub(in crate::sandbox) fn keep(&self) -> serde_json::Result<Box<RawValue>> {
-        let looked = self.look();
+        let looked = self.workspace();
         serde_json::value::to_raw_value(&*looked.world)
     }
 
@@ -208,24 +215,20 @@ impl FakeSlack {
     }
 
     pub(in crate::sandbox) fn take_touched(&self) -> bool {
-        self.inner.touched.swap(false, Ordering::Relaxed)
+        self.inner.changes.take()
     }
 
     fn workspace(&self) -> Workspace<'_> {
-        self.inner.touched.store(true, Ordering::Relaxed);
-        let mut workspace = self.look();
-        workspace.share_what_is_due();
-        workspace
-    }
-
-    /// The workspace, of somebody who will change nothing.
-    fn look(&self) -> Workspace<'_> {
         let now = (self.inner.now)();
-        Workspace {
+        let mut workspace = Workspace {
             options: &self.inner.options,
             faults: &self.inner.faults,
             now,
             world: self.inner.world.lock().unwrap_or_else(PoisonError::into_inner),
-        }
+            changes: &self.inner.changes,
+            touched: false,
+        };
+        workspace.share_what_is_due();
+        workspace
     }
 }

@@ -45,7 +45,7 @@ pub type Refused = (&'static str, Vec<String>);
 impl FakeSlack {
     /// The modals that somebody has before them, the lowest first.
     pub fn modals(&self, user: &str) -> Vec<Value> {
-        let looked = self.look();
+        let looked = self.workspace();
         looked
             .stack(user)
             .into_iter()
@@ -55,7 +55,7 @@ impl FakeSlack {
 
     /// What the app shows somebody on its home tab.
     pub fn home_of(&self, user: &str) -> Option<Value> {
-        let looked = self.look();
+        let looked = self.workspace();
         let home = looked.views.open.values().find(|view| view.user == user && view.fields["type"] == "home");
         home.map(|view| view.fields.clone().into())
     }

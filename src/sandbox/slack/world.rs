@@ -13,6 +13,7 @@ use super::deliver::{Counters, Queue};
 use super::files::Shelf;
 use super::views::Views;
 use super::{Options, Quirks, show};
+use crate::sandbox::changes::Changes;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::limits::Keeping;
 
@@ -137,6 +138,9 @@ pub struct Workspace<'a> {
     pub faults: &'a Faults,
     pub now: i64,
     pub world: MutexGuard<'a, World>,
+    pub changes: &'a Changes,
+    /// Whether the act may have changed something.
+    pub touched: bool,
 }
 
 impl Deref for Workspace<'_> {
@@ -148,7 +152,16 @@ impl Deref for Workspace<'_> {
 
 impl DerefMut for Workspace<'_> {
     fn deref_mut(&mut self) -> &mut World {
+        self.touched = true;
         &mut self.world
+    }
+}
+
+impl Drop for Workspace<'_> {
+    fn drop(&mut self) {
+        if self.touched {
+            self.changes.tell();
+        }
     }
 }
 

@@ -259,7 +259,7 @@ impl FakeZendesk {
 impl FakeZendesk {
     /// The side conversations of a ticket.
     pub fn side_conversations(&self, ticket: i64) -> Vec<Value> {
-        let world = self.look();
+        let world = self.world();
         let ids = world.tickets.get(&ticket).map(|ticket| ticket.conversations.as_slice()).unwrap_or_default();
         let found = ids.iter().filter_map(|id| world.conversations.get(id));
         found.map(|conversation| world.show_conversation(conversation)).collect()
@@ -267,13 +267,13 @@ impl FakeZendesk {
 
     /// One side conversation.
     pub fn side_conversation(&self, id: &str) -> Option<Value> {
-        let world = self.look();
+        let world = self.world();
         world.conversations.get(id).map(|conversation| world.show_conversation(conversation))
     }
 
     /// The events of a side conversation, in order of time.
     pub fn events(&self, side_conversation: &str) -> Vec<Value> {
-        let world = self.look();
+        let world = self.world();
         let places = world.conversations.get(side_conversation).map(|one| one.events.as_slice()).unwrap_or_default();
         let events = places.iter().filter_map(|place| world.events.get(*place));
         events.map(|event| world.show_event(event)).collect()
@@ -281,25 +281,25 @@ impl FakeZendesk {
 
     /// One ticket, deleted or not.
     pub fn ticket(&self, id: i64) -> Option<Value> {
-        let world = self.look();
+        let world = self.world();
         world.tickets.get(&id).map(|ticket| world.show_ticket(&ticket.fields))
     }
 
     /// All tickets that are not deleted.
     pub fn tickets(&self) -> Vec<Value> {
-        let world = self.look();
+        let world = self.world();
         let kept = world.tickets.values().filter(|ticket| !ticket.deleted);
         kept.map(|ticket| world.show_ticket(&ticket.fields)).collect()
     }
 
     /// All users that are not deleted.
     pub fn users(&self) -> Vec<Value> {
-        self.look().users.values().filter(|user| !user.deleted).map(User::show).collect()
+        self.world().users.values().filter(|user| !user.deleted).map(User::show).collect()
     }
 
     /// The comments of a ticket, internal notes among them with `public: false`.
     pub fn comments(&self, ticket: i64) -> Vec<Value> {
-        let world = self.look();
+        let world = self.world();
         let comments = world.tickets.get(&ticket).map(|ticket| ticket.comments.as_slice()).unwrap_or_default();
         comments.iter().map(|comment| comment.value.clone()).collect()
     }
@@ -307,12 +307,12 @@ impl FakeZendesk {
     /// What side-conversation messages mailed, one entry a recipient: `to`, `subject`, `body`,
     /// `side_conversation_id`.
     pub fn outgoing_mail(&self) -> Vec<Value> {
-        self.look().mail.clone()
+        self.world().mail.clone()
     }
 
     /// The calls that came in, with their times.
     pub fn calls(&self) -> Vec<(String, i64)> {
-        self.look().calls.iter().cloned().collect()
+        self.world().calls.iter().cloned().collect()
     }
 
     /// Forgets the calls that came in.

@@ -33,7 +33,7 @@ impl FakeZendesk {
 
     /// How the documented rate limits are kept.
     pub fn limits(&self) -> Keeping {
-        self.look().limits.keeping
+        self.world().limits.keeping
     }
 
     /// Keeps the rate limits so from here on, with nothing used of them.

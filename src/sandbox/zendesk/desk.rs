@@ -6,6 +6,7 @@ use super::FakeZendesk;
 use super::acts::answer_all;
 use super::answer::{Answer, Content};
 use super::conversations::Draft;
+use super::world::Ticket;
 
 impl FakeZendesk {
     /// An agent starts a side conversation from plain text; its id.
@@ -41,6 +42,86 @@ impl FakeZendesk {
         let draft = Draft { body: Some(body.to_owned()), ..Draft::default() };
         answer_all(&mut self.world(), agent, "support", side_conversation, draft, now)
             .map_err(|refusal| reason(&refusal))
+    }
+
+    /// An agent comments on a ticket, for the customer to see or as an internal note.
+    ///
+    /// # Errors
+    /// Zendesk's reason, as a sentence.
+    pub fn desk_comment(&self, agent: i64, ticket: i64, body: &str, public: bool) -> Result<(), String> {
+        if body.trim().is_empty() {
+            return Err("the comment is empty".to_owned());
+        }
+        self.desk_update(agent, ticket, json!({"comment": {"body": body, "public": public}}))
+    }
+
+    /// An agent sets a ticket's status.
+    ///
+    /// # Errors
+    /// Zendesk's reason, as a sentence.
+    pub fn desk_status(&self, agent: i64, ticket: i64, status: &str) -> Result<(), String> {
+        self.desk_update(agent, ticket, json!({ "status": status }))
+    }
+
+    fn desk_update(&self, agent: i64, ticket: i64, patch: Value) -> Result<(), String> {
+        let now = self.now();
+        let Value::Object(patch) = patch else { return Ok(()) };
+        let via = json!({"channel": "web", "source": {"from": {}, "to": {}, "rel": null}});
+        let done = self.world().update_ticket(ticket, agent, &patch, via, now);
+        done.map(|_| ()).map_err(|refusal| reason(&refusal))
+    }
+
+    /// How many tickets there are, deleted ones included, whose number is `find` or whose subject or requester has it;
+    /// and `count` of them from the `from`th on, the one with the latest comment first. Each stands beside its latest
+    /// comment and says how many side conversations of it are open.
+    pub fn desk_list(&self, find: &str, from: usize, count: usize) -> (usize, Vec<Value>) {
+        let world = self.world();
+        let wanted = find.trim().trim_start_matches('#').to_lowercase();
+        let name = |ticket: &Ticket| {
+            let user = ticket.number("requester_id").and_then(|id| world.users.get(&id));
+            user.and_then(|user| user.fields.get("name")).and_then(Value::as_str).unwrap_or_default()
+        };
+        let fits = |(id, ticket): &(&i64, &Ticket)| {
+            wanted.is_empty()
+                || id.to_string() == wanted
+                || ticket.text("subject").to_lowercase().contains(&wanted)
+                || name(ticket).to_lowercase().contains(&wanted)
+        };
+        let latest = |ticket: &Ticket| ticket.comments.last().map_or(0, |comment| comment.at);
+        let mut found: Vec<(i64, i64, &Ticket)> =
+            world.tickets.iter().filter(fits).map(|(id, ticket)| (latest(ticket), *id, ticket)).collect();
+        found.sort_unstable_by_key(|(at, id, _)| std::cmp::Reverse((*at, *id)));
+        let shown = found.iter().skip(from).take(count).map(|(_, id, ticket)| {
+            let sides = ticket.conversations.iter().filter_map(|side| world.conversations.get(side));
+            json!({
+                "id": id, "subject": ticket.text("subject"), "status": ticket.text("status"),
+                "priority": ticket.fields.get("priority"), "requester": name(ticket), "deleted": ticket.deleted,
+                "open_sides": sides.filter(|side| side.open).count(),
+                "last": ticket.comments.last().map(|comment| &comment.value),
+            })
+        });
+        (found.len(), shown.collect())
+    }
+
+    /// Whether a ticket is deleted.
+    pub fn is_deleted(&self, ticket: i64) -> bool {
+        self.world().tickets.get(&ticket).is_some_and(|ticket| ticket.deleted)
+    }
+
+    /// One event of a side conversation, as the API shows it.
+    pub fn event(&self, id: &str) -> Option<Value> {
+        let world = self.world();
+        world.events.iter().rev().find(|event| event.id == id).map(|event| world.show_event(event))
+    }
+
+    /// How many deliveries to the bridge wait or are on their way.
+    pub fn pending(&self) -> usize {
+        self.world().hooks.len()
+    }
+
+    /// A user's name.
+    pub fn name_of(&self, user: i64) -> Option<String> {
+        self.world().users.get(&user)?.fields.get("name")?.as_str().map(str::to_owned)
     }
 
     /// The groups.

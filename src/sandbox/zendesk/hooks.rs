@@ -272,6 +272,11 @@ impl Hooks {
         self.waiting.values_mut().for_each(|delivery| delivery.due = delivery.due.saturating_sub(ms));
     }
 
+    /// How many wait or are on their way.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(super) fn next_due(&self) -> Option<i64> {
         self.waiting.values().filter(|delivery| !delivery.in_flight).map(|delivery| delivery.due).min()
     }

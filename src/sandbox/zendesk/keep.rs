@@ -1,7 +1,5 @@
 //! The account, written down and read again.
 
-use std::sync::atomic::Ordering;
-
 use serde_json::value::RawValue;
 
 use super::FakeZendesk;
@@ -9,7 +7,7 @@ use super::world::World;
 
 impl FakeZendesk {
     pub(in crate::sandbox) fn keep(&self) -> serde_json::Result<Box<RawValue>> {
-        serde_json::value::to_raw_value(&*self.look())
+        serde_json::value::to_raw_value(&*self.world())
     }
 
     pub(in crate::sandbox) fn restore(&self, kept: &str) -> serde_json::Result<()> {
@@ -24,6 +22,6 @@ impl FakeZendesk {
     }
 
     pub(in crate::sandbox) fn take_touched(&self) -> bool {
-        self.shared.touched.swap(false, Ordering::Relaxed)
+        self.shared.changes.take()
     }
 }

@@ -36,7 +36,7 @@ mod triggers;
 mod webhooks;
 mod world;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use acts::StartSpec;
@@ -47,6 +47,7 @@ pub use people::UserSpec;
 pub use tickets::{TicketChange, TicketSpec};
 
 use self::world::World;
+use super::changes::Changes;
 use super::faults::Faults;
 use super::limits::Keeping;
 use super::post::{Now, Parcel, Receipt, Sender};
@@ -60,8 +61,37 @@ pub struct FakeZendesk {
 struct Shared {
     world: Mutex<World>,
     faults: Faults,
+    changes: Changes,
     now: Now,
-    touched: AtomicBool,
+}
+
+/// The account for as long as one act takes; tells of a change when it is let go.
+struct Account<'a> {
+    world: MutexGuard<'a, World>,
+    changes: &'a Changes,
+    touched: bool,
+}
+
+impl Deref for Account<'_> {
+    type Target = World;
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for Account<'_> {
+    fn deref_mut(&mut self) -> &mut World {
+        self.touched = true;
+        &mut self.world
+    }
+}
+
+impl Drop for Account<'_> {
+    fn drop(&mut self) {
+        if self.touched {
+            self.changes.tell();
+        }
+    }
 }
 
 impl FakeZendesk {
@@ -71,8 +101,8 @@ impl FakeZendesk {
         let keeping = if options.limits { Keeping::Documented } else { Keeping::Off };
         let mut world = World::new(options, faults.clone(), now(), seed);
         world.limits.keeping = keeping;
-        let touched = AtomicBool::new(true);
-        FakeZendesk { shared: Arc::new(Shared { world: Mutex::new(world), faults, now, touched }) }
+        let (world, changes) = (Mutex::new(world), Changes::default());
+        FakeZendesk { shared: Arc::new(Shared { world, faults, changes, now }) }
     }
 
     /// The API below `/zendesk/api/v2/` and `/zendesk/oauth/tokens`.
@@ -89,14 +119,14 @@ impl FakeZendesk {
         (self.shared.now)()
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.shared.touched.store(true, Ordering::Relaxed);
-        self.look()
+    /// Tells of every change.
+    pub fn changes(&self) -> &Changes {
+        &self.shared.changes
     }
 
-    /// The account, of somebody who will change nothing.
-    fn look(&self) -> MutexGuard<'_, World> {
-        self.shared.world.lock().unwrap_or_else(PoisonError::into_inner)
+    fn world(&self) -> Account<'_> {
+        let world = self.shared.world.lock().unwrap_or_else(PoisonError::into_inner);
+        Account { world, changes: &self.shared.changes, touched: false }
     }
 }
 
@@ -113,6 +143,6 @@ impl Sender for FakeZendesk {
     }
 
     fn next_due(&self) -> Option<i64> {
-        self.look().hooks.next_due()
+        self.world().hooks.next_due()
     }
 }

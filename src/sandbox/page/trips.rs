@@ -1,0 +1,368 @@
+//! The middle of the page: every message on its way through the bridge, as the bridge tells of it.
+//!
+//! The bridge names messages and does not say what they say; the words come from the fakes.
+
+use serde_json::Value;
+
+use super::faults::{self, Switch};
+use super::{Place, excerpt, list, people_who_write, shown_name, text};
+use crate::sandbox::Sandbox;
+
+const WORDS: usize = 70;
+const MOST: usize = 30;
+
+pub(super) struct Middle {
+    pub(super) place: Place,
+    /// Whether the bridge answers, and knows who it is.
+    pub(super) state: Running,
+    pub(super) trips: Vec<Trip>,
+    /// Tickets that the bridge was told of and has not read yet.
+    pub(super) nudges: usize,
+    /// Messages that wait for the card of their thread.
+    pub(super) held: i64,
+    /// What the vendors have not yet brought to the bridge.
+    pub(super) on_the_way: usize,
+    pub(super) under_way: i64,
+    pub(super) parked: i64,
+    /// How many faults are on.
+    pub(super) faults: usize,
+    /// Their switches, if they are shown.
+    pub(super) switches: Vec<Switch>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Running {
+    Ready,
+    Starting,
+    Silent,
+}
+
+/// One message and what it set off.
+pub(super) struct Trip {
+    pub(super) id: String,
+    pub(super) to_slack: bool,
+    pub(super) who: String,
+    pub(super) words: String,
+    pub(super) stage: Stage,
+    pub(super) line: String,
+    pub(super) steps: Vec<Step>,
+    /// Parked calls that can be tried again.
+    pub(super) parked: Vec<i64>,
+    /// Where it stands on either side: words and address.
+    pub(super) ends: Vec<(&'static str, String)>,
+}
+
+pub(super) struct Step {
+    /// Time of day, to the millisecond; empty for what has no end yet.
+    pub(super) at: String,
+    pub(super) words: String,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// There was nothing to do.
+    Idle,
+    Done,
+    Accepted,
+    Decided,
+    Sent,
+    Waiting,
+    Parked,
+}
+
+impl Stage {
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Stage::Idle => "idle",
+            Stage::Done => "done",
+            Stage::Accepted | Stage::Decided | Stage::Sent => "moving",
+            Stage::Waiting => "waiting",
+            Stage::Parked => "parked",
+        }
+    }
+
+    /// How many of the four stations it has passed: accepted, decided, sent, done.
+    pub(super) fn passed(self) -> usize {
+        match self {
+            Stage::Accepted => 1,
+            Stage::Idle | Stage::Decided => 2,
+            Stage::Sent | Stage::Waiting | Stage::Parked => 3,
+            Stage::Done => 4,
+        }
+    }
+}
+
+impl Middle {
+    pub(super) fn look(sandbox: &Sandbox, place: &Place, lanes: Option<&Value>) -> Self {
+        let nothing = Value::Null;
+        let told = lanes.unwrap_or(&nothing);
+        let now = sandbox.now();
+        let count = |name: &str| told["counts"][name].as_i64().unwrap_or_default();
+        let mut trips: Vec<(i64, Trip)> = list(told, "messages")
+            .iter()
+            .map(|message| (began(message), Trip::look(sandbox, place, message, now)))
+            .collect();
+        // What waits stays in sight.
+        trips.sort_by_key(|(at, trip)| (trip.stage < Stage::Accepted, std::cmp::Reverse(*at)));
+        Middle {
+            state: match lanes {
+                Some(told) if told["ready"] == true => Running::Ready,
+                Some(_) => Running::Starting,
+                None => Running::Silent,
+            },
+            trips: trips.into_iter().map(|(_, trip)| trip).take(MOST).collect(),
+            nudges: list(told, "nudges").len(),
+            held: count("held"),
+            on_the_way: sandbox.slack.pending() + sandbox.zendesk.pending(),
+            under_way: count("unhandled") + count("waiting"),
+            parked: count("parked"),
+            faults: sandbox.slack.faults().list().len() + sandbox.zendesk.faults().list().len(),
+            switches: if place.faults { faults::switches(sandbox) } else { Vec::new() },
+            place: place.clone(),
+        }
+    }
+
+    /// Whether deliveries wait with the vendors: those that are brought at this moment do not count.
+    pub(super) fn vendors_wait(&self) -> bool {
+        self.on_the_way > 0 && self.state != Running::Ready
+    }
+}
+
+fn began(message: &Value) -> i64 {
+    let of_calls = || list(message, "calls").iter().filter_map(|call| call["decided_at"].as_i64()).min();
+    message["event"]["received_at"].as_i64().or_else(of_calls).unwrap_or_default()
+}
+
+impl Trip {
+    fn look(sandbox: &Sandbox, place: &Place, message: &Value, now: i64) -> Self {
+        let (event, thread, calls) = (&message["event"], &message["thread"], list(message, "calls"));
+        let of_slack = text(event, "source") == "slack";
+        let first_vendor = calls.first().map(|call| text(call, "vendor"));
+        let to_slack = if event.is_null() { first_vendor != Some("zendesk") } else { !of_slack };
+        let (who, words) = match (event.is_null(), of_slack) {
+            (true, _) => {
+                ("The bridge".to_owned(), calls.first().map(|call| act(text(call, "act"))).unwrap_or_default())
+            }
+            (_, true) => said_in_slack(sandbox, text(event, "key")),
+            (_, false) => said_in_zendesk(sandbox, text(event, "name")),
+        };
+        let (stage, line) = standing(event, calls, now);
+        let id = match event["seq"].as_i64() {
+            Some(seq) => format!("trip-{seq}"),
+            None => format!("call-{}", calls.first().map_or(0, |call| call["id"].as_i64().unwrap_or_default())),
+        };
+        Trip {
+            id,
+            to_slack,
+            who,
+            words,
+            stage,
+            line,
+            steps: steps(event, calls, of_slack, now),
+            parked: calls
+                .iter()
+                .filter(|call| call["state"] == "parked")
+                .filter_map(|call| call["id"].as_i64())
+                .collect(),
+            ends: ends(place, event, thread, calls, of_slack),
+        }
+    }
+}
+
+fn said_in_slack(sandbox: &Sandbox, key: &str) -> (String, String) {
+    let people = people_who_write(sandbox);
+    let name = |id: &str| {
+        let person = people.iter().find(|person| text(person, "id") == id);
+        person.map_or_else(|| "Somebody".to_owned(), shown_name)
+    };
+    if let Some(press) = key.strip_prefix("press:") {
+        let mut parts = press.split(':').skip(1);
+        let who = name(parts.next().unwrap_or_default());
+        return (who, format!("pressed “{}”", parts.next().unwrap_or_default().replace('_', " ")));
+    }
+    let (ts, channel) = key.split_once(':').unwrap_or((key, ""));
+    match sandbox.slack.message(channel, ts) {
+        Some(message) => (name(text(&message, "user")), excerpt(text(&message, "text"), WORDS)),
+        None => ("Somebody".to_owned(), "(a message that is gone)".to_owned()),
+    }
+}
+
+fn said_in_zendesk(sandbox: &Sandbox, id: &str) -> (String, String) {
+    let Some(event) = sandbox.zendesk.event(id) else { return ("Somebody".to_owned(), "(an entry)".to_owned()) };
+    let who = Some(text(&event["actor"], "name")).filter(|name| !name.is_empty()).unwrap_or("Somebody").to_owned();
+    let words = match (text(&event["updates"], "state"), &event["message"]) {
+        ("closed", _) => "marked it as done".to_owned(),
+        ("open", _) => "reopened it".to_owned(),
+        (_, Value::Object(_)) => excerpt(text(&event["message"], "body"), WORDS),
+        _ => format!("({})", text(&event, "type")),
+    };
+    (who, words)
+}
+
+/// Where it stands, in a word and in a line: as the call does that is least far.
+fn standing(event: &Value, calls: &[Value], now: i64) -> (Stage, String) {
+    if !event.is_null() && event["done_at"].is_null() {
+        return (Stage::Accepted, "accepted, waits to be decided".to_owned());
+    }
+    if calls.is_empty() {
+        return (Stage::Idle, idle(event["ignored"].as_str().unwrap_or_default()));
+    }
+    let least = calls.iter().map(|call| (stage_of(call, now), call)).max_by_key(|(stage, _)| *stage);
+    let Some((stage, call)) = least else { return (Stage::Idle, String::new()) };
+    let problem = call["problem"].as_str().or_else(|| list(call, "tries").last()?["problem"].as_str());
+    let because = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
+    let vendor = vendor(call);
+    let line = match stage {
+        Stage::Parked => format!("parked{because}"),
+        Stage::Waiting => {
+            let until = call["not_before"].as_i64().filter(|at| *at > now);
+            let when = until.map(|at| format!(" until {}", &time_of_day(at)[..8])).unwrap_or_default();
+            let when = format!("waits{when} for {vendor}");
+            format!("{when}{because}")
+        }
+        Stage::Sent => format!("sent to {vendor}, no answer yet"),
+        Stage::Decided => format!("decided, waits for its turn at {vendor}"),
+        _ => arrived(event, calls),
+    };
+    (stage, line)
+}
+
+/// Why there was nothing to do.
+fn idle(why: &str) -> String {
+    match why {
+        "older" => "left alone: older than the bridge",
+        "not_routed" => "left alone: it names no channel",
+        "known" => "known already, nothing to do",
+        "stale" => "overtaken by a later change",
+        "empty" => "nothing in it to carry",
+        "not_linked" => "left alone: its thread is not in Slack",
+        _ => "nothing to do",
+    }
+    .to_owned()
+}
+
+fn stage_of(call: &Value, now: i64) -> Stage {
+    match text(call, "state") {
+        "parked" => Stage::Parked,
+        "waiting" if call["not_before"].as_i64().is_some_and(|at| at > now) => Stage::Waiting,
+        "waiting" if call["attempted_at"].is_null() => Stage::Decided,
+        "waiting" if call["doubtful"] == true => Stage::Sent,
+        "waiting" => Stage::Waiting,
+        _ => Stage::Done,
+    }
+}
+
+fn arrived(event: &Value, calls: &[Value]) -> String {
+    let ended = calls.iter().filter_map(|call| call["settled_at"].as_i64()).max();
+    let begun = event["received_at"].as_i64();
+    let tries: usize = calls.iter().map(|call| list(call, "tries").len()).sum();
+    let again = match tries {
+        0 => "",
+        1 => ", after one more try",
+        _ => ", after more tries",
+    };
+    match begun.zip(ended).map(|(begun, ended)| (ended - begun).max(0)) {
+        Some(took @ 0..1000) => format!("arrived in {took} ms{again}"),
+        Some(took) => format!("arrived in {}.{} s{again}", took / 1000, took % 1000 / 100),
+        None => format!("done{again}"),
+    }
+}
+
+/// Every step of it in order of time, the open ones last.
+fn steps(event: &Value, calls: &[Value], of_slack: bool, now: i64) -> Vec<Step> {
+    let mut steps: Vec<(i64, String)> = Vec::new();
+    let mut step = |at: &Value, words: String| steps.extend(at.as_i64().map(|at| (at, words)));
+    let side = if of_slack { "Slack" } else { "Zendesk" };
+    step(&event["received_at"], format!("accepted from {side}, stored"));
+    if calls.is_empty() {
+        step(&event["done_at"], "decided: nothing to do".to_owned());
+    }
+    for call in calls {
+        let (name, vendor) = (act(text(call, "act")), vendor(call));
+        step(&call["decided_at"], format!("decided: {name}"));
+        let mut begun: Vec<i64> = Vec::new();
+        for tried in list(call, "tries") {
+            if let Some(at) = tried["begun_at"].as_i64().filter(|at| !begun.contains(at)) {
+                begun.push(at);
+                step(&tried["begun_at"], format!("{name}: sent to {vendor}"));
+            }
+            let doubt =
+                if tried["doubtful"] == true { " (it may have been done, so it will be looked for first)" } else { "" };
+            step(&tried["last_at"], format!("{name}: {}{doubt}", text(tried, "problem")));
+        }
+        if call["attempted_at"].as_i64().is_some_and(|at| !begun.contains(&at)) {
+            step(&call["attempted_at"], format!("{name}: sent to {vendor}"));
+        }
+        let end = match text(call, "state") {
+            "done" => "done".to_owned(),
+            "parked" => format!("parked: {}", text(call, "problem")),
+            "dropped" => "given up by a person".to_owned(),
+            state => state.to_owned(),
+        };
+        step(&call["settled_at"], format!("{name}: {end}"));
+    }
+    steps.sort_by_key(|(at, _)| *at);
+    let mut shown: Vec<Step> = steps.into_iter().map(|(at, words)| Step { at: time_of_day(at), words }).collect();
+    for call in calls.iter().filter(|call| call["state"] == "waiting") {
+        let until = call["not_before"].as_i64().filter(|at| *at > now);
+        let words = match until {
+            Some(at) => format!("{}: waits until {}", act(text(call, "act")), time_of_day(at)),
+            None => format!("{}: is under way", act(text(call, "act"))),
+        };
+        shown.push(Step { at: String::new(), words });
+    }
+    shown
+}
+
+fn ends(place: &Place, event: &Value, thread: &Value, calls: &[Value], of_slack: bool) -> Vec<(&'static str, String)> {
+    let mut ends = Vec::new();
+    if let (Some(ticket), side) = (thread["ticket_id"].as_i64(), text(thread, "side_conversation_id")) {
+        let mut entry = format!("s{side}");
+        let made = calls.iter().find(|call| call["vendor"] == "zendesk").and_then(|call| call["result"].as_str());
+        if let Some(id) = made.or(event["name"].as_str().filter(|_| !of_slack)).filter(|id| id.len() == 36) {
+            entry = format!("e{id}");
+        }
+        ends.push(("On the ticket", format!("{}&at={entry}#{entry}", place.with_ticket(ticket))));
+    }
+    let channel = text(thread, "channel_id");
+    if !channel.is_empty() {
+        let own = event["key"].as_str().filter(|key| of_slack && !key.starts_with("press:"));
+        let own = own.and_then(|key| key.split(':').next());
+        let made = calls.iter().filter(|call| call["vendor"] == "slack").filter_map(|call| call["result"].as_str());
+        let ts = own.or(made.filter(|ts| ts.contains('.')).last()).unwrap_or(text(thread, "thread_ts"));
+        ends.push(("In Slack", format!("{}&at=m{ts}#m{ts}", place.with_channel(channel))));
+    }
+    ends
+}
+
+fn vendor(call: &Value) -> &'static str {
+    if text(call, "vendor") == "slack" { "Slack" } else { "Zendesk" }
+}
+
+/// An act in words.
+fn act(name: &str) -> String {
+    match name {
+        "read_ticket" => "read the ticket",
+        "open_channel" => "look up the channel",
+        "post_card" | "card" => "post the card",
+        "update_card" | "card_shows" => "bring the card up to date",
+        "post" => "post the message",
+        "tell" => "tell in the thread",
+        "change_tell" => "change what was told",
+        "take_back" => "take back what was told",
+        "whisper" => "tell one person",
+        "tell_operator" => "tell the operator",
+        "ask_who" => "look up who wrote",
+        "reply" => "reply in the side conversation",
+        "set_state" => "mark it in Zendesk",
+        "note" => "write an internal note",
+        other => return other.replace('_', " "),
+    }
+    .to_owned()
+}
+
+fn time_of_day(at: i64) -> String {
+    jiff::Timestamp::from_millisecond(at)
+        .map_or_else(|_| String::new(), |stamp| stamp.strftime("%H:%M:%S%.3f").to_string())
+}
