@@ -3,4 +3,5 @@
 mod firm;
 mod slack_files;
 mod slack_views;
+mod spec;
 mod zendesk;

@@ -17,7 +17,7 @@ fn modal(title: &str) -> Value {
 }
 
 /// Somebody types a command; the trigger that the app gets with it.
-fn trigger(firm: &Firm) -> String {
+pub fn trigger(firm: &Firm) -> String {
     firm.sandbox.slack.command(MARTA, SUPPORT, "/side-convo", "");
     let parcels = sidethread::sandbox::post::Sender::take_due(&firm.sandbox.slack);
     let body = parcels.last().unwrap().body.clone();

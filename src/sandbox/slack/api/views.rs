@@ -68,7 +68,7 @@ pub fn usergroups(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -
             "description": "", "handle": group.handle, "is_external": false, "date_create": group.created,
             "date_update": group.created, "date_delete": 0, "auto_type": null, "auto_provision": false,
             "enterprise_subteam_id": "", "created_by": caller.user, "updated_by": caller.user, "deleted_by": null,
-            "prefs": {"channels": [], "groups": []}, "user_count": group.users.len(), "channel_count": 0,
+            "prefs": {"channels": [], "groups": []}, "user_count": group.users.len().to_string(), "channel_count": 0,
         });
         if with_users {
             shown["users"] = json!(group.users);
