@@ -17,7 +17,7 @@ use thirtyfour::prelude::*;
 /// One after the other: a browser and a bridge at a time are enough for a small machine.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 const AXE: &str = include_str!("data/axe/axe.min.js");
 const WIDE: (u32, u32) = (1280, 900);
 const NARROW: (u32, u32) = (390, 844);
@@ -368,12 +368,14 @@ async fn with_faults_on_it_waits_says_for_what_and_arrives_once() {
     browser.sees(LAST_THREAD, "Is it the driver?").await;
 
     browser.click("#bridge .switch a:last-child").await;
+    browser.click("#fault-dropped_after details > summary").await;
+    browser.choose("#call-dropped_after", "zendesk: POST …/reply").await;
+    browser.write("#times-dropped_after", "1").await;
     browser.click("#fault-dropped_after > .row button").await;
-    browser.sees("#fault-dropped_after", "every call").await;
+    browser.sees("#fault-dropped_after", "POST …/reply, 1 more time").await;
     browser.write(&format!("{LAST_THREAD} .answer textarea"), "It was done, and nobody heard.").await;
     browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
     browser.sees(FIRST_SIDE, "It was done, and nobody heard.").await;
-    browser.click(".faults > form button").await;
     browser.sees("#fault-dropped_after > .row button", "Off").await;
     browser.click("#bridge .switch a").await;
     browser.sees("#bridge .trip.done", "It was done, and nobody heard.").await;
@@ -397,6 +399,21 @@ async fn with_faults_on_it_waits_says_for_what_and_arrives_once() {
     browser.click("#bridge .switch a").await;
     browser.click("#bridge .trip.parked button").await;
     browser.sees(FIRST_SIDE, "This is refused.").await;
+
+    browser.write(&format!("{LAST_THREAD} .answer textarea"), "Before the bridge ends.").await;
+    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
+    browser.click("#bridge .head .danger").await;
+    browser.sees("#kills", "killed once").await;
+    browser.write(&format!("{LAST_THREAD} .answer textarea"), "While it is gone.").await;
+    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
+    browser.picture("killed-light").await;
+    browser.sees("#bridge .running", "runs").await;
+    browser.sees(FIRST_SIDE, "Before the bridge ends.").await;
+    browser.sees(FIRST_SIDE, "While it is gone.").await;
+    let side = browser.sees(FIRST_SIDE, "While it is gone.").await;
+    for said in ["Before the bridge ends.", "While it is gone."] {
+        assert_eq!(side.matches(said).count(), 1, "{side}");
+    }
     browser.leave().await;
 }
 
@@ -466,7 +483,7 @@ async fn it_is_whole_from_the_keyboard() {
     let browser = stage.open(Window::default()).await;
     browser.go("/?").await;
     let focused = "const at = document.activeElement; \
-        return `${at.getAttribute('aria-label') || at.labels?.[0]?.innerText || at.innerText} ${at.id}`.trim()";
+        return at === document.body ? '' : `${at.getAttribute('aria-label') || at.labels?.[0]?.innerText || at.innerText} ${at.id}`.trim()";
     let press = async |keys: TypingData| {
         browser.driver.action_chain().send_keys(keys).perform().await.expect("keys");
     };
