@@ -220,14 +220,18 @@ async fn a_persons_token_posts_as_the_person() {
     assert_eq!(refused.await["error"], "cant_update_message");
 }
 
+fn without(scope: &str) -> Options {
+    let mut options = Options::default();
+    options.scopes.retain(|one| one != scope);
+    options
+}
+
 #[tokio::test]
 async fn a_custom_name_needs_its_scope() {
-    let house = House::new();
+    let house = House::with(without("chat:write.customize"));
     let plain = house.post(json!({"text": "x", "username": "Zoe"})).await;
     assert_eq!(plain["message"]["user"], "U0SANDBOT1");
-    let mut options = Options::default();
-    options.scopes.push("chat:write.customize".into());
-    let house = House::with(options);
+    let house = House::new();
     let named = house.post(json!({"text": "x", "username": "Zoe", "icon_emoji": ":wave:"})).await;
     assert_eq!(named["message"]["subtype"], "bot_message");
     assert_eq!(named["message"]["username"], "Zoe");
@@ -830,7 +834,7 @@ async fn tokens_and_arguments_come_in_every_form() {
 
 #[tokio::test]
 async fn what_is_not_confirmed_can_be_otherwise() {
-    let house = House::new();
+    let house = House::with(without("chat:write.customize"));
     let root = house.slack.say(&house.ann, &house.channel, None, "root").unwrap();
     let reply = house.slack.say(&house.bob, &house.channel, Some(&root), "reply").unwrap();
     house.events();

@@ -39,6 +39,13 @@ fn the_file_asks_for_what_the_code_goes_by() {
 }
 
 #[test]
+fn the_sandboxs_app_may_what_the_file_asks_for() {
+    let given = sidethread::sandbox::slack::Options::default().scopes;
+    let missing: Vec<_> = BOT_SCOPES.iter().filter(|scope| !given.iter().any(|one| one == *scope)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn each_event_is_covered_by_a_scope() {
     for event in BOT_EVENTS {
         let scopes: &[&str] = match *event {

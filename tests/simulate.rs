@@ -1,7 +1,7 @@
 //! Seeded schedules over the whole app: people and agents talk while deliveries come late, twice, out of order or
-//! not at all, calls fail before and after they were done, reads lag, the process ends anywhere, and an earlier copy of
-//! its database is put back. In the end every word that was said in a bridged thread stands exactly once on the other
-//! side, and nothing else does.
+//! not at all, calls fail before and after they were done, reads lag, tickets close, the process ends anywhere, and an
+//! earlier copy of its database is put back. In the end every word that was said in a bridged thread stands exactly once
+//! on the other side, and nothing else does.
 //!
 //! One seed decides everything. Jobs run one after the other, each up to a gate: a place before or after one of its
 //! calls where it can be left while others run. A crash drops the app wherever it is; the database stays open then, but
@@ -45,7 +45,7 @@ use sidethread::engine::queue::Job;
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::post::{Parcel, Receipt, Sender};
 use sidethread::sandbox::slack::{ChannelSpec, Quirks};
-use sidethread::sandbox::zendesk::{TicketSpec, Unconfirmed};
+use sidethread::sandbox::zendesk::{ReplyOnClosed, TicketChange, TicketSpec, Unconfirmed};
 use sidethread::store::Store;
 use sidethread::wire::{Wire, WireError};
 use tokio_util::sync::CancellationToken;
@@ -62,8 +62,11 @@ static CRASHES: AtomicU64 = AtomicU64::new(0);
 const SEEDS: u64 = 150;
 /// How long all that happens may take together: a message is held ten minutes for its card.
 const LONGEST_MS: i64 = 7 * 60 * 1000;
-/// In the end, so often so much time passes: past the windows in which reads lag, and through whole rounds of catch-up.
-const SETTLES: (u32, Duration) = (2, Duration::from_secs(310));
+/// In the end two whole rounds of catch-up pass: past the windows in which reads lag, and then in steps in which each of
+/// Slack's methods may be called once.
+const ROUNDS: u32 = 2;
+const UNTIL_A_ROUND: Duration = Duration::from_secs(310);
+const STEPS: (u32, Duration) = (12, Duration::from_secs(3));
 const ZENDESK_CONFIG: &str = "poll_interval_secs = 20";
 /// In a third of the seeds the vendors' limits are so narrow that what waits travels together.
 const NARROW_SLACK: &str = "posts_per_second_per_channel = 0.2";
@@ -197,7 +200,7 @@ impl Wire for Wires {
         let path = request.uri().path();
         // A token is asked for while all other calls wait for it.
         let gated = !path.contains("/oauth/");
-        if path.ends_with("/reply") || path.ends_with("chat.postMessage") {
+        if path.ends_with("/reply") || path.ends_with("/side_conversations") || path.ends_with("chat.postMessage") {
             let mut gates = lock(&self.gates);
             let job = gates.current;
             for token in tokens(&String::from_utf8_lossy(request.body())) {
@@ -299,6 +302,8 @@ struct Simulation {
     worked: bool,
     /// A message in a channel that is no card.
     bystander: (String, String),
+    /// Decides when tickets close, in a third of the seeds; of its own, so that all else stays what it was.
+    closing: Option<fastrand::Rng>,
 }
 
 impl Simulation {
@@ -320,6 +325,15 @@ impl Simulation {
         }
         if random.bool() {
             unconfirmed.reply_status = 201;
+        }
+        let mut closing = seed.is_multiple_of(3).then(|| fastrand::Rng::with_seed(seed ^ 0xc105_ed00));
+        if let Some(closing) = &mut closing {
+            unconfirmed.follow_up_keeps_ids = closing.bool();
+            unconfirmed.reply_on_closed = match closing.u8(..3) {
+                0 => ReplyOnClosed::Accepted,
+                1 => ReplyOnClosed::Refused(422),
+                _ => ReplyOnClosed::FollowUp,
+            };
         }
         let quirks = Quirks {
             containers_lack_threads: random.u8(..4) == 0,
@@ -369,6 +383,7 @@ impl Simulation {
             last_job: 0,
             worked: true,
             bystander: (house.engineering.clone(), bystander),
+            closing,
             random,
             house,
         };
@@ -385,6 +400,7 @@ impl Simulation {
         MOVES.fetch_add(u64::from(moves), Ordering::Relaxed);
         for _ in 0..moves {
             self.look_around();
+            self.ticket_moves();
             self.one_move();
         }
         self.say_log("the end begins");
@@ -400,14 +416,21 @@ impl Simulation {
         let Simulation { machine, house, .. } = &mut self;
         machine.run(async {
             house.settle().await;
-            for _ in 0..SETTLES.0 {
-                house.clock.advance(SETTLES.1);
+            for _ in 0..ROUNDS {
+                house.clock.advance(UNTIL_A_ROUND);
                 house.settle().await;
+                for _ in 0..STEPS.0 {
+                    house.clock.advance(STEPS.1);
+                    house.settle().await;
+                }
             }
         });
         let overtaken = self.try_again(&engine);
         let mut machine = std::mem::replace(&mut self.machine, Machine::new());
         let checked = machine.run(self.check(&engine, &overtaken));
+        if checked.is_err() {
+            self.say_log(format!("the tables in the end:\n{}", machine.tables()));
+        }
         let guard = machine.runtime().enter();
         drop(engine);
         drop(self);
@@ -447,6 +470,58 @@ impl Simulation {
             97..100 if !self.calm => self.crash_somewhere(),
             _ => self.step(),
         }
+    }
+
+    /// A ticket closes; calls that follow it up fail; somebody answers by mail.
+    fn ticket_moves(&mut self) {
+        let Some(mut random) = self.closing.take() else { return };
+        match random.u8(..120) {
+            0..3 => self.ticket_closes(&mut random),
+            3..6 => self.agent_mails(&mut random),
+            6..9 if !self.calm => {
+                const CALLS: [&str; 4] =
+                    ["POST tickets", "POST tickets/{id}/side_conversations", "GET tickets/{id}", "GET …/events"];
+                const FAULTS: [&str; 4] = ["dropped_before", "dropped_after", "error_after", "html"];
+                let (call, fault) = (CALLS[random.usize(..CALLS.len())], FAULTS[random.usize(..FAULTS.len())]);
+                let rule = json!({"call": call, "fault": fault, "times": random.u8(1..3)});
+                self.say_log(format!("fault at Zendesk: {rule}"));
+                self.house.zendesk.faults().add(serde_json::from_value::<Rule>(rule).unwrap());
+            }
+            _ => {}
+        }
+        self.closing = Some(random);
+    }
+
+    fn ticket_closes(&mut self, random: &mut fastrand::Rng) {
+        let open: Vec<i64> = self
+            .house
+            .zendesk
+            .tickets()
+            .iter()
+            .filter(|ticket| ticket["status"] != "closed")
+            .filter_map(|ticket| ticket["id"].as_i64())
+            .filter(|ticket| !self.house.zendesk.side_conversations(*ticket).is_empty())
+            .collect();
+        if open.is_empty() {
+            return;
+        }
+        let ticket = open[random.usize(..open.len())];
+        let change = TicketChange { status: Some("closed".into()), ..TicketChange::default() };
+        assert!(self.house.zendesk.set_ticket(ticket, change));
+        self.say_log(format!("ticket {ticket} closes"));
+    }
+
+    fn agent_mails(&mut self, random: &mut fastrand::Rng) {
+        if self.talks.is_empty() {
+            return;
+        }
+        let talk = random.usize(..self.talks.len());
+        let token = self.token();
+        let id = self.talks[talk].id.clone();
+        let entry = self.house.zendesk.reply_by_mail("zoe@acme.example", &id, &format!("{token} by mail"));
+        assert!(!entry.is_empty(), "Zendesk refused a mail");
+        self.say_log(format!("an agent mails {token} in talk {talk}"));
+        self.zendesk_word(token, talk, entry);
     }
 
     fn person_speaks(&mut self) {
@@ -890,20 +965,38 @@ impl Simulation {
             }
         }
         let mut zendesk: Vec<(usize, String, Vec<String>)> = Vec::new();
-        for (index, talk) in self.talks.iter().enumerate() {
-            for event in self.house.zendesk.events(&talk.id) {
-                let message = &event["message"];
-                let text = format!("{}\n{}", message["body"], message["html_body"]);
-                let replies = message["body"].as_str().unwrap_or_default().matches("in Slack, ").count();
-                BUNDLES.fetch_add(u64::from(replies > 1), Ordering::Relaxed);
-                zendesk.push((index, event["id"].as_str().unwrap_or_default().to_owned(), tokens(&text)));
+        let talk_of = |token: &String| self.words.iter().find(|word| word.token == *token).map(|word| word.talk);
+        // What a copy repeats is no word of its own: it has its time.
+        let mut seen = BTreeSet::new();
+        let mut events: Vec<_> = self.sides().iter().flat_map(|side| self.house.zendesk.events(side)).collect();
+        events.sort_by_key(|event| event["created_at"].as_str().unwrap_or_default().to_owned());
+        for event in events {
+            let message = &event["message"];
+            let text = format!("{}\n{}", message["body"], message["html_body"]);
+            let replies = message["body"].as_str().unwrap_or_default().matches("in Slack, ").count();
+            BUNDLES.fetch_add(u64::from(replies > 1), Ordering::Relaxed);
+            let said = tokens(&text);
+            let side = event["side_conversation_id"].as_str().unwrap_or_default();
+            let of_side = self.talks.iter().position(|talk| talk.id == side);
+            let Some(index) = of_side.or_else(|| said.first().and_then(talk_of)) else { continue };
+            if said.is_empty() || seen.insert((event["created_at"].to_string(), said.clone())) {
+                zendesk.push((index, event["id"].as_str().unwrap_or_default().to_owned(), said));
             }
+        }
+        for ticket in self.house.zendesk.tickets() {
+            let marker = ticket["external_id"].as_str().unwrap_or_default().to_owned();
+            if !marker.is_empty() && !markers.insert(marker.clone()) {
+                fail(format!("two tickets are {marker}"));
+            }
+        }
+        for (index, talk) in self.talks.iter().enumerate() {
             let found = cards.get(&talk.id).map(Vec::as_slice).unwrap_or_default();
             if found.len() != usize::from(talk.bridged) {
                 fail(format!("talk {index} has {} cards", found.len()));
             }
             if talk.bridged && found.len() == 1 {
-                let state = self.house.state(&talk.id);
+                let thread = engine.store().thread(&talk.id).await.unwrap().expect("it has a thread");
+                let state = self.house.state(thread.side_conversation_id.as_str());
                 let card = self.house.card(&talk.id);
                 if card.contains("Mark as done") != (state == "open") {
                     fail(format!("talk {index} is {state} and its card says {card:?}"));
@@ -1026,10 +1119,29 @@ impl Simulation {
     }
 
     fn zendesk_word(&mut self, token: String, talk: usize, entry: String) {
-        let events = self.house.zendesk.events(&self.talks[talk].id);
+        let mut events = self.house.zendesk.events(&self.talks[talk].id);
+        if events.iter().all(|event| event["id"] != entry.as_str()) {
+            // A mail goes to the newest copy.
+            let sides = self.sides();
+            events = sides.iter().flat_map(|side| self.house.zendesk.events(side)).collect();
+        }
         let event = events.iter().find(|event| event["id"] == entry.as_str()).unwrap();
         let at: jiff::Timestamp = event["created_at"].as_str().unwrap().parse().unwrap();
         self.words.push(word(token, Side::Zendesk, talk, at.as_millisecond(), entry));
+    }
+
+    /// The side conversations of all tickets, each once, in the order of their tickets.
+    fn sides(&self) -> Vec<String> {
+        let mut sides: Vec<String> = Vec::new();
+        for ticket in self.house.zendesk.tickets() {
+            for side in self.house.zendesk.side_conversations(ticket["id"].as_i64().unwrap()) {
+                let id = side["id"].as_str().unwrap().to_owned();
+                if !sides.contains(&id) {
+                    sides.push(id);
+                }
+            }
+        }
+        sides
     }
 
     fn say_log(&self, text: impl Into<String>) {

@@ -40,6 +40,7 @@ named!(name_of_what, WHATS, What,
     What::TicketChanged { .. } => "ticket_changed",
     What::TicketClosed(_) => "ticket_closed",
     What::Adopted { .. } => "adopted",
+    What::Related { .. } => "related",
     What::ChannelMoved { .. } => "channel_moved",
     What::Answered { .. } => "answered",
 );

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::Doc;
 use super::effect::{Act, Effect, EffectId, Vendor};
-use super::follow_up::{ClosedTicket, Followed};
+use super::follow_up::{ClosedTicket, Followed, StateNow};
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, TeamId, TicketId, Ts, ZendeskUserId,
 };
@@ -59,6 +59,19 @@ pub enum What {
         ticket_id: TicketId,
         /// The copy of the thread's side conversation there.
         side_conversation_id: SideConversationId,
+        /// Its state.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<StateNow>,
+    },
+    /// A closed ticket and its follow-up have side conversations of which nobody can say that they are the same.
+    Related {
+        /// The other ticket.
+        ticket_id: TicketId,
+        /// Whether the other one is the follow-up.
+        follows: bool,
+        /// Where the threads of the other one stand in Slack, as far as they do.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        links: Vec<String>,
     },
     /// Slack has given the channel another id.
     ChannelMoved {
@@ -97,6 +110,7 @@ impl What {
             | What::TicketChanged { .. }
             | What::TicketClosed(_)
             | What::Adopted { .. }
+            | What::Related { .. }
             | What::ChannelMoved { .. }
             | What::Answered { .. } => None,
         }

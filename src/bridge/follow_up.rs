@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::content::{Names, text_hash};
-use super::event::{Kind, Participant, SideConversationEvent, Ticket};
+use super::event::{Kind, Participant, SideConversationEvent, State, Ticket};
 use super::ids::{ChannelId, SideConversationEventId, SideConversationId, SlackUserId, TicketId};
 use super::notice;
 use super::thread::time_with_offset;
@@ -39,9 +39,36 @@ pub struct Followed {
     /// The thread's side conversation there, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub side_conversation_id: Option<SideConversationId>,
+    /// The state of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateNow>,
     /// Its entries that are copies of older ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copied: Vec<SideConversationEventId>,
+}
+
+impl Followed {
+    /// In a ticket where the thread has no side conversation yet.
+    pub fn in_ticket(ticket_id: TicketId, ticket: Option<Ticket>) -> Followed {
+        Followed { ticket_id, ticket, side_conversation_id: None, state: None, copied: Vec::new() }
+    }
+}
+
+/// The state of a side conversation in which a thread goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateNow {
+    /// The state.
+    pub state: State,
+    /// When it was set, in milliseconds since 1970.
+    pub updated_at_ms: i64,
+}
+
+impl StateNow {
+    /// As the read that brought these entries knew it.
+    pub fn of(entries: &[SideConversationEvent]) -> Option<StateNow> {
+        let about = entries.iter().rev().find_map(|entry| entry.about.as_ref())?;
+        Some(StateNow { state: about.state, updated_at_ms: about.state_updated_at_ms })
+    }
 }
 
 /// What the settings say of follow-up tickets.

@@ -36,8 +36,7 @@ impl Engine {
             match self.store.follow_up(source.0).await? {
                 Some((_, Some(ticket_id))) => {
                     let ticket_id = TicketId(ticket_id);
-                    let known = Followed { ticket_id, ticket: None, side_conversation_id: None, copied: Vec::new() };
-                    return Ok(Claimed::Answered(known));
+                    return Ok(Claimed::Answered(Followed::in_ticket(ticket_id, None)));
                 }
                 Some((by, None)) if by == thread_id.as_str() => return Ok(Claimed::Here),
                 Some(_) => break,

@@ -13,8 +13,9 @@ use super::Engine;
 use super::outside::CallError;
 use super::pace::Budget;
 use crate::bridge::event::{Event, SideConversationEvent, What};
-use crate::bridge::follow_up;
+use crate::bridge::follow_up::{self, StateNow};
 use crate::bridge::ids::{ChannelId, SideConversationId, ThreadId, TicketId, Ts};
+use crate::bridge::route::{self, Choice};
 use crate::store::{Commit, InboxWrite, SideConversationWrite, StoreError};
 
 type Sides = BTreeMap<SideConversationId, Vec<SideConversationEvent>>;
@@ -27,6 +28,8 @@ pub(super) struct Owned {
     threads: HashMap<SideConversationId, ThreadId>,
     /// What is to be told first.
     adopted: Vec<(ThreadId, What)>,
+    /// What is to be told last.
+    related: Vec<(ThreadId, What)>,
     /// Entries that are copies of older ones.
     copied: BTreeSet<String>,
     /// Side conversations that were found to be a thread's.
@@ -65,21 +68,19 @@ impl Engine {
 
     /// Takes what was read of a ticket.
     pub(super) async fn take_owned(&self, owned: Owned, mut commit: Commit) -> Result<(), StoreError> {
-        let Owned { mut entries, threads, adopted, copied, found, followed } = owned;
+        let Owned { mut entries, threads, adopted, related, copied, found, followed } = owned;
         entries.sort_by(|a, b| (a.created_at_ms, a.id.as_str()).cmp(&(b.created_at_ms, b.id.as_str())));
         let now = self.clock.now_ms();
         commit.side_conversations = found;
         commit.followed = followed;
-        let mut events: Vec<_> = adopted
-            .into_iter()
-            .map(|(thread_id, what)| {
-                let key = match &what {
-                    What::Adopted { side_conversation_id, .. } => format!("adopted:{side_conversation_id}"),
-                    _ => format!("adopted:{thread_id}"),
-                };
-                (key, thread_id, Arc::new(Event { at_ms: now, what }))
-            })
-            .collect();
+        let adopted = adopted.into_iter().map(|(thread_id, what)| {
+            let key = match &what {
+                What::Adopted { side_conversation_id, .. } => format!("adopted:{side_conversation_id}"),
+                _ => format!("adopted:{thread_id}"),
+            };
+            (key, thread_id, Arc::new(Event { at_ms: now, what }))
+        });
+        let mut events: Vec<_> = adopted.collect();
         for entry in entries {
             let known = threads.get(&entry.side_conversation_id).cloned();
             let thread_id = known.unwrap_or_else(|| ThreadId::new(entry.side_conversation_id.as_str()));
@@ -98,6 +99,13 @@ impl Engine {
             }
             events.push((key, thread_id, Arc::new(Event { at_ms: now, what: What::SideConversation(entry) })));
         }
+        events.extend(related.into_iter().map(|(thread_id, what)| {
+            let other = match &what {
+                What::Related { ticket_id, .. } => ticket_id.to_string(),
+                _ => String::new(),
+            };
+            (format!("related:{thread_id}:{other}"), thread_id, Arc::new(Event { at_ms: now, what }))
+        }));
         self.commit_events("zendesk", events, commit).await.map(drop)
     }
 
@@ -122,10 +130,6 @@ impl Engine {
             Err(other) => return Err(other),
         };
         let Some(source) = source else { return Ok(()) };
-        let there = self.store.threads_on_ticket(source.0).await.map_err(later)?;
-        if there.is_empty() {
-            return Ok(());
-        }
         self.count_read();
         let originals = match self.outside.read_ticket(source).await {
             Ok(entries) => entries,
@@ -133,33 +137,73 @@ impl Engine {
             Err(other) => return Err(other),
         };
         let of_source = by_side(&originals);
-        let threads = self.known(&of_source).await?;
+        // What was copied counts as known, so the original must be; it may be a copy itself.
+        let before = Box::pin(self.owned(source, originals)).await?;
+        let thread_of = |id: &SideConversationId| {
+            let known = before.threads.get(id).cloned();
+            (id.clone(), known.unwrap_or_else(|| ThreadId::new(id.as_str())))
+        };
+        let threads: HashMap<SideConversationId, ThreadId> = of_source.keys().map(thread_of).collect();
+        self.take_owned(before, Commit::default()).await.map_err(later)?;
+        let there = self.store.threads_on_ticket(source.0).await.map_err(later)?;
         for id in unknown {
             let Some(entries) = sides.get(*id) else { continue };
             let alike = |(original, _): &(&SideConversationId, &ThreadId)| {
                 of_source.get(*original).is_some_and(|original| follow_up::is_copy(entries, original))
             };
-            let same: Vec<_> =
-                threads.iter().filter(|(_, thread)| there.contains(&thread.to_string())).filter(alike).collect();
+            let same: Vec<_> = threads.iter().filter(alike).collect();
             let owners: BTreeSet<&ThreadId> = same.iter().map(|(_, thread)| *thread).collect();
-            // Two that are alike cannot be told apart.
-            let (Some(thread_id), 1) = (owners.first(), owners.len()) else { continue };
+            let (Some(thread_id), 1) = (owners.first(), owners.len()) else {
+                // Two that are alike cannot be told apart; what a reply of ours began is no copy.
+                if self.began(entries).await.map_err(later)?.is_some() {
+                    continue;
+                }
+                self.relate((ticket_id, id, entries), source, &there, owned).await.map_err(later)?;
+                continue;
+            };
             let thread_id = (*thread_id).clone();
             for (original, _) in &same {
                 let original = of_source.get(*original).map(Vec::as_slice).unwrap_or_default();
                 owned.copied.extend(follow_up::copied(entries, original).iter().map(ToString::to_string));
             }
-            let side_conversation_id = (*id).clone();
+            let (side_conversation_id, state) = ((*id).clone(), StateNow::of(entries));
             owned.followed.push((source.0, thread_id.to_string(), ticket_id.0));
-            owned.adopted.push((thread_id.clone(), What::Adopted { source, ticket_id, side_conversation_id }));
+            owned.adopted.push((thread_id.clone(), What::Adopted { source, ticket_id, side_conversation_id, state }));
             owned.find(id, ticket_id, thread_id);
         }
-        if !owned.adopted.is_empty() {
-            // What was copied counts as known, so the original must be.
-            owned
-                .entries
-                .extend(originals.into_iter().filter(|entry| threads.contains_key(&entry.side_conversation_id)));
-            owned.threads.extend(threads);
+        Ok(())
+    }
+
+    /// Links a side conversation that becomes a thread of its own with the threads that are still on the closed ticket.
+    async fn relate(
+        &self,
+        new: (TicketId, &SideConversationId, &[SideConversationEvent]),
+        source: TicketId,
+        there: &[String],
+        owned: &mut Owned,
+    ) -> Result<(), StoreError> {
+        let (ticket_id, id, entries) = new;
+        let recipients: Vec<_> =
+            entries.iter().filter_map(|entry| entry.message.as_ref()).flat_map(|message| message.to.clone()).collect();
+        let chosen = route::choose(&self.policy.routes, self.policy.channel_domain.as_deref(), &recipients);
+        if matches!(chosen, Choice::LeaveAlone) {
+            return Ok(());
+        }
+        let mut links = Vec::new();
+        for thread_id in there.iter().map(|id| ThreadId::new(id.as_str())) {
+            let Some(thread) = self.thread(&thread_id).await?.filter(|thread| thread.ticket_id == source) else {
+                continue;
+            };
+            if let Some((channel, ts)) = thread.link() {
+                let reference = ts.as_str().replace('.', "");
+                links.push(format!("{}archives/{channel}/p{reference}", self.policy.slack_url));
+            }
+            let what = What::Related { ticket_id, follows: true, links: Vec::new() };
+            owned.related.push((thread_id, what));
+        }
+        if !links.is_empty() {
+            let what = What::Related { ticket_id: source, follows: false, links };
+            owned.related.push((ThreadId::new(id.as_str()), what));
         }
         Ok(())
     }

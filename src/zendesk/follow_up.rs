@@ -16,8 +16,8 @@ use super::decode::{self, Abouts};
 use super::tickets::now;
 use super::transport::Failure;
 use crate::bridge::Answer;
-use crate::bridge::event::SideConversationEvent;
-use crate::bridge::follow_up::{self, ClosedTicket, Copied, Followed};
+use crate::bridge::event::{SideConversationEvent, Ticket};
+use crate::bridge::follow_up::{self, ClosedTicket, Copied, Followed, StateNow};
 use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId};
 use crate::bridge::notice;
 use crate::engine::outside::{Call, CallError};
@@ -77,9 +77,16 @@ impl ZendeskClient {
                 closed.get_or_insert(ticket_id);
                 continue;
             }
-            let (side_conversation_id, copied) = found.unzip();
-            let copied = copied.unwrap_or_default();
-            return Ok(Answer::Followed(Followed { ticket_id, ticket: Some(is.shown), side_conversation_id, copied }));
+            let followed = Followed::in_ticket(ticket_id, Some(is.shown));
+            return Ok(Answer::Followed(match found {
+                Some(found) => Followed {
+                    side_conversation_id: Some(found.id),
+                    state: found.state,
+                    copied: found.copied,
+                    ..followed
+                },
+                None => followed,
+            }));
         }
         match closed {
             // It has a follow-up of its own, or gets one.
@@ -157,21 +164,26 @@ impl ZendeskClient {
         call: &Call<'_>,
         said: &[SideConversationEvent],
         ticket_id: TicketId,
-    ) -> Result<Option<(SideConversationId, Vec<SideConversationEventId>)>, CallError> {
+    ) -> Result<Option<Found>, CallError> {
         let mut there: BTreeMap<SideConversationId, Vec<SideConversationEvent>> = BTreeMap::new();
         for entry in self.read_ticket(ticket_id).await? {
             there.entry(entry.side_conversation_id.clone()).or_default().push(entry);
         }
         let thread = call.thread;
         if there.contains_key(&thread.side_conversation_id) {
-            return Ok(Some((thread.side_conversation_id.clone(), Vec::new())));
+            let id = thread.side_conversation_id.clone();
+            return Ok(Some(Found { id, state: None, copied: Vec::new() }));
         }
         let ours = format!("{}/", thread.id);
         let found = there.into_iter().find(|(_, entries)| {
             let marker = entries.first().and_then(|first| first.message.as_ref()?.marker.as_deref());
             marker.is_some_and(|marker| marker.starts_with(&ours)) || follow_up::is_copy(entries, said)
         });
-        Ok(found.map(|(id, entries)| (id, follow_up::copied(&entries, said))))
+        Ok(found.map(|(id, entries)| Found {
+            id,
+            state: StateNow::of(&entries),
+            copied: follow_up::copied(&entries, said),
+        }))
     }
 
     async fn said_so_far(&self, call: &Call<'_>) -> Result<Vec<SideConversationEvent>, CallError> {
@@ -242,7 +254,7 @@ impl ZendeskClient {
     }
 
     /// What the card shows of a ticket that was just made: the answer names its people by id only.
-    fn shown_of(&self, answer: &Value, request: &str) -> crate::bridge::event::Ticket {
+    fn shown_of(&self, answer: &Value, request: &str) -> Ticket {
         let mut shown = now(answer).shown;
         let source = decode::json(request.as_bytes())
             .and_then(|request| request.pointer("/ticket/via_followup_source_id").and_then(decode::number))
@@ -255,8 +267,16 @@ impl ZendeskClient {
     }
 }
 
-fn followed(ticket_id: TicketId, ticket: Option<crate::bridge::event::Ticket>) -> Answer {
-    Answer::Followed(Followed { ticket_id, ticket, side_conversation_id: None, copied: Vec::new() })
+/// A thread's side conversation on a follow-up.
+struct Found {
+    id: SideConversationId,
+    state: Option<StateNow>,
+    /// Its entries that were said elsewhere before.
+    copied: Vec<SideConversationEventId>,
+}
+
+fn followed(ticket_id: TicketId, ticket: Option<Ticket>) -> Answer {
+    Answer::Followed(Followed::in_ticket(ticket_id, ticket))
 }
 
 /// The marker of the one follow-up that is made of a ticket, whichever thread makes it.

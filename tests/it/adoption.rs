@@ -159,6 +159,14 @@ async fn copies_that_cannot_be_told_apart_become_threads_of_their_own() {
     assert_eq!(heard(&app, &twins[0]), ["By mail."]);
     let (_, copy) = present(&app);
     assert_eq!(heard(&app, &copy), ["By mail."]);
+    let told = app.told(&copy);
+    assert!(told.len() == 1 && told[0].contains("follows up ticket"), "{told:?}");
+    for twin in &twins {
+        let (channel, ts) = app.thread(twin);
+        assert!(told[0].contains(&format!("archives/{channel}/p{}|thread", ts.replace('.', ""))), "{told:?}");
+        let told = app.told(twin);
+        assert!(told.len() == 1 && told[0].contains("a thread of its own"), "{told:?}");
+    }
     app.ends_quietly().await;
 }
 

@@ -118,6 +118,19 @@ impl Machine {
         self.runtime.as_ref().expect("it runs").block_on(parked).unwrap()
     }
 
+    /// What came in and what was decided, for people to read.
+    pub fn tables(&mut self) -> String {
+        self.store();
+        let own = &mut self.open.as_mut().expect("it is open").own;
+        let rows = sqlx::query_scalar(
+            "SELECT concat_ws(' ', 'inbox', seq, source, key, thread_id, received_at, done_at, ignored) FROM inbox
+             UNION ALL SELECT concat_ws(' ', 'outbox', id, thread_id, effect_id, state, decided_at, attempts, attempted_at, 'doubtful',
+                doubtful, result, problem) FROM outbox",
+        );
+        let rows: Vec<String> = self.runtime.as_ref().expect("it runs").block_on(rows.fetch_all(own)).unwrap();
+        rows.join("\n")
+    }
+
     /// Empties the tables, and forgets the copy and the marks.
     pub fn wipe(&mut self) {
         let store = self.store();

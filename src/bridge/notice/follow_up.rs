@@ -39,6 +39,22 @@ pub fn thread_moved(from: (TicketId, &str), to: (TicketId, &str)) -> String {
     )
 }
 
+/// The thread: another ticket follows its ticket, or is followed by it, and has threads of its own.
+pub fn related(other: TicketId, url: &str, follows: bool, links: &[String]) -> String {
+    let threads: Vec<String> = links.iter().map(|link| format!("<{link}|thread>")).collect();
+    match (follows, threads.is_empty()) {
+        (true, _) => format!(
+            "ℹ️ Zendesk made ticket <{url}|#{other}> as a follow-up of this one's. It has a thread of its own in Slack, because \
+             nobody can say for certain that it goes on from here."
+        ),
+        (false, true) => format!("ℹ️ This ticket follows up ticket <{url}|#{other}>, which is closed."),
+        (false, false) => format!(
+            "ℹ️ This ticket follows up ticket <{url}|#{other}>, which is closed. What was said there: {}.",
+            threads.join(", ")
+        ),
+    }
+}
+
 /// The thread: its ticket was merged into another one, and nothing goes on by itself.
 pub fn ticket_merged(ticket: TicketId, url: &str) -> String {
     format!(

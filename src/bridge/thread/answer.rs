@@ -17,7 +17,7 @@ impl Deciding<'_> {
             (Act::PostCard, Answer::Posted { channel, ts }) => self.card_posted(channel.clone(), ts.clone(), in_doubt),
             (Act::Reply(_), Answer::Replied { readers, left_out, .. }) => self.replied(effect, readers, left_out),
             (Act::Reply(_), Answer::Started { ticket_id, side_conversation_id, readers, left_out }) => {
-                self.moves_to(*ticket_id, side_conversation_id, None);
+                self.moves_to(*ticket_id, side_conversation_id, None, None);
                 self.ignored = None;
                 self.replied(effect, readers, left_out);
             }

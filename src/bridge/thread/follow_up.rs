@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::effect::{Act, Effect, EffectId};
 use super::super::event::{Answer, SideConversationEvent, State, Ticket};
-use super::super::follow_up::{ClosedTicket, Followed};
+use super::super::follow_up::{ClosedTicket, Followed, StateNow};
 use super::super::ids::{SideConversationId, TicketId};
 use super::super::notice;
 use super::{BridgedThread, Deciding, Place, Retrying, Why};
@@ -126,7 +126,9 @@ impl Deciding<'_> {
     fn followed(&mut self, source: TicketId, followed: &Followed) {
         let ticket = followed.ticket.clone();
         match &followed.side_conversation_id {
-            Some(side_conversation_id) => self.moves_to(followed.ticket_id, side_conversation_id, ticket),
+            Some(side_conversation_id) => {
+                self.moves_to(followed.ticket_id, side_conversation_id, ticket, followed.state);
+            }
             None => {
                 let ticket_id = Some(followed.ticket_id);
                 self.thread.follow_up = Some(FollowUp { source, merged: false, ticket_id, ticket });
@@ -135,9 +137,15 @@ impl Deciding<'_> {
     }
 
     /// Zendesk has made a follow-up of its own, with a copy of the side conversation.
-    pub(super) fn adopted(&mut self, source: TicketId, ticket_id: TicketId, copy: &SideConversationId) {
+    pub(super) fn adopted(
+        &mut self,
+        source: TicketId,
+        ticket_id: TicketId,
+        copy: &SideConversationId,
+        state: Option<StateNow>,
+    ) {
         if self.thread.ticket_id == source {
-            self.moves_to(ticket_id, copy, None);
+            self.moves_to(ticket_id, copy, None, state);
         } else if self.thread.side_conversation_id != *copy && !self.was_in(copy) {
             self.thread.earlier.push(Earlier { ticket_id, side_conversation_id: copy.clone() });
         } else {
@@ -145,8 +153,24 @@ impl Deciding<'_> {
         }
     }
 
+    /// Zendesk's follow-up has a side conversation that may be this one, or may not.
+    pub(super) fn related(&mut self, other: TicketId, follows: bool, links: &[String]) {
+        if matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone) {
+            self.ignored = Some(Why::NotRouted);
+            return;
+        }
+        let text = notice::related(other, &self.ticket_url(other), follows, links);
+        self.tell(format!("related:{other}"), text, false);
+    }
+
     /// From here on the thread acts on this side conversation.
-    pub(super) fn moves_to(&mut self, ticket_id: TicketId, to: &SideConversationId, ticket: Option<Ticket>) {
+    pub(super) fn moves_to(
+        &mut self,
+        ticket_id: TicketId,
+        to: &SideConversationId,
+        ticket: Option<Ticket>,
+        state: Option<StateNow>,
+    ) {
         let (old_ticket, old) = (self.thread.ticket_id, self.thread.side_conversation_id.clone());
         let known = self.thread.follow_up.take().and_then(|follow_up| follow_up.ticket);
         if old == *to && old_ticket == ticket_id {
@@ -156,8 +180,11 @@ impl Deciding<'_> {
         if old != *to {
             self.thread.earlier.push(Earlier { ticket_id: old_ticket, side_conversation_id: old });
             self.thread.side_conversation_id = to.clone();
-            self.thread.state = State::Open;
-            self.thread.state_updated_at_ms = self.at_ms;
+            // What is new is open.
+            let new = StateNow { state: State::Open, updated_at_ms: self.at_ms };
+            let StateNow { state, updated_at_ms } = state.unwrap_or(new);
+            self.thread.state = state;
+            self.thread.state_updated_at_ms = updated_at_ms;
             self.thread.state_by = None;
             self.thread.told.left_done = false;
         }
@@ -165,6 +192,9 @@ impl Deciding<'_> {
         self.thread.ticket_since_ms = self.at_ms;
         if let Some(ticket) = ticket.or(known) {
             self.thread.ticket = Some(ticket);
+        }
+        if matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone) {
+            return;
         }
         self.update_card();
         let (old_url, url) = (self.ticket_url(old_ticket), self.ticket_url(ticket_id));
@@ -177,11 +207,9 @@ impl Deciding<'_> {
         let present = entry.side_conversation_id == self.thread.side_conversation_id;
         if present {
             let elsewhere = entry.ticket_id != self.thread.ticket_id;
-            if elsewhere && matches!(self.thread.place, Place::New | Place::LeftAlone) {
-                self.thread.ticket_id = entry.ticket_id;
-            } else if elsewhere && entry.created_at_ms >= self.thread.ticket_since_ms {
+            if elsewhere && entry.created_at_ms >= self.thread.ticket_since_ms {
                 let to = entry.side_conversation_id.clone();
-                self.moves_to(entry.ticket_id, &to, None);
+                self.moves_to(entry.ticket_id, &to, None, None);
                 self.thread.ticket_since_ms = entry.created_at_ms;
             }
             return false;
@@ -189,7 +217,7 @@ impl Deciding<'_> {
         // Our own reply began it, and its call has not answered yet.
         let began = entry.message.is_some() && self.is_echo(entry) && !self.was_in(&entry.side_conversation_id);
         if began {
-            self.moves_to(entry.ticket_id, &entry.side_conversation_id, None);
+            self.moves_to(entry.ticket_id, &entry.side_conversation_id, None, None);
             self.ignored = Some(Why::Echo);
         }
         began

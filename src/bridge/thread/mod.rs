@@ -425,9 +425,10 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::CardGone { ts } => deciding.card_gone(ts),
         What::TicketChanged { ticket_id, ticket } => deciding.ticket_changed(*ticket_id, ticket),
         What::TicketClosed(closed) => deciding.ticket_closed(closed),
-        What::Adopted { source, ticket_id, side_conversation_id } => {
-            deciding.adopted(*source, *ticket_id, side_conversation_id);
+        What::Adopted { source, ticket_id, side_conversation_id, state } => {
+            deciding.adopted(*source, *ticket_id, side_conversation_id, *state);
         }
+        What::Related { ticket_id, follows, links } => deciding.related(*ticket_id, *follows, links),
         What::ChannelMoved { from, to } => deciding.channel_moved(from, to),
         What::Unpark(unpark) => deciding.unpark(unpark),
         What::Answered { effect, order, act, answer, in_doubt } => {

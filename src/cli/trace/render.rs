@@ -225,6 +225,9 @@ fn message(row: &TracedEvent) -> (String, Told) {
             let title = format!("Zendesk goes on in {side_conversation_id} of ticket {ticket_id}");
             (row.key.clone(), None, title, None)
         }
+        Some(What::Related { ticket_id, .. }) => {
+            (row.key.clone(), None, format!("Ticket {ticket_id} has to do with this one"), None)
+        }
         Some(What::ChannelMoved { from, to }) => {
             (row.key.clone(), None, format!("The Slack channel {from} is {to} from here on"), None)
         }

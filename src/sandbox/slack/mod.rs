@@ -85,6 +85,7 @@ impl Default for Options {
             "channels:join",
             "channels:read",
             "chat:write",
+            "chat:write.customize",
             "commands",
             "files:read",
             "files:write",
