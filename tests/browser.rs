@@ -381,39 +381,6 @@ async fn with_faults_on_it_waits_says_for_what_and_arrives_once() {
     browser.sees("#bridge .trip.done", "It was done, and nobody heard.").await;
     let side = browser.sees(FIRST_SIDE, "nobody heard").await;
     assert_eq!(side.matches("nobody heard").count(), 1, "{side}");
-
-    browser.click("#bridge .switch a:last-child").await;
-    browser.click("#fault-refused details > summary").await;
-    browser.choose("#call-refused", "zendesk: POST …/reply").await;
-    browser.click("#fault-refused > .row button").await;
-    browser.sees("#fault-refused", "POST …/reply").await;
-    browser.write(&format!("{LAST_THREAD} .answer textarea"), "This is refused.").await;
-    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
-    browser.click("#bridge .switch a").await;
-    browser.sees("#bridge .trip.parked", "This is refused.").await;
-    browser.picture("parked-light").await;
-    browser.is_accessible("parked").await;
-    browser.click("#bridge .switch a:last-child").await;
-    browser.click(".faults > form button").await;
-    browser.sees("#fault-refused > .row button", "Off").await;
-    browser.click("#bridge .switch a").await;
-    browser.click("#bridge .trip.parked button").await;
-    browser.sees(FIRST_SIDE, "This is refused.").await;
-
-    browser.write(&format!("{LAST_THREAD} .answer textarea"), "Before the bridge ends.").await;
-    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
-    browser.click("#bridge .head .danger").await;
-    browser.sees("#kills", "killed once").await;
-    browser.write(&format!("{LAST_THREAD} .answer textarea"), "While it is gone.").await;
-    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
-    browser.picture("killed-light").await;
-    browser.sees("#bridge .running", "runs").await;
-    browser.sees(FIRST_SIDE, "Before the bridge ends.").await;
-    browser.sees(FIRST_SIDE, "While it is gone.").await;
-    let side = browser.sees(FIRST_SIDE, "While it is gone.").await;
-    for said in ["Before the bridge ends.", "While it is gone."] {
-        assert_eq!(side.matches(said).count(), 1, "{side}");
-    }
     browser.leave().await;
 }
 
