@@ -17,7 +17,7 @@ use thirtyfour::prelude::*;
 /// One after the other: a browser and a bridge at a time are enough for a small machine.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 const AXE: &str = include_str!("data/axe/axe.min.js");
 const WIDE: (u32, u32) = (1280, 900);
 const NARROW: (u32, u32) = (390, 844);
@@ -368,35 +368,19 @@ async fn with_faults_on_it_waits_says_for_what_and_arrives_once() {
     browser.sees(LAST_THREAD, "Is it the driver?").await;
 
     browser.click("#bridge .switch a:last-child").await;
+    browser.click("#fault-dropped_after details > summary").await;
+    browser.choose("#call-dropped_after", "zendesk: POST …/reply").await;
+    browser.write("#times-dropped_after", "1").await;
     browser.click("#fault-dropped_after > .row button").await;
-    browser.sees("#fault-dropped_after", "every call").await;
+    browser.sees("#fault-dropped_after", "POST …/reply, 1 more time").await;
     browser.write(&format!("{LAST_THREAD} .answer textarea"), "It was done, and nobody heard.").await;
     browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
     browser.sees(FIRST_SIDE, "It was done, and nobody heard.").await;
-    browser.click(".faults > form button").await;
     browser.sees("#fault-dropped_after > .row button", "Off").await;
     browser.click("#bridge .switch a").await;
     browser.sees("#bridge .trip.done", "It was done, and nobody heard.").await;
     let side = browser.sees(FIRST_SIDE, "nobody heard").await;
     assert_eq!(side.matches("nobody heard").count(), 1, "{side}");
-
-    browser.click("#bridge .switch a:last-child").await;
-    browser.click("#fault-refused details > summary").await;
-    browser.choose("#call-refused", "zendesk: POST …/reply").await;
-    browser.click("#fault-refused > .row button").await;
-    browser.sees("#fault-refused", "POST …/reply").await;
-    browser.write(&format!("{LAST_THREAD} .answer textarea"), "This is refused.").await;
-    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
-    browser.click("#bridge .switch a").await;
-    browser.sees("#bridge .trip.parked", "This is refused.").await;
-    browser.picture("parked-light").await;
-    browser.is_accessible("parked").await;
-    browser.click("#bridge .switch a:last-child").await;
-    browser.click(".faults > form button").await;
-    browser.sees("#fault-refused > .row button", "Off").await;
-    browser.click("#bridge .switch a").await;
-    browser.click("#bridge .trip.parked button").await;
-    browser.sees(FIRST_SIDE, "This is refused.").await;
     browser.leave().await;
 }
 
@@ -466,7 +450,7 @@ async fn it_is_whole_from_the_keyboard() {
     let browser = stage.open(Window::default()).await;
     browser.go("/?").await;
     let focused = "const at = document.activeElement; \
-        return `${at.getAttribute('aria-label') || at.labels?.[0]?.innerText || at.innerText} ${at.id}`.trim()";
+        return at === document.body ? '' : `${at.getAttribute('aria-label') || at.labels?.[0]?.innerText || at.innerText} ${at.id}`.trim()";
     let press = async |keys: TypingData| {
         browser.driver.action_chain().send_keys(keys).perform().await.expect("keys");
     };

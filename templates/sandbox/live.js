@@ -91,7 +91,7 @@
     if (form.method === 'get') return go(`${action}?${data}`, true);
     form.setAttribute('aria-busy', 'true');
     try {
-      const response = await fetch(action, { method: 'POST', body: data });
+      const response = await fetch(action, { method: 'POST', body: data, headers: { accept: 'text/html' } });
       history.replaceState(null, '', response.url);
       if (!response.url.includes('notice=') && !submitter?.formNoValidate) form.reset();
       fresh = true;

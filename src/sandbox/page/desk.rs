@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::mrkdwn::Names;
+use super::workspace::links;
 use super::{Choice, Place, When, excerpt, list, mrkdwn, text};
 use crate::sandbox::Sandbox;
 use crate::sandbox::zendesk::FakeZendesk;
@@ -124,7 +126,7 @@ impl Desk {
             pages,
             before: (place.page > 1).then(|| place.with_page(place.page - 1)),
             after: (place.page < pages).then(|| place.with_page(place.page + 1)),
-            open: place.ticket.and_then(|id| Ticket::look(zendesk, &place, id)),
+            open: place.ticket.and_then(|id| Ticket::look(zendesk, &place, &links(sandbox, &place), id)),
             addresses: names.map(|name| format!("{name}@{domain}")).collect(),
             place,
         }
@@ -132,7 +134,7 @@ impl Desk {
 }
 
 impl Ticket {
-    fn look(zendesk: &FakeZendesk, place: &Place, id: i64) -> Option<Self> {
+    fn look(zendesk: &FakeZendesk, place: &Place, names: &Names, id: i64) -> Option<Self> {
         let ticket = zendesk.ticket(id)?;
         let (groups, organizations) = (named(zendesk.groups()), named(zendesk.organizations()));
         let tags: Vec<&str> = list(&ticket, "tags").iter().filter_map(Value::as_str).collect();
@@ -156,7 +158,7 @@ impl Ticket {
             who: comment["author_id"].as_i64().and_then(|id| zendesk.name_of(id)).unwrap_or_default(),
             when: When::of_text(text(comment, "created_at")),
             public: comment["public"] == true,
-            html: mrkdwn::plain_to_html(text(comment, "body")),
+            html: mrkdwn::linked_to_html(text(comment, "body"), names),
         };
         let mut earlier: Vec<Comment> = zendesk.comments(id).iter().map(comment).collect();
         let comments = earlier.split_off(earlier.len().saturating_sub(COMMENTS_OPEN));
@@ -171,7 +173,7 @@ impl Ticket {
             earlier,
             comments,
             // The latest first: it is the one that somebody looks for.
-            sides: zendesk.side_conversations(id).iter().rev().map(|side| Side::look(zendesk, side)).collect(),
+            sides: zendesk.side_conversations(id).iter().rev().map(|side| Side::look(zendesk, side, names)).collect(),
             statuses: STATUSES.iter().map(choice).collect(),
             status,
         })
@@ -179,7 +181,7 @@ impl Ticket {
 }
 
 impl Side {
-    fn look(zendesk: &FakeZendesk, side: &Value) -> Self {
+    fn look(zendesk: &FakeZendesk, side: &Value, names: &Names) -> Self {
         let id = text(side, "id");
         let with: Vec<String> = list(side, "participants").iter().map(participant).collect();
         Side {
@@ -187,13 +189,13 @@ impl Side {
             subject: shown_subject(side),
             open: side["state"] == "open",
             with: with.join(", "),
-            entries: zendesk.events(id).iter().map(Entry::look).collect(),
+            entries: zendesk.events(id).iter().map(|event| Entry::look(event, names)).collect(),
         }
     }
 }
 
 impl Entry {
-    fn look(event: &Value) -> Self {
+    fn look(event: &Value, names: &Names) -> Self {
         let message = event.get("message").filter(|message| message.is_object());
         let files = message.map(|message| list(message, "attachments")).unwrap_or_default();
         let change = match (text(event, "type"), text(&event["updates"], "state"), text(&event["updates"], "subject")) {
@@ -208,7 +210,7 @@ impl Entry {
             who: participant(&event["actor"]),
             when: When::of_text(text(event, "created_at")),
             via: text(event, "via").to_owned(),
-            html: message.map(|message| mrkdwn::plain_to_html(text(message, "body"))),
+            html: message.map(|message| mrkdwn::linked_to_html(text(message, "body"), names)),
             change,
             files: files.iter().map(|file| text(file, "file_name").to_owned()).collect(),
         }

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 const DEEPEST: usize = 8;
 /// How far the end of an emphasis is looked for, so that no text takes long.
 const FARTHEST: usize = 2_000;
+/// A longer address is shown by a word.
+const LONGEST_LINK: usize = 40;
 
 /// What mentions are shown as, and which links lead into the page itself.
 #[derive(Default)]
@@ -32,6 +34,22 @@ pub(super) fn to_html(text: &str, names: &Names) -> String {
 pub(super) fn plain_to_html(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     text.replace("\r\n", "\n").chars().for_each(|c| push(c, &mut html));
+    html
+}
+
+/// Any text as HTML, with its web addresses as links; long ones are shown by a word.
+pub(super) fn linked_to_html(text: &str, names: &Names) -> String {
+    let mut html = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("https://").into_iter().chain(rest.find("http://")).min() {
+        let end = rest[at..].find(|c: char| c.is_whitespace() || "()<>\"'|".contains(c)).unwrap_or(rest.len() - at);
+        let target = &rest[at..at + end];
+        html.push_str(&plain_to_html(&rest[..at]));
+        let label = if target.chars().count() > LONGEST_LINK { "link" } else { target };
+        token(&format!("{target}|{label}"), names, &mut html);
+        rest = &rest[at + end..];
+    }
+    html.push_str(&plain_to_html(rest));
     html
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Middle {
     pub(super) place: Place,
     /// Whether the bridge answers, and knows who it is.
     pub(super) state: Running,
+    /// How many times its process was killed and started, where it is a process that can be killed.
+    pub(super) kills: Option<(u64, u64)>,
     pub(super) trips: Vec<Trip>,
     /// Tickets that the bridge was told of and has not read yet.
     pub(super) nudges: usize,
@@ -115,6 +117,7 @@ impl Middle {
                 Some(_) => Running::Starting,
                 None => Running::Silent,
             },
+            kills: sandbox.bridge().map(|bridge| bridge.standing()).map(|standing| (standing.kills, standing.starts)),
             trips: trips.into_iter().map(|(_, trip)| trip).take(MOST).collect(),
             nudges: list(told, "nudges").len(),
             held: count("held"),

@@ -166,16 +166,22 @@ fn directory(sandbox: &Sandbox, place: &Place, channels: &[&Value]) -> Directory
     let options = sandbox.slack.options();
     let mut of_ids = names_by_id(&people, shown_name);
     of_ids.extend(channels.iter().map(|channel| (text(channel, "id").to_owned(), text(channel, "name").to_owned())));
-    let mut keeps = format!("&person={}&agent={}&view=slack", place.person, place.agent);
-    if let Some(ticket) = place.ticket {
-        keeps.push_str(&format!("&ticket={ticket}"));
-    }
     Directory {
-        names: Names { of_ids, archives: format!("https://{}.slack.com/archives/", options.team_domain), keeps },
+        names: Names { of_ids, ..links(sandbox, place) },
         marks: people.iter().map(|person| (text(person, "id").to_owned(), mark(person))).collect(),
         app_bot_id: options.bot_id.clone(),
         app_name: options.bot_name.clone(),
     }
+}
+
+/// How links into the workspace lead into the page.
+pub(super) fn links(sandbox: &Sandbox, place: &Place) -> Names {
+    let mut keeps = format!("&person={}&agent={}&view=slack", place.person, place.agent);
+    if let Some(ticket) = place.ticket {
+        keeps.push_str(&format!("&ticket={ticket}"));
+    }
+    let archives = format!("https://{}.slack.com/archives/", sandbox.slack.options().team_domain);
+    Names { archives, keeps, ..Names::default() }
 }
 
 fn mark(person: &Value) -> &'static str {

@@ -66,6 +66,10 @@ impl Ear {
 
 async fn told(desktop: &Desktop) -> u64 {
     let mut hasher = DefaultHasher::new();
+    if let Some(bridge) = desktop.sandbox.bridge() {
+        let standing = bridge.standing();
+        (standing.pid, standing.starts, standing.kills).hash(&mut hasher);
+    }
     desktop.sandbox.operator.lanes().await.map(|lanes| lanes.to_string()).hash(&mut hasher);
     hasher.finish()
 }
