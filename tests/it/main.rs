@@ -8,6 +8,7 @@ mod follow_up;
 mod house;
 mod lanes;
 mod late;
+mod leaves;
 mod listed;
 mod mended;
 mod notes;
