@@ -268,7 +268,7 @@ impl Engine {
                 self.hold_budget(&budget, after);
                 Some(self.later(id, item, item.attempts + 1, after, problem, true))
             }
-            Err(CallError::Elsewhere { after, problem }) => Some(self.later(id, item, 0, Some(after), problem, true)),
+            Err(CallError::Elsewhere { after, problem }) => Some(self.elsewhere(item, after, problem, true)),
             Err(CallError::Unknown { problem }) => Some(self.later(id, item, item.attempts + 1, None, problem, true)),
             Err(CallError::Missing { reason }) if self.may_still_show(item, now) => {
                 let wait = self.again_within(lag);
@@ -353,9 +353,7 @@ impl Engine {
                 self.hold_budget(&item.budget, after);
                 self.later(id, item, attempts, after, problem, item.doubtful)
             }
-            Err(CallError::Elsewhere { after, problem }) => {
-                self.later(id, item, attempts, Some(after), problem, item.doubtful)
-            }
+            Err(CallError::Elsewhere { after, problem }) => self.elsewhere(item, after, problem, item.doubtful),
             Err(CallError::Unknown { problem }) => match effect.act.class() {
                 Class::Marked | Class::Ticket => self.later(id, item, attempts, None, problem, true),
                 Class::Idempotent => self.later(id, item, attempts, None, problem, false),
@@ -395,6 +393,20 @@ impl Engine {
             Some(wait) => Ended::Delayed { wait, attempts, doubtful, problem },
             None => Ended::Exhausted { problem, doubtful, reason: notice::tried_in_vain() },
         }
+    }
+
+    /// The other vendor has to say something first. If it answers others and not this, that ends some day too.
+    fn elsewhere(&self, item: &Item, wait: Duration, problem: String, doubtful: bool) -> Ended {
+        let other = match item.vendor {
+            Vendor::Slack => Vendor::Zendesk,
+            Vendor::Zendesk => Vendor::Slack,
+        };
+        let now = self.clock.now_ms();
+        let waited = now - item.first_attempt_ms.unwrap_or(now);
+        if waited > self.settings.schedule.whole().as_millis() as i64 && !self.lock().queue.is_paused(other) {
+            return Ended::Exhausted { problem, doubtful, reason: notice::tried_in_vain() };
+        }
+        Ended::Delayed { wait, attempts: item.attempts, doubtful, problem }
     }
 
     fn pause(&self, item: &Item, why: String, doubtful: bool) -> Ended {

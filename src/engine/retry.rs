@@ -14,6 +14,11 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// How long all its waits take together.
+    pub fn whole(&self) -> Duration {
+        self.0.iter().sum()
+    }
+
     /// The wait after `attempts` failed attempts, or `None` when there is none left. `jitter` is in 0..1 and spreads
     /// the wait between nine tenths and eleven tenths, so that many do not come back at once.
     pub fn wait(&self, attempts: i64, jitter: f64) -> Option<Duration> {

@@ -10,6 +10,7 @@ mod gone;
 mod house;
 mod lanes;
 mod late;
+mod leaves;
 mod listed;
 mod mended;
 mod notes;
