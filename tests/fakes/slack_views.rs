@@ -21,8 +21,7 @@ pub fn trigger(firm: &Firm) -> String {
     firm.sandbox.slack.command(MARTA, SUPPORT, "/side-convo", "");
     let parcels = sidethread::sandbox::post::Sender::take_due(&firm.sandbox.slack);
     let body = parcels.last().unwrap().body.clone();
-    let found = url::form_urlencoded::parse(&body).find(|(name, _)| name == "trigger_id").unwrap().1.into_owned();
-    found
+    url::form_urlencoded::parse(&body).find(|(name, _)| name == "trigger_id").unwrap().1.into_owned()
 }
 
 #[tokio::test]

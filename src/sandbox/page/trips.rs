@@ -332,8 +332,8 @@ fn ends(place: &Place, event: &Value, thread: &Value, calls: &[Value], of_slack:
     if !channel.is_empty() {
         let own = event["key"].as_str().filter(|key| of_slack && !key.starts_with("press:"));
         let own = own.and_then(|key| key.split(':').next());
-        let made = calls.iter().filter(|call| call["vendor"] == "slack").filter_map(|call| call["result"].as_str());
-        let ts = own.or(made.filter(|ts| ts.contains('.')).last()).unwrap_or(text(thread, "thread_ts"));
+        let mut made = calls.iter().filter(|call| call["vendor"] == "slack").filter_map(|call| call["result"].as_str());
+        let ts = own.or(made.rfind(|ts| ts.contains('.'))).unwrap_or(text(thread, "thread_ts"));
         ends.push(("In Slack", format!("{}&at=m{ts}#m{ts}", place.with_channel(channel))));
     }
     ends
