@@ -7,9 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{Names, text_hash};
+use super::content::{Nameless, text_hash};
 use super::event::{Kind, Participant, SideConversationEvent, State, Ticket};
-use super::ids::{ChannelId, SideConversationEventId, SideConversationId, SlackUserId, TicketId};
+use super::ids::{SideConversationEventId, SideConversationId, TicketId};
 use super::notice;
 use super::thread::time_with_offset;
 
@@ -189,6 +189,7 @@ pub fn conversation(entries: &[SideConversationEvent], source: TicketId) -> Stri
         let message = entry.message.as_ref()?;
         let who = entry.actor.shown().unwrap_or(notice::SOMEBODY);
         let mut text = format!("{who}, {}:", time_with_offset(entry.created_at_ms));
+        // Side conversations name people in full.
         let words = message.doc().to_plain(&Nameless);
         if !words.is_empty() {
             text = format!("{text}\n{words}");
@@ -272,19 +273,6 @@ fn same_person(one: &Participant, other: &Participant) -> bool {
         (Some(one), Some(other)) => one == other,
         _ if one.email.is_some() && other.email.is_some() => one.email == other.email,
         _ => one.shown() == other.shown(),
-    }
-}
-
-/// Side conversations name people in full.
-struct Nameless;
-
-impl Names for Nameless {
-    fn user(&self, _: &SlackUserId) -> Option<String> {
-        None
-    }
-
-    fn channel(&self, _: &ChannelId) -> Option<String> {
-        None
     }
 }
 

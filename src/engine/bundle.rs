@@ -8,8 +8,7 @@
 
 use std::sync::Arc;
 
-use crate::bridge::content::{Names, text_hash};
-use crate::bridge::ids::{ChannelId, SlackUserId};
+use crate::bridge::content::{Nameless, text_hash};
 use crate::bridge::{Act, BridgedThread, Effect, EffectId, Vendor};
 
 /// How many messages travel together at most.
@@ -80,21 +79,9 @@ fn short(marker: &str) -> String {
 fn size_of(act: &Act) -> usize {
     match act {
         Act::Post { text, .. } => text.chars().count() + SLACK_HEADING,
+        // Names are looked up when the message is sent; they are hardly longer than the ids.
         Act::Reply(reply) => reply.doc.to_html(&Nameless).len() + HEADING,
         _ => 0,
-    }
-}
-
-/// Names are looked up when the message is sent; they are hardly longer than the ids.
-struct Nameless;
-
-impl Names for Nameless {
-    fn user(&self, _: &SlackUserId) -> Option<String> {
-        None
-    }
-
-    fn channel(&self, _: &ChannelId) -> Option<String> {
-        None
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::read::decode;
+use super::read::{decode, note_row};
 use super::{NoteRow, Store, StoreError};
 use crate::bridge::Effect;
 
@@ -21,17 +21,7 @@ impl Store {
     /// The database failed, or a row does not read.
     pub async fn notices_waiting(&self, user: &str) -> Result<Vec<NoteRow>, StoreError> {
         let rows = sqlx::query(WAITING).bind(user).fetch_all(&self.reader).await?;
-        rows.iter()
-            .map(|row| {
-                let id: i64 = row.try_get(0)?;
-                Ok(NoteRow {
-                    id,
-                    thread_id: row.try_get(1)?,
-                    effect: decode(row, 2, "outbox", "effect_json", &id.to_string())?,
-                    not_before: row.try_get(3)?,
-                })
-            })
-            .collect()
+        rows.iter().map(note_row).collect()
     }
 
     /// The last direct message that a person got: its `ts`, and what it says.

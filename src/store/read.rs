@@ -380,17 +380,7 @@ impl Store {
     /// The database failed, or a row does not read.
     pub async fn notes_waiting(&self, ticket_id: i64) -> Result<Vec<NoteRow>, StoreError> {
         let rows = sqlx::query(NOTES_WAITING).bind(ticket_id).fetch_all(&self.reader).await?;
-        rows.iter()
-            .map(|row| {
-                let id: i64 = row.try_get(0)?;
-                Ok(NoteRow {
-                    id,
-                    thread_id: row.try_get(1)?,
-                    effect: decode(row, 2, "outbox", "effect_json", &id.to_string())?,
-                    not_before: row.try_get(3)?,
-                })
-            })
-            .collect()
+        rows.iter().map(note_row).collect()
     }
 
     /// The threads that stand in a channel.
@@ -410,6 +400,17 @@ impl Store {
         let rows = sqlx::query(PARKED).fetch_all(&self.reader).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
+}
+
+/// A row with id, thread, effect and the time before which it rests.
+pub(super) fn note_row(row: &SqliteRow) -> Result<NoteRow, StoreError> {
+    let id: i64 = row.try_get(0)?;
+    Ok(NoteRow {
+        id,
+        thread_id: row.try_get(1)?,
+        effect: decode(row, 2, "outbox", "effect_json", &id.to_string())?,
+        not_before: row.try_get(3)?,
+    })
 }
 
 pub(super) fn decode<T: DeserializeOwned>(

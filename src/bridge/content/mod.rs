@@ -40,3 +40,16 @@ pub trait Names {
     /// The name of a channel, without `#`.
     fn channel(&self, id: &ChannelId) -> Option<String>;
 }
+
+/// No names: where none is needed, or ids stand for them.
+pub struct Nameless;
+
+impl Names for Nameless {
+    fn user(&self, _: &SlackUserId) -> Option<String> {
+        None
+    }
+
+    fn channel(&self, _: &ChannelId) -> Option<String> {
+        None
+    }
+}
