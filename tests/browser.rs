@@ -96,7 +96,8 @@ impl Stage {
             return None;
         };
         let mut demo = Command::new(env!("CARGO_BIN_EXE_sidethread"));
-        demo.args(["demo", "--listen", "127.0.0.1:0"]);
+        let folder = tempfile::tempdir().expect("a folder");
+        demo.args(["demo", "--listen", "127.0.0.1:0"]).env("TMPDIR", folder.path());
         let (demo, url) = start(&mut demo, |line| {
             let at = line.find("http://127.0.0.1:")?;
             Some(line[at..].split('/').take(3).collect::<Vec<_>>().join("/"))
@@ -105,7 +106,6 @@ impl Stage {
             let port = line.split("successfully on port ").nth(1)?.trim().trim_end_matches('.');
             port.parse::<u16>().ok().map(|port| port.to_string())
         });
-        let folder = tempfile::tempdir().expect("a folder");
         let address = format!("http://127.0.0.1:{port}");
         Some(Stage { _demo: demo, url, chromedriver: address, _chromedriver: chromedriver, folder })
     }
@@ -180,9 +180,35 @@ impl Browser {
             if said.contains(words) {
                 return said;
             }
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            self.wait().await;
         }
         panic!("{css} never said {words:?}; it says {said:?}");
+    }
+
+    /// Waits until nothing is under way and no ticket is to be read.
+    async fn is_quiet(&self) {
+        let end = Instant::now() + PATIENCE;
+        while self.on("#bridge .counts").await.text().await.unwrap_or_default().trim() != "0 under way" {
+            assert!(Instant::now() < end, "something is still under way");
+            self.wait().await;
+        }
+    }
+
+    /// Waits until an element is gone.
+    async fn is_without(&self, css: &str) {
+        let end = Instant::now() + PATIENCE;
+        while self.driver.find(By::Css(css.to_owned())).await.is_ok() {
+            assert!(Instant::now() < end, "{css} stays");
+            self.wait().await;
+        }
+    }
+
+    /// A moment; a page without script has to be asked for again.
+    async fn wait(&self) {
+        tokio::time::sleep(Duration::from_millis(if self.window.script { 60 } else { 300 })).await;
+        if !self.window.script {
+            self.driver.refresh().await.expect("the page again");
+        }
     }
 
     /// Tries something until it works: what is asked for may be drawn anew at this moment.
@@ -192,7 +218,7 @@ impl Browser {
             match self.driver.find(By::Css(css.to_owned())).await {
                 Ok(element) => return element,
                 Err(error) if Instant::now() > end => panic!("{css}: {error}"),
-                Err(_) => tokio::time::sleep(Duration::from_millis(60)).await,
+                Err(_) => self.wait().await,
             }
         }
     }
@@ -301,6 +327,7 @@ async fn a_question_goes_to_slack_and_its_answer_comes_back_in_every_window() {
     agent.click("#tour p a").await;
     agent.sees("#desk .title", "Encomenda").await;
     agent.click("#tour form button").await;
+    agent.is_without("#tour").await;
     agent.go(TICKET).await;
     assert!(agent.driver.find(By::Id("tour")).await.is_err(), "the tour never comes back");
 
@@ -354,10 +381,10 @@ async fn with_faults_on_it_waits_says_for_what_and_arrives_once() {
     browser.is_accessible("faults").await;
     browser.click("#fault-rate_limited details > summary").await;
     browser.choose("#call-rate_limited", "slack: chat.postMessage").await;
-    browser.write("#value-rate_limited", "3").await;
+    browser.write("#value-rate_limited", "10").await;
     browser.write("#times-rate_limited", "1").await;
     browser.click("#fault-rate_limited > .row button").await;
-    browser.sees("#fault-rate_limited", "chat.postMessage, 3, 1 more time").await;
+    browser.sees("#fault-rate_limited", "chat.postMessage, 10 seconds, 1 more time").await;
     browser.picture("faults-light").await;
     ask(&browser, "Label printer", "Is it the driver?").await;
     browser.click("#bridge .switch a").await;
@@ -508,7 +535,7 @@ async fn a_morning_is_played_and_all_of_it_arrives() {
     browser.script(play).await;
     browser.sees(".bar", "of 30").await;
     browser.sees(".bar", "Play a morning").await;
-    browser.sees("#bridge .counts", "0 under way").await;
+    browser.is_quiet().await;
     browser.picture("morning-light").await;
     browser.is_accessible("after a morning").await;
     let parked = browser.driver.find_all(By::Css("#bridge .trip.parked, #bridge .trip.waiting")).await.expect("trips");

@@ -114,7 +114,9 @@ fn header_of<'a>(parcel: &'a Parcel, name: &str) -> Option<&'a str> {
 }
 
 fn keys(value: &Value) -> Vec<&str> {
-    value.as_object().expect("an object").keys().map(String::as_str).collect()
+    let mut keys: Vec<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
 }
 
 fn form_of(parcel: &Parcel) -> std::collections::BTreeMap<String, String> {

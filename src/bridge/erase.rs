@@ -100,8 +100,9 @@ impl Whom {
         }
     }
 
-    /// Forgets what a thread and its card hold.
-    pub fn forget(&self, names: &[String], thread: &mut BridgedThread, card: Option<&mut Card>) {
+    /// Forgets what a thread and its card hold. `own` are the entries that the person wrote in Zendesk.
+    pub fn forget(&self, names: &[String], own: &[String], thread: &mut BridgedThread, card: Option<&mut Card>) {
+        thread.held.retain(|effect| !self.gives_up(effect, own));
         match self {
             Whom::Ticket(_) => forget_all(thread, card),
             Whom::User(id) => {

@@ -125,7 +125,7 @@ impl Engine {
             }
             let Some(mut thread) = self.store.thread(thread_id.as_str()).await? else { continue };
             let mut card = self.store.card(thread_id.as_str()).await?;
-            whom.forget(&found.names, &mut thread, card.as_mut());
+            whom.forget(&found.names, &found.entries, &mut thread, card.as_mut());
             let card = card.as_ref().map(to_raw_value).transpose().map_err(encode)?;
             let write = thread_write(&thread, card, now).map_err(encode)?;
             commit.threads.push(write);

@@ -32,14 +32,22 @@ impl Engine {
     /// Who finds out what follows a ticket. A claim that nobody holds passes to who asks.
     pub(super) async fn claim(&self, source: TicketId, thread_id: &ThreadId) -> Result<Claimed, StoreError> {
         let now = self.clock.now_ms();
-        for _ in 0..2 {
+        for _ in 0..3 {
             match self.store.follow_up(source.0).await? {
                 Some((_, Some(ticket_id))) => {
                     let ticket_id = TicketId(ticket_id);
                     return Ok(Claimed::Answered(Followed::in_ticket(ticket_id, None)));
                 }
                 Some((by, None)) if by == thread_id.as_str() => return Ok(Claimed::Here),
-                Some(_) => break,
+                Some((by, None)) => {
+                    let holder = self.thread(&ThreadId::new(by.as_str())).await?;
+                    if holder.is_some_and(|holder| holder.seeks(source)) {
+                        break;
+                    }
+                    // Who asked has moved on in another way.
+                    let not_followed = vec![(source.0, by)];
+                    self.store.commit(Commit { not_followed, ..Commit::default() }).await?;
+                }
                 None => {
                     let follow_ups = vec![claim_of(source, thread_id, now)];
                     self.store.commit(Commit { follow_ups, ..Commit::default() }).await?;

@@ -18,6 +18,9 @@ use crate::bridge::ids::{ChannelId, SideConversationId, ThreadId, TicketId, Ts};
 use crate::bridge::route::{self, Choice};
 use crate::store::{Commit, InboxWrite, SideConversationWrite, StoreError};
 
+/// After how many reads in vain it is believed that a ticket is not there: some minutes, as the schedule of repeats has it.
+const BELIEVED_AFTER: i64 = 3;
+
 type Sides = BTreeMap<SideConversationId, Vec<SideConversationEvent>>;
 
 /// What was read of a ticket, and whose it is.
@@ -124,17 +127,25 @@ impl Engine {
         owned: &mut Owned,
     ) -> Result<(), CallError> {
         self.count_read();
+        // Reads lag: what is missing is believed after some more of them. A copy that is not known for one would be posted
+        // anew, all of it.
+        let missing = |error: CallError| match error {
+            CallError::Refused { .. } => Ok(()),
+            CallError::Missing { reason } if self.lock().queue.ticket_attempts(ticket_id) < BELIEVED_AFTER => {
+                Err(CallError::Later { after: None, problem: reason })
+            }
+            CallError::Missing { .. } => Ok(()),
+            other => Err(other),
+        };
         let source = match self.outside.ticket(ticket_id).await {
             Ok(ticket) => ticket.follows,
-            Err(CallError::Refused { .. } | CallError::Missing { .. }) => None,
-            Err(other) => return Err(other),
+            Err(error) => missing(error).map(|()| None)?,
         };
         let Some(source) = source else { return Ok(()) };
         self.count_read();
         let originals = match self.outside.read_ticket(source).await {
             Ok(entries) => entries,
-            Err(CallError::Refused { .. } | CallError::Missing { .. }) => return Ok(()),
-            Err(other) => return Err(other),
+            Err(error) => return missing(error),
         };
         let of_source = by_side(&originals);
         // What was copied counts as known, so the original must be; it may be a copy itself.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use serde::Serialize;
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
@@ -155,13 +156,20 @@ impl Bridge {
         let mut has_been_up = false;
         let mut failed = 0;
         loop {
-            let mut child = self.start()?;
-            has_been_up |= self.attend(&mut child, &stop).await?;
+            let kills = self.standing().kills;
+            match self.start() {
+                Ok(mut child) => has_been_up |= self.attend(&mut child, &stop).await?,
+                // One that has run runs again, as soon as this machine lets it.
+                Err(error) if has_been_up => {
+                    tracing::error!(error = %error, "the bridge cannot be started; it is tried again")
+                }
+                Err(error) => return Err(error),
+            }
             self.now_is(State::Down, None);
             if stop.is_cancelled() {
                 return Ok(());
             }
-            if !has_been_up {
+            if !has_been_up && self.standing().kills == kills {
                 failed += 1;
                 anyhow::ensure!(failed < TRIES, "the bridge ends as soon as it starts; what it said stands above");
                 continue;
@@ -174,6 +182,8 @@ impl Bridge {
     }
 
     fn start(&self) -> anyhow::Result<Child> {
+        // A wish to kill that came too late was for the one before.
+        while self.shared.killed.notified().now_or_never().is_some() {}
         let (listen, admin) = free_addresses()?;
         let mut command = (self.shared.launch)(listen, admin)?;
         command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::client::ZendeskClient;
 use super::decode::{self, Abouts};
-use super::tickets::now;
+use super::tickets::{MERGED, now};
 use super::transport::Failure;
 use crate::bridge::Answer;
 use crate::bridge::event::{SideConversationEvent, Ticket};
@@ -102,9 +102,9 @@ impl ZendeskClient {
     ///
     /// # Errors
     /// After `Unknown` the same request may be sent again within two hours; later it must be looked for.
-    pub async fn follow_up(&self, call: &Call<'_>, source: TicketId, request: &str) -> Result<Answer, CallError> {
+    pub async fn follow_up(&self, source: TicketId, request: &str) -> Result<Answer, CallError> {
         let url = self.http.api(&["tickets"], &[]);
-        let key = format!("sidethread:{}", call.marker());
+        let key = idempotency_key(source, request);
         let body = Some(Bytes::copy_from_slice(request.as_bytes()));
         let failure = match self.http.send_bytes("POST tickets", Method::POST, &url, body, Some(&key)).await {
             Ok(answer) => {
@@ -121,7 +121,7 @@ impl ZendeskClient {
         if refusal.get("error").and_then(Value::as_str) == Some("IdempotentRequestError") {
             // The key was used for another request, of which nobody here knows: perhaps it made the ticket.
             let lost = CallError::Unknown { problem: "the idempotency key is in use".to_owned() };
-            return self.find_follow_up(call, source).await?.ok_or(lost);
+            return self.find_follow_up(source).await?.ok_or(lost);
         }
         if !now(&*self.read_ticket_itself(source).await?).closed {
             return Ok(Answer::TicketOpen);
@@ -137,7 +137,7 @@ impl ZendeskClient {
     ///
     /// # Errors
     /// As for any read.
-    pub async fn find_follow_up(&self, _call: &Call<'_>, source: TicketId) -> Result<Option<Answer>, CallError> {
+    pub async fn find_follow_up(&self, source: TicketId) -> Result<Option<Answer>, CallError> {
         let read = self.read_ticket_itself(source).await?;
         for ticket_id in follow_ups(&read) {
             let follow_up = match self.read_ticket_itself(ticket_id).await {
@@ -238,6 +238,9 @@ impl ZendeskClient {
                 Copied::Brand => "brand_id",
             });
         }
+        if let Some(Value::Array(tags)) = ticket.get_mut("tags") {
+            tags.retain(|tag| tag != MERGED);
+        }
         if let Some(Value::Array(fields)) = ticket.get_mut("custom_fields") {
             fields.retain(|field| !field["value"].is_null());
         }
@@ -277,6 +280,15 @@ struct Found {
 
 fn followed(ticket_id: TicketId, ticket: Option<Ticket>) -> Answer {
     Answer::Followed(Followed::in_ticket(ticket_id, ticket))
+}
+
+/// The key under which Zendesk makes a follow-up once, whichever thread asks: another thread's request under the same key
+/// is refused, and what was made is then looked for. A request with something left out is another one.
+fn idempotency_key(source: TicketId, request: &str) -> String {
+    let request = decode::json(request.as_bytes()).unwrap_or_default();
+    let fields = request["ticket"].as_object().map_or(0, Map::len);
+    let custom = request["ticket"]["custom_fields"].as_array().map_or(0, Vec::len);
+    format!("{}:{fields}:{custom}", external_id(source))
 }
 
 /// The marker of the one follow-up that is made of a ticket, whichever thread makes it.

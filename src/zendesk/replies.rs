@@ -125,8 +125,12 @@ impl ZendeskClient {
         let mut answers: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
         let here = (thread.ticket_id, &thread.side_conversation_id);
         let before = thread.earlier.iter().rev().map(|earlier| (earlier.ticket_id, &earlier.side_conversation_id));
-        for (ticket_id, id) in std::iter::once(here).chain(before) {
-            let entries = self.entries(ticket_id, id, &Abouts::new()).await?;
+        for (n, (ticket_id, id)) in std::iter::once(here).chain(before).enumerate() {
+            let entries = match self.entries(ticket_id, id, &Abouts::new()).await {
+                // Where the thread was may be gone by now, and then nothing stands there.
+                Err(CallError::Refused { .. } | CallError::Missing { .. }) if n > 0 => continue,
+                read => read?,
+            };
             for (call, answer) in calls.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
                 *answer = reply_among(call, &entries, app_user).map(|found| {
                     let entry = Some(found.id.clone());

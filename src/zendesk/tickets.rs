@@ -16,7 +16,7 @@ use crate::engine::outside::{CallError, TicketNow};
 
 const TICKET_LIVES_MS: i64 = 60_000;
 /// The tag that Zendesk gives a ticket that was merged into another one.
-const MERGED: &str = "closed_by_merge";
+pub(super) const MERGED: &str = "closed_by_merge";
 
 impl ZendeskClient {
     /// What a ticket is at present.

@@ -58,12 +58,17 @@
     const page = new DOMParser().parseFromString(await response.text(), 'text/html');
     if (response.ok && page.querySelector('main')) morph(document.body, page.body, served);
   };
+  // Counts what a person asks for: an answer to something before the last of it is not drawn any more.
+  let asked = 0;
   const go = async (url, push) => {
+    const mine = ++asked;
     const response = await fetch(url, { headers: { accept: 'text/html' } });
+    if (mine !== asked) return;
     if (push) history.pushState(null, '', url);
     fresh = false;
     await draw(response, true);
     show();
+    refresh();
   };
   const show = () => {
     const { at, view } = document.body.dataset;
@@ -90,8 +95,10 @@
     const action = submitter?.getAttribute('formaction') || form.getAttribute('action');
     if (form.method === 'get') return go(`${action}?${data}`, true);
     form.setAttribute('aria-busy', 'true');
+    const mine = ++asked;
     try {
       const response = await fetch(action, { method: 'POST', body: data, headers: { accept: 'text/html' } });
+      if (!response.ok || !response.redirected || mine !== asked) return;
       history.replaceState(null, '', response.url);
       if (!response.url.includes('notice=') && !submitter?.formNoValidate) form.reset();
       fresh = true;
@@ -100,6 +107,7 @@
       if ('again' in form.dataset) form.querySelector('textarea').focus();
     } finally {
       form.removeAttribute('aria-busy');
+      refresh();
     }
   });
   addEventListener('popstate', () => go(location.href, false));
@@ -110,10 +118,11 @@
     again = asking;
     if (asking) return;
     asking = true;
+    const [mine, where] = [asked, location.href];
     try {
-      const response = await fetch(location.href, { headers: { accept: 'text/html' } });
+      const response = await fetch(where, { headers: { accept: 'text/html' } });
       fresh = true;
-      await draw(response, false);
+      if (mine === asked && where === location.href) await draw(response, false);
     } catch { /* the stream says that it is gone, and when it is back */ }
     asking = false;
     if (again) refresh();

@@ -346,3 +346,47 @@ async fn a_crash_at_any_point_makes_no_second_follow_up_and_loses_and_doubles_no
         }
     }
 }
+
+#[tokio::test]
+async fn a_follow_up_that_was_given_up_is_asked_for_anew_by_what_still_waits() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    later(&app).await;
+    close(&app, app.ticket);
+    let rule = serde_json::json!({"call": "POST tickets", "fault": "refused"});
+    app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+    app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+    app.settle().await;
+    app.zendesk.faults().clear();
+    let row = crate::parked::parked_row(&app).await;
+    assert!(app.app.engine().unwrap().drop_parked(row).await.unwrap());
+    app.settle().await;
+    app.slack.say(&app.ben, &channel, Some(&ts), "Confirmed.").unwrap();
+    app.settle().await;
+    let side = sides(&app, follow_up(&app, app.ticket)).remove(0);
+    assert_eq!(messages(&app, &side), ["It is up again.", "Confirmed."]);
+    app.told(&sc);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn what_may_stand_in_the_follow_up_is_looked_for_there_also_when_the_old_ticket_is_gone() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    later(&app).await;
+    close(&app, app.ticket);
+    app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+    app.settle().await;
+    let side = sides(&app, follow_up(&app, app.ticket)).remove(0);
+    let change = TicketChange { deleted: Some(true), ..Default::default() };
+    assert!(app.zendesk.set_ticket(app.ticket, change));
+    let rule = serde_json::json!({"call": "POST …/reply", "fault": "dropped_before", "times": 1});
+    app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+    app.slack.say(&app.ben, &channel, Some(&ts), "Confirmed.").unwrap();
+    app.settle().await;
+    assert_eq!(messages(&app, &side), ["It is up again.", "Confirmed."]);
+    app.told(&sc);
+    app.ends_quietly().await;
+}

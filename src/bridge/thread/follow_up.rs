@@ -52,7 +52,7 @@ impl BridgedThread {
     }
 
     /// Whether what follows this ticket is still asked for.
-    pub(super) fn seeks(&self, source: TicketId) -> bool {
+    pub fn seeks(&self, source: TicketId) -> bool {
         self.follow_up.as_ref().is_some_and(|follow_up| follow_up.source == source && follow_up.ticket_id.is_none())
     }
 }

@@ -26,6 +26,13 @@ impl Deciding<'_> {
             _ => Wish::Drop,
         };
         self.unparked.push((EffectIds::whole(effect), wish));
+        if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = &parked.act
+            && wish == Wish::Drop
+            && self.thread.seeks(*source)
+        {
+            // The next reply asks anew; else it would wait without end.
+            self.thread.follow_up = None;
+        }
         let text = match wish {
             Wish::Drop => notice::given_up(),
             Wish::Retry => {

@@ -13,8 +13,11 @@ use crate::sandbox::bridge::Launch;
 pub(super) fn launch(folder: PathBuf, vendors_url: String, credentials: Credentials) -> Launch {
     Box::new(move |listen, admin_listen| {
         let file = folder.join(SETTINGS);
-        write_privately(&file, &settings(&credentials, &vendors_url, &folder, listen, admin_listen))?;
-        let mut command = Command::new(std::env::current_exe()?);
+        write_privately(&file, &settings(&credentials, &vendors_url, listen, admin_listen))?;
+        // The very file that runs, even if another one stands in its place by now.
+        let itself = Path::new("/proc/self/exe");
+        let program = if itself.exists() { itself.to_owned() } else { std::env::current_exe()? };
+        let mut command = Command::new(program);
         command.arg("demo-bridge").arg("--config").arg(&file).current_dir(&folder);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().to_ascii_uppercase().starts_with("SIDETHREAD__") {
@@ -25,15 +28,7 @@ pub(super) fn launch(folder: PathBuf, vendors_url: String, credentials: Credenti
     })
 }
 
-fn settings(
-    credentials: &Credentials,
-    vendors_url: &str,
-    folder: &Path,
-    listen: SocketAddr,
-    admin_listen: SocketAddr,
-) -> String {
-    // What JSON escapes in a text, TOML reads in the same way.
-    let database = serde_json::Value::from(format!("sqlite://{}", folder.join(DATABASE).display()));
+fn settings(credentials: &Credentials, vendors_url: &str, listen: SocketAddr, admin_listen: SocketAddr) -> String {
     format!(
         r#"
         [server]
@@ -41,7 +36,7 @@ fn settings(
         admin_listen = "{admin_listen}"
         public_url = "{vendors_url}"
         [database]
-        url = {database}
+        url = "sqlite://{DATABASE}"
         [slack]
         bot_token = "{bot_token}"
         signing_secret = "{signing_secret}"

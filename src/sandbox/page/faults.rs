@@ -58,7 +58,12 @@ fn shown(kind: &Kind, vendor: &str, rules: &[Rule]) -> Vec<String> {
             let mut words = format!("{vendor}: {call}");
             if let Some((name, ..)) = kind.parameter {
                 let value = described.get(name).and_then(Value::as_u64).unwrap_or_default();
-                words.push_str(&format!(", {value}"));
+                words.push_str(&match name {
+                    "status" => format!(", status {value}"),
+                    "ms" => format!(", {value} milliseconds"),
+                    _ if value == 1 => ", 1 second".to_owned(),
+                    _ => format!(", {value} seconds"),
+                });
             }
             words.extend(rule.percent.map(|percent| format!(", in {percent} of 100 cases")));
             words.extend(rule.times.map(|times| format!(", {times} more time{}", if times == 1 { "" } else { "s" })));

@@ -93,6 +93,7 @@ impl Default for Options {
             "files:write",
             "groups:history",
             "groups:read",
+            "im:history",
             "im:write",
             "reactions:read",
             "reactions:write",
