@@ -469,7 +469,7 @@ async fn faults_are_switched_from_the_page() {
     ];
     let (location, page) = fill(&router, "/sandbox/faults/on", &on).await;
     assert!(location.ends_with("#fault-latency") && location.contains("panel=faults"), "{location}");
-    assert!(page.text.contains("Slack: chat.postMessage, 50, 2 more times"), "{}", page.text);
+    assert!(page.text.contains("Slack: chat.postMessage, 50 milliseconds, 2 more times"), "{}", page.text);
     assert_eq!(sandbox.slack.faults().list().len(), 1);
     fill(&router, "/sandbox/faults/on", &[panel, ("fault", "feed_late"), ("call", "*"), ("value", "9")]).await;
     fill(&router, "/sandbox/faults/on", &[panel, ("fault", "html"), ("call", "*")]).await;
