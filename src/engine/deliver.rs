@@ -186,7 +186,8 @@ impl Engine {
         }
         let Load { ids, effects, item } = &*load;
         let [effect, with @ ..] = effects.as_slice() else { return Ok(nothing()) };
-        let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now };
+        let believed = !self.may_still_show(item, now);
+        let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now, believed };
         if item.doubtful && is_looked_for(&effect.act, now) {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
             call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
@@ -270,14 +271,14 @@ impl Engine {
             }
             Err(CallError::Elsewhere { after, problem }) => Some(self.elsewhere(item, after, problem, true)),
             Err(CallError::Unknown { problem }) => Some(self.later(id, item, item.attempts + 1, None, problem, true)),
-            Err(CallError::Missing { reason }) if self.may_still_show(item, now) => {
+            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, now) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
-            Err(CallError::Missing { reason }) if matches!(call.effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if matches!(call.effect.act, Act::Reply(_)) => {
                 Some(Ended::Gone { reason, doubtful: true })
             }
-            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
+            Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 tracing::error!(
                     effect.id = %call.effect.id, thread.id = %item.thread_id,
                     "whether a call was done cannot be found out; it is parked"
@@ -334,15 +335,15 @@ impl Engine {
                 }
                 Ended::Answered(answer)
             }
-            Err(CallError::Missing { reason }) if self.may_still_show(item, began) => {
+            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, began) => {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
-            Err(CallError::Missing { reason }) if matches!(effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if matches!(effect.act, Act::Reply(_)) => {
                 Ended::Gone { reason, doubtful: item.doubtful }
             }
             Err(CallError::Refused { reason }) if !call.with.is_empty() => Ended::Split { problem: reason },
-            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
+            Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 tracing::error!(
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
                     "a call was refused; it is parked, and its people are told why"
