@@ -16,7 +16,7 @@ use super::pace::Budget;
 use super::queue::{Item, Job, Work};
 use super::{Engine, bundle};
 use crate::bridge::event::What;
-use crate::bridge::{Act, Answer, Class, Effect, Vendor, notice};
+use crate::bridge::{Act, Answer, BridgedThread, Class, Effect, Vendor, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
 
@@ -186,7 +186,7 @@ impl Engine {
         }
         let Load { ids, effects, item } = &*load;
         let [effect, with @ ..] = effects.as_slice() else { return Ok(nothing()) };
-        let believed = !self.may_still_show(item, now);
+        let believed = !self.may_still_show(item, &thread, now);
         let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now, believed };
         if item.doubtful && is_looked_for(&effect.act, now) {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
@@ -221,7 +221,7 @@ impl Engine {
             (Ok(Answer::TicketClosed(closed)), _) if matches!(first.act, Act::Reply(_)) => {
                 Some(What::TicketClosed(closed.clone()))
             }
-            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, now) => {
+            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, &thread, now) => {
                 Some(What::CardGone { ts: ts.clone() })
             }
             _ => None,
@@ -271,7 +271,7 @@ impl Engine {
             }
             Err(CallError::Elsewhere { after, problem }) => Some(self.elsewhere(item, after, problem, true)),
             Err(CallError::Unknown { problem }) => Some(self.later(id, item, item.attempts + 1, None, problem, true)),
-            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, now) => {
+            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, call.thread, now) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
@@ -301,9 +301,15 @@ impl Engine {
     }
 
     /// Whether what was found missing by a call that began at `began` (milliseconds since 1970) may have been made so
-    /// shortly before that reads lacked it. However long its answer took, it speaks of no later time.
-    fn may_still_show(&self, item: &Item, began: i64) -> bool {
-        began - item.first_attempt_ms.unwrap_or(began) < self.lag(item.vendor).as_millis() as i64
+    /// shortly before that reads lacked it. However long its answer took, it speaks of no later time. What waited for a
+    /// follow-up is older than that.
+    fn may_still_show(&self, item: &Item, thread: &BridgedThread, began: i64) -> bool {
+        let made = match item.vendor {
+            Vendor::Slack => None,
+            Vendor::Zendesk => thread.goes_on_in().map(|(_, since)| since),
+        };
+        let from = item.first_attempt_ms.unwrap_or(began).max(made.unwrap_or(i64::MIN));
+        began - from < self.lag(item.vendor).as_millis() as i64
     }
 
     pub(super) async fn within_deadline<T>(
@@ -335,7 +341,7 @@ impl Engine {
                 }
                 Ended::Answered(answer)
             }
-            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, began) => {
+            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, call.thread, began) => {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }

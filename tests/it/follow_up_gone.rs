@@ -218,3 +218,20 @@ async fn a_follow_up_that_is_gone_with_its_closed_ticket_is_told_and_nothing_is_
     assert_eq!(carried(&app, next[0]), [["two"]]);
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn a_new_follow_up_that_reads_lack_for_a_while_pauses_nobody() {
+    let app = House::new().await;
+    let (sc, channel, ts) = talk(&app).await;
+    app.pass(Duration::from_secs(65)).await;
+    let fault = |rule: Value| app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+    fault(json!({"call": "POST tickets", "fault": "rate_limited", "retry_after": 400, "times": 1}));
+    fault(json!({"call": "GET tickets/{id}", "fault": "reads_lag", "secs": 60}));
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.pass(Duration::from_secs(420)).await;
+    let [follow] = follow_ups(&app)[..] else { panic!("one follow-up is made") };
+    app.pass(Duration::from_secs(240)).await;
+    assert_eq!(carried(&app, follow), [["one"]]);
+    assert_eq!(count(&app.told(&sc), "*Paused*"), 0, "{:?}", app.told(&sc));
+    app.ends_quietly().await;
+}
