@@ -135,6 +135,25 @@ async fn a_thread_whose_follow_up_is_deleted_goes_on_in_another_one() {
 }
 
 #[tokio::test]
+async fn a_thread_whose_adopted_follow_up_is_deleted_goes_on_in_another_one() {
+    for follow_up_keeps_ids in [false, true] {
+        let unconfirmed = Unconfirmed { follow_up_keeps_ids, ..Default::default() };
+        let app = House::with(Setup { unconfirmed, ..Default::default() }).await;
+        let (sc, channel, ts) = talk(&app).await;
+        assert!(!app.zendesk.reply_by_mail("zoe@acme.example", &sc, "By mail.").is_empty());
+        app.pass(Duration::from_secs(600)).await;
+        let [gone] = follow_ups(&app)[..] else { panic!("Zendesk makes one") };
+        deleted(&app, gone, true);
+        app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+        app.pass(Duration::from_secs(1800)).await;
+        let [_, next] = follow_ups(&app)[..] else { panic!("{:?}", follow_ups(&app)) };
+        assert_eq!(carried(&app, next), [["one"]]);
+        assert_eq!(count(&app.told(&sc), "was deleted"), 1, "{:?}", app.told(&sc));
+        app.ends_quietly().await;
+    }
+}
+
+#[tokio::test]
 async fn several_threads_of_a_deleted_follow_up_go_on_in_one_other_each_time() {
     let app = House::new().await;
     let mut threads = Vec::new();

@@ -116,7 +116,7 @@ impl Deciding<'_> {
         {
             let side_conversation_id = before.side_conversation_id;
             let left = std::mem::replace(&mut self.thread.side_conversation_id, side_conversation_id);
-            self.thread.earlier.push(Earlier { ticket_id: gone, side_conversation_id: left });
+            self.was_there(Earlier { ticket_id: gone, side_conversation_id: left });
             self.thread.ticket_id = source;
             self.thread.ticket_since_ms = self.at_ms;
         }
@@ -221,8 +221,8 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Known);
             return;
         }
+        self.was_there(Earlier { ticket_id: old_ticket, side_conversation_id: old.clone() });
         if old != *to {
-            self.thread.earlier.push(Earlier { ticket_id: old_ticket, side_conversation_id: old });
             self.thread.side_conversation_id = to.clone();
             // What is new is open.
             let new = StateNow { state: State::Open, updated_at_ms: self.at_ms };
@@ -265,6 +265,11 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Echo);
         }
         began
+    }
+
+    fn was_there(&mut self, place: Earlier) {
+        self.thread.earlier.retain(|earlier| *earlier != place);
+        self.thread.earlier.push(place);
     }
 
     fn was_in(&self, side_conversation_id: &SideConversationId) -> bool {
