@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::follow_up::Claimed;
+use super::gather::Gathered;
 use super::health::Failure;
-use super::notes::Noted;
 use super::outside::{Call, CallError};
 use super::pace::Budget;
 use super::queue::{Item, Job, Work};
@@ -88,7 +88,7 @@ impl Engine {
         if load.ids.is_empty() {
             load.ids.push(id);
         }
-        self.end_note(id);
+        self.end_gathering(id);
         self.lock().queue.end_calling(load.item.vendor);
         let item = &load.item;
         match ended {
@@ -173,8 +173,8 @@ impl Engine {
         }
         if !load.item.doubtful {
             match self.gathered(id, &first, thread.ticket_id).await? {
-                Noted::Write(gathered) => load.effects[0] = gathered,
-                Noted::Rest(until) => return Ok(Ended::Rests { until }),
+                Gathered::Write(gathered) => load.effects[0] = gathered,
+                Gathered::Rest(until) => return Ok(Ended::Rests { until }),
             }
         }
         if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = first.act {

@@ -31,14 +31,13 @@ pub mod deliver;
 pub mod erase;
 mod follow_up;
 mod gap;
+mod gather;
 mod gone;
 pub mod health;
 pub mod intake;
 mod late;
 mod life;
 mod looks;
-mod notes;
-mod notify;
 pub mod outside;
 mod owners;
 pub mod pace;
@@ -60,7 +59,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::bridge::ids::{ChannelId, SlackUserId, ThreadId, TicketId, Ts};
+use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
 use crate::bridge::{BridgedThread, Place, Policy, Vendor};
 use crate::store::{Commit, Delay, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -140,10 +139,8 @@ struct State {
     next_clean: i64,
     next_late: i64,
     late: late::Told,
-    /// Tickets on which a note is being written, and which.
-    noting: HashMap<TicketId, i64>,
-    /// People to whom a direct message is being written, and which.
-    notifying: HashMap<SlackUserId, i64>,
+    /// Tickets and people to whom something is being written, and by which call.
+    gathering: HashMap<gather::Reader, i64>,
     health: health::Health,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
@@ -207,8 +204,7 @@ impl Engine {
             next_clean: now,
             next_late: now,
             late: late::Told::default(),
-            noting: HashMap::new(),
-            notifying: HashMap::new(),
+            gathering: HashMap::new(),
             health: health::Health::default(),
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,
@@ -418,8 +414,7 @@ impl Engine {
         let thread_id = match job {
             Job::Handle(thread_id) => Some(thread_id.clone()),
             Job::Deliver(id) => {
-                state.noting.retain(|_, noting| noting != id);
-                state.notifying.retain(|_, notifying| notifying != id);
+                state.gathering.retain(|_, gathering| gathering != id);
                 let item = state.queue.item(*id).cloned();
                 if let Some(item) = &item {
                     state.queue.end_calling(item.vendor);

@@ -72,19 +72,6 @@ pub struct ParkedNames {
     pub notice: Option<String>,
 }
 
-/// A note that waits for its first attempt.
-#[derive(Debug, Clone)]
-pub struct NoteRow {
-    /// Its id.
-    pub id: i64,
-    /// The thread.
-    pub thread_id: String,
-    /// The effect.
-    pub effect: Effect,
-    /// Not to be done earlier, in milliseconds since 1970.
-    pub not_before: i64,
-}
-
 /// A thread whose Slack side is compared now and then.
 #[derive(Debug, Clone)]
 pub struct Sweep {
@@ -128,11 +115,6 @@ const PARKED_CALL: &str = "SELECT p.thread_id, p.effect_id, (SELECT n.result FRO
     FROM outbox AS p WHERE p.id = $1 AND p.state = 'parked'";
 const PARKED_EFFECT: &str = "SELECT effect_json FROM outbox WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND effect_json IS NOT NULL";
 // The effects of notes are named `note:…`.
-const LAST_NOTED: &str = "SELECT max(attempted_at) FROM outbox WHERE effect_id >= 'note:' AND effect_id < 'note;'
-    AND thread_id IN (SELECT id FROM thread WHERE ticket_id = $1) AND id <> $2";
-const NOTES_WAITING: &str = "SELECT id, thread_id, effect_json, not_before FROM outbox
-    WHERE effect_id >= 'note:' AND effect_id < 'note;' AND state = 'waiting' AND doubtful = 0
-    AND thread_id IN (SELECT id FROM thread WHERE ticket_id = $1) ORDER BY id LIMIT 100";
 const IN_CHANNEL: &str = "SELECT thread_id FROM link WHERE channel_id = $1 ORDER BY thread_ts";
 const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
 const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";
@@ -365,24 +347,6 @@ impl Store {
         row.map(|row| decode(&row, 0, "outbox", "effect_json", effect_id)).transpose()
     }
 
-    /// When a note other than `id` was last attempted on a ticket, in milliseconds since 1970.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn last_noted(&self, ticket_id: i64, id: i64) -> Result<Option<i64>, StoreError> {
-        let row = sqlx::query(LAST_NOTED).bind(ticket_id).bind(id).fetch_one(&self.reader).await?;
-        row.try_get(0).map_err(StoreError::from)
-    }
-
-    /// The notes of a ticket that wait and were not attempted, in the order in which they were decided.
-    ///
-    /// # Errors
-    /// The database failed, or a row does not read.
-    pub async fn notes_waiting(&self, ticket_id: i64) -> Result<Vec<NoteRow>, StoreError> {
-        let rows = sqlx::query(NOTES_WAITING).bind(ticket_id).fetch_all(&self.reader).await?;
-        rows.iter().map(note_row).collect()
-    }
-
     /// The threads that stand in a channel.
     ///
     /// # Errors
@@ -403,16 +367,6 @@ impl Store {
 }
 
 /// A row with id, thread, effect and the time before which it rests.
-pub(super) fn note_row(row: &SqliteRow) -> Result<NoteRow, StoreError> {
-    let id: i64 = row.try_get(0)?;
-    Ok(NoteRow {
-        id,
-        thread_id: row.try_get(1)?,
-        effect: decode(row, 2, "outbox", "effect_json", &id.to_string())?,
-        not_before: row.try_get(3)?,
-    })
-}
-
 pub(super) fn decode<T: DeserializeOwned>(
     row: &SqliteRow,
     index: usize,
