@@ -46,6 +46,9 @@ pub enum What {
     TicketGone {
         /// Why, as a sentence for the people of the thread.
         reason: String,
+        /// The ticket, if it is a follow-up and was certainly deleted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follow_up: Option<TicketId>,
     },
     /// Somebody deleted a message of the Slack thread.
     MessageDeleted {

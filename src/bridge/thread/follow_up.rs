@@ -6,7 +6,8 @@
 //! said there still arrives.
 //!
 //! Races it allows for: the first entry of the side conversation that a reply began is read before its call has answered;
-//! Zendesk's own follow-up is found while ours is looked for; a follow-up that is closed itself, which is then followed.
+//! Zendesk's own follow-up is found while ours is looked for; a follow-up that is closed itself, which is then followed; one
+//! that is deleted, which another one takes the place of.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,9 @@ pub struct FollowUp {
     /// What the card shows of that ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<Ticket>,
+    /// Since when that ticket is known, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "super::is_never")]
+    pub since_ms: i64,
 }
 
 /// Where a thread was before it moved.
@@ -49,6 +53,19 @@ impl BridgedThread {
     /// The ticket in which the next reply has to begin a side conversation, if it has to.
     pub fn begins_on(&self) -> Option<TicketId> {
         self.follow_up.as_ref().and_then(|follow_up| follow_up.ticket_id)
+    }
+
+    /// The follow-up that its replies go to, and since when that is known, in milliseconds since 1970.
+    pub fn goes_on_in(&self) -> Option<(TicketId, i64)> {
+        match &self.follow_up {
+            Some(follow_up) => follow_up.ticket_id.map(|ticket_id| (ticket_id, follow_up.since_ms)),
+            None => self.source().map(|_| (self.ticket_id, self.ticket_since_ms)),
+        }
+    }
+
+    /// The ticket that the thread's one follows up, as far as the thread has been there.
+    fn source(&self) -> Option<TicketId> {
+        self.earlier.last().map(|earlier| earlier.ticket_id).filter(|earlier| *earlier != self.ticket_id)
     }
 
     /// Whether what follows this ticket is still asked for.
@@ -77,20 +94,46 @@ impl Deciding<'_> {
         };
         match (here, asked) {
             (true, _) if merged => self.merged(ticket_id),
-            (true, _) => self.seek(ticket_id),
+            (true, _) => self.seek(ticket_id, None),
             (false, true) => self.ignored = Some(Why::Known),
             (false, false) => self.ignored = Some(Why::Stale),
         }
     }
 
-    fn seek(&mut self, source: TicketId) {
+    /// The follow-up was deleted: the thread is where it was before, and another one is looked for.
+    pub(super) fn follow_up_gone(&mut self, gone: TicketId) {
+        let source = match &self.thread.follow_up {
+            Some(follow_up) if follow_up.ticket_id == Some(gone) => Some(follow_up.source),
+            None if self.thread.ticket_id == gone => self.thread.source(),
+            _ => None,
+        };
+        let (Some(source), true) = (source, self.thread.link().is_some()) else {
+            self.ignored = Some(Why::Stale);
+            return;
+        };
+        if self.thread.follow_up.is_none()
+            && let Some(before) = self.thread.earlier.pop()
+        {
+            let side_conversation_id = before.side_conversation_id;
+            let left = std::mem::replace(&mut self.thread.side_conversation_id, side_conversation_id);
+            self.was_there(Earlier { ticket_id: gone, side_conversation_id: left });
+            self.thread.ticket_id = source;
+            self.thread.ticket_since_ms = self.at_ms;
+        }
+        self.thread.gone = None;
+        self.seek(source, Some(gone));
+        let text = notice::follow_up_gone((gone, &self.ticket_url(gone)), (source, &self.ticket_url(source)));
+        self.tell(format!("follow-up-gone:{gone}"), text, false);
+    }
+
+    fn seek(&mut self, source: TicketId, gone: Option<TicketId>) {
         let Some((channel, ts)) = self.thread.link() else {
             self.ignored = Some(Why::NotLinked);
             return;
         };
         let thread_url = self.permalink(ts, channel, ts);
-        self.thread.follow_up = Some(FollowUp { source, merged: false, ticket_id: None, ticket: None });
-        self.ask_for_follow_up("seek-follow-up", source, Act::SeekFollowUp { source, thread_url });
+        self.thread.follow_up = Some(FollowUp { source, merged: false, ticket_id: None, ticket: None, since_ms: 0 });
+        self.ask_for_follow_up("seek-follow-up", source, Act::SeekFollowUp { source, thread_url, gone });
     }
 
     fn ask_for_follow_up(&mut self, what: &str, source: TicketId, act: Act) {
@@ -100,7 +143,7 @@ impl Deciding<'_> {
     }
 
     fn merged(&mut self, source: TicketId) {
-        self.thread.follow_up = Some(FollowUp { source, merged: true, ticket_id: None, ticket: None });
+        self.thread.follow_up = Some(FollowUp { source, merged: true, ticket_id: None, ticket: None, since_ms: 0 });
         let text = notice::ticket_merged(source, &self.ticket_url(source));
         self.tell(format!("merged:{source}:{}", self.at_ms), text, false);
     }
@@ -131,7 +174,8 @@ impl Deciding<'_> {
             }
             None => {
                 let ticket_id = Some(followed.ticket_id);
-                self.thread.follow_up = Some(FollowUp { source, merged: false, ticket_id, ticket });
+                self.thread.follow_up =
+                    Some(FollowUp { source, merged: false, ticket_id, ticket, since_ms: self.at_ms });
             }
         }
     }
@@ -177,8 +221,8 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Known);
             return;
         }
+        self.was_there(Earlier { ticket_id: old_ticket, side_conversation_id: old.clone() });
         if old != *to {
-            self.thread.earlier.push(Earlier { ticket_id: old_ticket, side_conversation_id: old });
             self.thread.side_conversation_id = to.clone();
             // What is new is open.
             let new = StateNow { state: State::Open, updated_at_ms: self.at_ms };
@@ -221,6 +265,11 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Echo);
         }
         began
+    }
+
+    fn was_there(&mut self, place: Earlier) {
+        self.thread.earlier.retain(|earlier| *earlier != place);
+        self.thread.earlier.push(place);
     }
 
     fn was_in(&self, side_conversation_id: &SideConversationId) -> bool {

@@ -453,7 +453,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
         What::Unreachable(problem) => deciding.unreachable(problem),
-        What::TicketGone { reason } => deciding.ticket_gone(reason),
+        What::TicketGone { reason, follow_up } => deciding.ticket_gone(reason, *follow_up),
         What::MessageDeleted { channel, ts } => deciding.message_deleted(channel, ts),
         What::CardGone { ts } => deciding.card_gone(ts),
         What::TicketChanged { ticket_id, ticket } => deciding.ticket_changed(*ticket_id, ticket),
