@@ -57,6 +57,9 @@ impl Outside for Vendors {
             Act::SetTicket { change } => self.zendesk.change_ticket(call, change).await,
             Act::SeekFollowUp { source, thread_url } => self.zendesk.seek_follow_up(call, *source, thread_url).await,
             Act::FollowUp { source, request, .. } => self.zendesk.follow_up(*source, request).await,
+            Act::ContinueOn { ticket_id, name, thread_url, .. } => {
+                self.zendesk.continue_on(call, *ticket_id, name, thread_url).await
+            }
             _ => self.slack.perform(call).await,
         }
     }
@@ -67,6 +70,9 @@ impl Outside for Vendors {
             (Act::Reply(_), _) => self.zendesk.find_replies(calls).await,
             (Act::Note { .. }, _) => self.zendesk.find_note(call).await.map(|found| vec![found]),
             (Act::FollowUp { source, .. }, _) => self.zendesk.find_follow_up(*source).await.map(|found| vec![found]),
+            (Act::ContinueOn { ticket_id, .. }, _) => {
+                self.zendesk.find_continued(call, *ticket_id).await.map(|found| vec![found])
+            }
             (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await.map(|found| vec![found]),
             (_, Vendor::Slack) => self.slack.find(calls).await,
             (_, Vendor::Zendesk) => Ok(vec![None]),
