@@ -4,4 +4,5 @@ mod firm;
 mod slack_files;
 mod slack_views;
 mod spec;
+mod webhook_trials;
 mod zendesk;
