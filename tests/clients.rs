@@ -126,7 +126,7 @@ async fn stage() -> Value {
     json!({"base": base, "bot": credentials.slack_bot_token, "signing_secret": credentials.slack_signing_secret})
 }
 
-/// `{"act", "user", "channel", "ts", "name", "text", "values", "answer"}`: somebody does something, and the app answers
+/// `{"act", "user", "channel", "ts", "name", "text", "value", "values", "answer"}`: somebody does something, and the app answers
 /// this to whatever Slack sends.
 async fn act(State(sandbox): State<Sandbox>, Json(asked): Json<Value>) -> Json<Value> {
     let slack = &sandbox.slack;
@@ -141,7 +141,8 @@ async fn act(State(sandbox): State<Sandbox>, Json(asked): Json<Value>) -> Json<V
         "press" => slack.press(user, channel, ts, name),
         "shortcut" => slack.message_shortcut(user, channel, ts, name),
         "submit" => slack.submit_view(user, &asked["values"]).map(drop),
-        "close" => slack.close_view(user, false),
+        "use" => slack.use_in_view(user, name, &asked["value"]).map(drop),
+        "suggest" => slack.suggest_in_view(user, name, word("text")).map(drop),
         other => Err(format!("nobody can {other:?}")),
     };
     let body = if asked["answer"].is_null() { Vec::new() } else { asked["answer"].to_string().into_bytes() };

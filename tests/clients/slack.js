@@ -191,6 +191,23 @@ async function respond(url, body) {
   return [answer.status, await answer.text()];
 }
 
+async function choosing(app, command) {
+  const { payloads: [{ trigger_id: trigger }] } = await act(command);
+  const menu = { type: 'external_select', action_id: 'menu', min_query_length: 2, placeholder: plain('Which?') };
+  const section = { type: 'section', block_id: 'which', text: plain('Which ticket?'), accessory: menu };
+  const view = { type: 'modal', title: plain('Choose'), blocks: [section] };
+  const opened = await app.views.open({ trigger_id: trigger, view });
+  const options = [{ text: plain('The printer'), value: '35436' }, { text: plain('The scanner'), value: '35437' }];
+  const { payloads: [asked] } = await act({ act: 'suggest', user: wanjiru.id, name: 'menu', text: 'the', answer: { options } });
+  assert.deepEqual([asked.type, asked.value, asked.block_id, asked.view.id], ['block_suggestion', 'the', 'which', opened.view.id]);
+  const { payloads: [chosen] } = await act({ act: 'use', user: wanjiru.id, name: 'menu', value: '35437' });
+  assert.deepEqual([chosen.container, chosen.response_url], [{ type: 'view', view_id: opened.view.id }, undefined]);
+  assert.equal(chosen.actions[0].selected_option.text.text, 'The scanner');
+  assert.equal(chosen.view.state.values.which.menu.selected_option.value, '35437');
+  const changed = await app.views.update({ view_id: chosen.view.id, hash: chosen.view.hash, view: { ...view, title: plain('The scanner') } });
+  assert.equal(changed.view.state.values.which.menu.selected_option.value, '35437', 'what keeps its ids keeps its value');
+}
+
 async function asTheApp() {
   const app = client(stage.bot, stage.base);
   const command = { act: 'command', user: wanjiru.id, channel: support, name: '/side-convo', text: 'help' };
@@ -209,6 +226,7 @@ async function asTheApp() {
   const submitted = await act({ act: 'submit', user: wanjiru.id, values, answer: { response_action: 'clear' } });
   assert.deepEqual(submitted.payloads[0].view.state.values, values);
   assert.deepEqual([submitted.payloads[0].view.id, submitted.modals], [pushed.view.id, []]);
+  await choosing(app, command);
   const home = await app.views.publish({ user_id: wanjiru.id, view: { type: 'home', blocks: [{ type: 'divider' }] } });
   assert.equal(home.view.type, 'home');
   await refused(app.views.publish({ user_id: 'U0NOBODY', view: { type: 'home', blocks: [] } }), 'user_not_found');
