@@ -106,6 +106,12 @@ async fn measure() -> ExitCode {
             at(1.0)
         );
     }
+    for (n, (at, side)) in day.said.iter().enumerate() {
+        let Some(got) = arrived.get(&(n, *side)) else { continue };
+        if got - at > 20_000 {
+            eprintln!("slow m{n:06} {} said {at} waited {}", if *side == Side::Slack { "slack" } else { "zendesk" }, got - at);
+        }
+    }
     for vendor in ["slack", "zendesk"] {
         let of = day.calls.iter().filter(|(name, _)| name.starts_with(vendor));
         let all: u64 = of.clone().map(|(_, count)| count).sum();
@@ -147,7 +153,7 @@ impl Day {
         for n in 0..agents * A_DAY {
             let mut at = random.u32(..HOURS.iter().sum::<u32>());
             let hour = HOURS.iter().position(|share| at.checked_sub(*share).map(|left| at = left).is_none());
-            let at = midnight + hour.unwrap_or_default() as i64 * HOUR_MS + random.i64(..HOUR_MS);
+            let at = midnight + hour.unwrap_or_default() as i64 * HOUR_MS + random.i64(0..HOUR_MS);
             due.push(Reverse((at, Act::Ask(n))));
         }
         house.slack.clear_calls();
