@@ -5,6 +5,7 @@
 
 mod crossing;
 mod faults;
+mod lifecycle;
 mod size;
 mod stage;
 mod ways;

@@ -108,8 +108,7 @@ async fn a_thousand_threads_are_bridged_and_it_stays_smooth() {
     let Some(stage) = Stage::set_with(&["--tickets", "10000"]) else { return };
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
     let client = client.expect("a client");
-    let off = client.post(format!("{}/sandbox/limits", stage.url)).body(r#"{"limits": "off"}"#);
-    assert!(off.send().await.expect("an answer").status().is_success());
+    stage.post("/sandbox/limits", r#"{"limits": "off"}"#).await;
     let tickets = not_closed(&client, &stage.url, 1000).await;
     for (at, ticket) in tickets.iter().enumerate() {
         let to = format!("{}@slack.acme.example", CHANNELS[at % CHANNELS.len()]);

@@ -111,6 +111,13 @@ impl Stage {
         Some(Stage { _demo: demo, url, chromedriver: address, _chromedriver: chromedriver, folder })
     }
 
+    /// Asks the sandbox for something that the page has no button for.
+    pub async fn post(&self, path: &str, body: &'static str) {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let answer = client.post(format!("{}{path}", self.url)).body(body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
+    }
+
     pub async fn open(&self, window: Window) -> Browser {
         let mut caps = DesiredCapabilities::chrome();
         let profile = self.folder.path().join(format!("profile-{}", fastrand::u64(..)));
@@ -170,13 +177,16 @@ impl Browser {
     pub async fn sees(&self, css: &str, words: &str) -> String {
         let mut said = String::new();
         let end = Instant::now() + PATIENCE;
+        // The driver's own reading leaves out what must be scrolled up to.
+        let read = format!(
+            "return [...document.querySelectorAll({})].filter((one) => one.checkVisibility()).map((one) => one.innerText)\
+             .join('\\n')",
+            json!(css)
+        );
         while Instant::now() < end {
-            let found = self.driver.find_all(By::Css(css.to_owned())).await.unwrap_or_default();
-            said.clear();
-            for element in found {
-                // An element that is drawn anew at this moment is asked the next time.
-                said.push_str(&element.text().await.unwrap_or_default());
-                said.push('\n');
+            // While the window goes to another page it is asked the next time.
+            if let Ok(found) = self.driver.execute(read.as_str(), vec![]).await {
+                said = found.json().as_str().unwrap_or_default().to_owned();
             }
             if said.contains(words) {
                 return said;
@@ -227,7 +237,9 @@ impl Browser {
     pub async fn click(&self, css: &str) {
         let end = Instant::now() + PATIENCE;
         loop {
-            match self.on(css).await.click().await {
+            let element = self.on(css).await;
+            let _ = element.scroll_into_view().await;
+            match element.click().await {
                 Ok(()) => return,
                 Err(error) if Instant::now() > end => panic!("{css}: {error}"),
                 Err(_) => tokio::time::sleep(Duration::from_millis(60)).await,
