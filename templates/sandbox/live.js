@@ -97,25 +97,34 @@
   document.addEventListener('submit', async (event) => {
     const { target: form, submitter } = event;
     event.preventDefault();
-    const data = new URLSearchParams(new FormData(form, submitter));
+    const filled = new FormData(form, submitter);
+    const data = form.enctype === 'multipart/form-data' ? filled : new URLSearchParams(filled);
     const action = submitter?.getAttribute('formaction') || form.getAttribute('action');
     if (form.method === 'get') return go(`${action}?${data}`, true);
     form.setAttribute('aria-busy', 'true');
     const mine = ++asked;
     try {
       const response = await fetch(action, { method: 'POST', body: data, headers: { accept: 'text/html' } });
-      if (!response.ok || !response.redirected || mine !== asked) return;
+      if (!response.ok) return warn(await response.text());
+      if (!response.redirected || mine !== asked) return;
       history.replaceState(null, '', response.url);
       if (!response.url.includes('notice=') && !submitter?.formNoValidate) form.reset();
       fresh = true;
       await draw(response, false);
       show();
       if ('again' in form.dataset) form.querySelector('textarea').focus();
+    } catch {
+      warn('The sandbox does not answer, so nothing was done.');
     } finally {
       form.removeAttribute('aria-busy');
       refresh();
     }
   });
+  const warn = (words) => {
+    const notice = byId('notice') || document.createElement('p');
+    Object.assign(notice, { id: 'notice', className: 'alert', role: 'alert', textContent: words });
+    byId('bar').after(notice);
+  };
   addEventListener('popstate', () => go(location.href, false));
 
   // Draws the parts anew in which something changed, all of them at once.

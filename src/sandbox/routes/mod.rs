@@ -23,6 +23,7 @@ mod live;
 mod mail;
 mod morning;
 mod operator;
+mod posted;
 mod time;
 mod tour;
 mod workspace;
