@@ -37,7 +37,7 @@ mod world;
 
 pub use build::{ChannelSpec, PersonSpec};
 pub use deliver::Counters;
-pub use look::SeenThread;
+pub use look::{SeenChannel, SeenThread};
 pub use people::Say;
 pub use quirks::Quirks;
 pub use rich_text::{escape, rich_text};

@@ -15,6 +15,7 @@ mod calls;
 mod conversation_calls;
 mod conversations;
 mod desk;
+mod desk_files;
 mod ends;
 mod feed;
 mod files;
