@@ -24,6 +24,7 @@ mod hooks;
 mod keep;
 mod limits;
 mod macros;
+mod made;
 mod options;
 mod pages;
 mod people;
