@@ -39,7 +39,6 @@ mod world;
 pub use build::{ChannelSpec, PersonSpec};
 pub use deliver::Counters;
 pub use look::{SeenChannel, SeenThread};
-pub use look::SeenThread;
 pub use made::Written;
 pub use people::Say;
 pub use quirks::Quirks;
