@@ -335,7 +335,7 @@ async fn nothing_is_sent_to_a_ticket_that_is_known_to_be_closed_and_a_refusal_is
         account.client.ticket(thread.ticket_id).await.unwrap();
         let closed = TicketChange { status: Some("closed".into()), ..TicketChange::default() };
         assert!(account.zendesk.set_ticket(account.ticket, closed));
-        let closed = Answer::TicketClosed(ClosedTicket { ticket_id: thread.ticket_id, merged: false });
+        let closed = Answer::TicketClosed(ClosedTicket::alone(thread.ticket_id));
         assert_eq!(account.reply(&thread).await, Ok(closed.clone()), "{status}");
         assert_eq!(account.calls("POST …/reply"), 1, "what was read was less than a minute old");
         assert_eq!(account.reply(&thread).await, Ok(closed), "{status}");

@@ -77,6 +77,9 @@ pub enum Act {
         /// The parked effect that a "Retry" button under it tries again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry: Option<EffectId>,
+        /// The ticket in which a "Continue on" button under it lets the thread go on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        continue_on: Option<TicketId>,
     },
     /// Change what the app told the thread.
     ChangeTell {
@@ -141,6 +144,17 @@ pub enum Act {
         request: String,
         /// When it was decided, in milliseconds since 1970.
         decided_at_ms: i64,
+    },
+    /// Begin a side conversation on the ticket into which the thread's was merged.
+    ContinueOn {
+        /// That ticket.
+        ticket_id: TicketId,
+        /// Who wants it.
+        user: SlackUserId,
+        /// Their name.
+        name: String,
+        /// Where the thread stands in Slack.
+        thread_url: String,
     },
     /// Write an internal note on the ticket.
     Note {
@@ -240,6 +254,7 @@ impl Act {
             | Act::SetState { .. }
             | Act::SeekFollowUp { .. }
             | Act::FollowUp { .. }
+            | Act::ContinueOn { .. }
             | Act::Note { .. }
             | Act::SetTicket { .. }
             | Act::ReadSaid
@@ -261,6 +276,7 @@ impl Act {
                 | Act::SetState { .. }
                 | Act::SeekFollowUp { .. }
                 | Act::FollowUp { .. }
+                | Act::ContinueOn { .. }
         )
     }
 
@@ -273,6 +289,7 @@ impl Act {
             | Act::TellOperator { .. }
             | Act::Reply(_)
             | Act::SetState { .. }
+            | Act::ContinueOn { .. }
             | Act::Note { .. }
             | Act::Notify { .. } => Class::Marked,
             Act::ReadTicket { .. }
@@ -335,6 +352,7 @@ impl Act {
             Act::SetState { .. } => "set_state",
             Act::SeekFollowUp { .. } => "seek_follow_up",
             Act::FollowUp { .. } => "follow_up",
+            Act::ContinueOn { .. } => "continue_on",
             Act::Note { .. } => "note",
             Act::SetTicket { .. } => "set_ticket",
             Act::ReadSaid => "read_said",

@@ -59,6 +59,9 @@ impl Outside for Vendors {
                 self.zendesk.seek_follow_up(call, *source, thread_url, *gone).await
             }
             Act::FollowUp { source, request, .. } => self.zendesk.follow_up(*source, request).await,
+            Act::ContinueOn { ticket_id, name, thread_url, .. } => {
+                self.zendesk.continue_on(call, *ticket_id, name, thread_url).await
+            }
             _ => self.slack.perform(call).await,
         }
     }
@@ -70,6 +73,9 @@ impl Outside for Vendors {
             (Act::Note { .. }, _) => self.zendesk.find_note(call).await.map(|found| vec![found]),
             (Act::FollowUp { source, request, .. }, _) => {
                 self.zendesk.find_follow_up(*source, request).await.map(|found| vec![found])
+            }
+            (Act::ContinueOn { ticket_id, .. }, _) => {
+                self.zendesk.find_continued(call, *ticket_id).await.map(|found| vec![found])
             }
             (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await.map(|found| vec![found]),
             (_, Vendor::Slack) => self.slack.find(calls).await,

@@ -11,7 +11,7 @@ use super::Engine;
 use super::outside::CallError;
 use super::pace::Budget;
 use crate::bridge::event::{Event, What};
-use crate::bridge::follow_up::Followed;
+use crate::bridge::follow_up::{ClosedTicket, Followed};
 use crate::bridge::ids::{ThreadId, TicketId};
 use crate::bridge::{Act, Answer, BridgedThread, Effect};
 use crate::store::{Commit, FollowUpWrite, MoveWrite, SideConversationWrite, StoreError};
@@ -73,7 +73,7 @@ impl Engine {
         let now = self.clock.now_ms();
         self.lock().queue.pace().call(&Budget::ZendeskPlan, now);
         let ticket = match self.outside.ticket(ticket_id).await {
-            Ok(ticket) => ticket.shown,
+            Ok(ticket) => ticket,
             Err(error) => {
                 // Only the cards wait for it, and the next word of the ticket mends them.
                 if let CallError::Later { after, .. } = &error {
@@ -86,9 +86,21 @@ impl Engine {
         let mut events = Vec::new();
         for thread_id in threads.into_iter().map(ThreadId::new) {
             let Some(thread) = self.thread(&thread_id).await? else { continue };
-            if thread.ticket_id == ticket_id && thread.ticket.as_ref() != Some(&ticket) {
-                let what = What::TicketChanged { ticket_id, ticket: ticket.clone() };
-                events.push((format!("ticket:{thread_id}:{now}"), thread_id, Arc::new(Event { at_ms: now, what })));
+            if thread.ticket_id != ticket_id {
+                continue;
+            }
+            let mut tell = |key: &str, what: What| {
+                events.push((
+                    format!("{key}:{thread_id}:{now}"),
+                    thread_id.clone(),
+                    Arc::new(Event { at_ms: now, what }),
+                ));
+            };
+            if thread.ticket.as_ref() != Some(&ticket.shown) {
+                tell("ticket", What::TicketChanged { ticket_id, ticket: ticket.shown.clone() });
+            }
+            if ticket.merged && thread.heeds_a_merge(ticket.into) {
+                tell("merged", What::TicketClosed(ClosedTicket::by_merge(ticket_id, ticket.into)));
             }
         }
         self.commit_events("engine", events, Commit::default()).await.map(drop)

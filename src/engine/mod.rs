@@ -38,6 +38,7 @@ pub mod intake;
 mod late;
 mod life;
 mod looks;
+mod merged;
 pub mod outside;
 mod owners;
 pub mod pace;

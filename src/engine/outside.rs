@@ -102,6 +102,8 @@ pub struct TicketNow {
     pub closed: bool,
     /// Whether it was closed because it was merged into another one.
     pub merged: bool,
+    /// The ticket in which it goes on since it was merged, if that is known and was asked for.
+    pub into: Option<TicketId>,
     /// The closed ticket that it follows up, if it is a follow-up.
     pub follows: Option<TicketId>,
 }

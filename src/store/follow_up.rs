@@ -8,6 +8,7 @@ use super::{Store, StoreError};
 
 const ON_TICKET: &str = "SELECT id FROM thread WHERE ticket_id = $1 AND place NOT IN ('new', 'older', 'left_alone')
     UNION SELECT thread_id FROM side_conversation WHERE ticket_id = $1 ORDER BY 1";
+const OF_MERGED: &str = "SELECT id FROM thread WHERE thread_json ->> '$.follow_up.source' = $1 ORDER BY 1";
 const FOLLOW_UP: &str = "SELECT thread_id, ticket_id FROM follow_up WHERE source_ticket_id = $1";
 const FOLLOW_UPS: &str = "INSERT INTO follow_up (source_ticket_id, thread_id, claimed_at)
     SELECT value ->> 'source_ticket_id', value ->> 'thread_id', value ->> 'claimed_at' FROM json_each($1) WHERE true
@@ -33,6 +34,15 @@ impl Store {
     /// The database failed.
     pub async fn threads_on_ticket(&self, ticket_id: i64) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(ON_TICKET).bind(ticket_id).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// The bridged threads for which it is not settled what becomes of this ticket. Looks through all of them.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn threads_of_merged(&self, ticket_id: i64) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(OF_MERGED).bind(ticket_id).fetch_all(&self.reader).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 

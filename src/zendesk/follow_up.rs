@@ -58,7 +58,8 @@ impl ZendeskClient {
             return Ok(Answer::TicketOpen);
         }
         if is.merged {
-            return Ok(Answer::TicketClosed(ClosedTicket { ticket_id: source, merged: true }));
+            let into = self.merge_chain(source).await?.left;
+            return Ok(Answer::TicketClosed(ClosedTicket::by_merge(source, into)));
         }
         let said = self.said_so_far(call).await?;
         let mut closed = None;

@@ -14,6 +14,7 @@ mod late;
 mod leaves;
 mod listed;
 mod mended;
+mod merged;
 mod notes;
 mod nothing_twice;
 mod noticed;

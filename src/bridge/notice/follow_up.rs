@@ -64,14 +64,6 @@ pub fn related(other: TicketId, url: &str, follows: bool, links: &[String]) -> S
     }
 }
 
-/// The thread: its ticket was merged into another one, and nothing goes on by itself.
-pub fn ticket_merged(ticket: TicketId, url: &str) -> String {
-    format!(
-        "🔀 Ticket <{url}|#{ticket}> was merged into another ticket, so replies from here do not reach it. They are kept. \
-         Please ask the ticket's agent to start a side conversation in the ticket that goes on."
-    )
-}
-
 /// The thread: there is no follow-up ticket.
 pub fn no_follow_up(ticket: TicketId, url: &str, reason: &str) -> String {
     format!(

@@ -227,6 +227,12 @@ fn message(row: &TracedEvent) -> (String, Told) {
         Some(What::TicketClosed(closed)) => {
             (row.key.clone(), None, format!("Ticket {} is closed", closed.ticket_id), None)
         }
+        Some(What::MergedInto { source, into }) => (
+            row.key.clone(),
+            None,
+            format!("The operator says that ticket {source} was merged into ticket {into}"),
+            None,
+        ),
         Some(What::Adopted { ticket_id, side_conversation_id, .. }) => {
             let title = format!("Zendesk goes on in {side_conversation_id} of ticket {ticket_id}");
             (row.key.clone(), None, title, None)
