@@ -99,7 +99,8 @@ pub struct LinkedThread {
 const SETTING: &str = "SELECT value FROM setting WHERE name = $1";
 const THREAD: &str = "SELECT thread_json FROM thread WHERE id = $1";
 const CARD: &str = "SELECT card_json FROM thread WHERE id = $1";
-const BY_LINK: &str = "SELECT thread_id FROM link WHERE channel_id = $1 AND thread_ts = $2";
+const BY_LINK: &str = "SELECT thread_id FROM link WHERE channel_id = $1 AND thread_ts = $2
+    UNION ALL SELECT thread_id FROM link_before WHERE channel_id = $1 AND thread_ts = $2 LIMIT 1";
 const BY_SIDE_CONVERSATION: &str = "SELECT side_conversation_id, id FROM thread
     WHERE side_conversation_id IN (SELECT value FROM json_each($1))
         AND side_conversation_id NOT IN (SELECT id FROM side_conversation)
@@ -120,8 +121,11 @@ const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, tick
 const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";
 const SWEEPS: &str =
     "SELECT l.channel_id, l.thread_ts, l.swept_ts FROM link AS l JOIN thread AS t ON t.id = l.thread_id
-    WHERE t.state = 'open' OR t.updated_at >= $1 ORDER BY l.channel_id, l.thread_ts";
-const SWEPT: &str = "SELECT swept_ts FROM link WHERE channel_id = $1 AND thread_ts = $2";
+    WHERE t.state = 'open' OR t.updated_at >= $1
+    UNION ALL SELECT b.channel_id, b.thread_ts, b.swept_ts FROM link_before AS b JOIN thread AS t ON t.id = b.thread_id
+    WHERE t.state = 'open' OR t.updated_at >= $1 ORDER BY 1, 2";
+const SWEPT: &str = "SELECT swept_ts FROM link WHERE channel_id = $1 AND thread_ts = $2
+    UNION ALL SELECT swept_ts FROM link_before WHERE channel_id = $1 AND thread_ts = $2 LIMIT 1";
 const OPEN_IN_CHANNEL: &str = "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.thread_json ->> 'subject'
     FROM link AS l JOIN thread AS t ON t.id = l.thread_id
     WHERE l.channel_id = $1 AND t.state = 'open' ORDER BY l.thread_ts DESC LIMIT $2";
