@@ -109,7 +109,11 @@ async fn measure() -> ExitCode {
     for (n, (at, side)) in day.said.iter().enumerate() {
         let Some(got) = arrived.get(&(n, *side)) else { continue };
         if got - at > 20_000 {
-            eprintln!("slow m{n:06} {} said {at} waited {}", if *side == Side::Slack { "slack" } else { "zendesk" }, got - at);
+            eprintln!(
+                "slow m{n:06} {} said {at} waited {}",
+                if *side == Side::Slack { "slack" } else { "zendesk" },
+                got - at
+            );
         }
     }
     for vendor in ["slack", "zendesk"] {

@@ -141,6 +141,7 @@ struct State {
     next_clean: i64,
     next_late: i64,
     late: late::Told,
+    missing: gone::Missing,
     /// Tickets on which a note is being written, and which.
     noting: HashMap<TicketId, i64>,
     /// People to whom a direct message is being written, and which.
@@ -208,6 +209,7 @@ impl Engine {
             next_clean: now,
             next_late: now,
             late: late::Told::default(),
+            missing: gone::Missing::new(),
             noting: HashMap::new(),
             notifying: HashMap::new(),
             health: health::Health::default(),

@@ -9,7 +9,7 @@ use sidethread::config::Config;
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
-use crate::follow_up::{close, follow_up, follow_ups, later, messages, sides};
+use crate::follow_up::{a_thread, close, follow_up, follow_ups, later, messages, sides};
 use crate::house::{House, Setup, texts};
 use crate::listed::Admin;
 
@@ -48,8 +48,7 @@ async fn press(app: &House, person: &str, sc: &str) {
 
 /// A thread whose ticket is merged, and the place of the thread.
 async fn merged_thread(app: &House) -> (String, String, String) {
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
+    let (sc, channel, ts) = a_thread(app).await;
     later(app).await;
     other_ticket(app, TARGET);
     merge(app, app.ticket, TARGET);
@@ -233,8 +232,7 @@ async fn two_threads_of_one_merged_ticket_go_on_each_when_it_is_wanted() {
 #[tokio::test]
 async fn a_merge_whose_comment_names_no_ticket_is_told_and_the_replies_wait() {
     let app = House::new().await;
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
+    let (sc, channel, ts) = a_thread(&app).await;
     later(&app).await;
     other_ticket(&app, TARGET);
     assert!(app.zendesk.merge(app.zoe, app.ticket, TARGET, Some("A duplicate; see shelf #99.")));
