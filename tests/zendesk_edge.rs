@@ -225,7 +225,7 @@ fn effect(id: &str, act: Act) -> Effect {
 }
 
 fn call<'a>(thread: &'a BridgedThread, effect: &'a Effect) -> Call<'a> {
-    Call { thread, card: None, effect, with: &[], first_attempt_ms: START }
+    Call { thread, card: None, effect, with: &[], first_attempt_ms: START, believed: false }
 }
 
 fn staff(name: &str) -> Reader {
@@ -550,7 +550,7 @@ async fn a_state_is_set_and_says_when() {
     assert_eq!(entries[1].kind, Kind::Update { state: Some(State::Closed) });
     let gone = BridgedThread::new(SideConversationId::new("../../users/me"), TicketId(account.ticket));
     let answer = account.client.set_state(&call(&gone, &effect), State::Open).await;
-    assert!(matches!(answer, Err(CallError::Missing { reason }) if reason.contains("does not exist")));
+    assert!(matches!(answer, Err(CallError::Missing { reason, .. }) if reason.contains("does not exist")));
 }
 
 #[tokio::test]

@@ -132,6 +132,9 @@ pub enum Act {
         source: TicketId,
         /// Where the thread stands in Slack.
         thread_url: String,
+        /// The follow-up that was there and was deleted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gone: Option<TicketId>,
     },
     /// Make the ticket in which a closed one goes on.
     FollowUp {

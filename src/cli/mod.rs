@@ -41,6 +41,9 @@ enum Command {
         /// Its settings file, the only settings that it reads
         #[arg(long)]
         config: PathBuf,
+        /// The clock it lives by, instead of the machine's
+        #[arg(long)]
+        clock: Option<demo::pace::PacedClock>,
     },
     /// Run the bridge
     Serve {
@@ -150,9 +153,9 @@ enum Parked {
 /// Runs the command that was asked for.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
-        Command::Demo(wishes) => demo::run(wishes).await.map(|()| true),
-        Command::DemoBridge { config } => match given(Config::load(Some(&config), [])) {
-            Ok(config) => demo::bridge(config).await.map(|()| true),
+        Command::Demo(wishes) => demo::run(wishes).await,
+        Command::DemoBridge { config, clock } => match given(Config::load(Some(&config), [])) {
+            Ok(config) => demo::bridge(config, clock).await.map(|()| true),
             Err(code) => return code,
         },
         Command::Serve { config } => match settings(config.as_deref()) {

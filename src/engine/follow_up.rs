@@ -2,7 +2,8 @@
 //! followed up once.
 //!
 //! The thread whose decision first asks what follows a ticket claims it in the transaction of that decision. Others rest
-//! until its answer is there, and go where it went. A claim that comes to nothing is given up with the call.
+//! until its answer is there, and go where it went. A claim that comes to nothing is given up with the call; an answer
+//! that was deleted since is asked for anew by the thread that finds it out.
 
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ impl Engine {
                     self.store.commit(Commit { not_followed, ..Commit::default() }).await?;
                 }
                 None => {
-                    let follow_ups = vec![claim_of(source, thread_id, now)];
+                    let follow_ups = vec![claim_of(source, thread_id, None, now)];
                     self.store.commit(Commit { follow_ups, ..Commit::default() }).await?;
                 }
             }
@@ -117,8 +118,8 @@ pub(super) fn goes_on(before: &BridgedThread, after: &BridgedThread) -> bool {
 /// Writes down which closed tickets the effects ask about.
 pub(super) fn note_claims(commit: &mut Commit, thread: &BridgedThread, effects: &[Arc<Effect>], now: i64) {
     for effect in effects {
-        if let Act::SeekFollowUp { source, .. } = &effect.act {
-            commit.follow_ups.push(claim_of(*source, &thread.id, now));
+        if let Act::SeekFollowUp { source, gone, .. } = &effect.act {
+            commit.follow_ups.push(claim_of(*source, &thread.id, *gone, now));
         }
     }
 }
@@ -160,6 +161,7 @@ pub(super) fn note_move(commit: &mut Commit, before: &BridgedThread, after: &Bri
     }
 }
 
-fn claim_of(source: TicketId, thread_id: &ThreadId, now: i64) -> FollowUpWrite {
-    FollowUpWrite { source_ticket_id: source.0, thread_id: thread_id.to_string(), claimed_at: now }
+fn claim_of(source: TicketId, thread_id: &ThreadId, gone: Option<TicketId>, now: i64) -> FollowUpWrite {
+    let gone = gone.map(|gone| gone.0);
+    FollowUpWrite { source_ticket_id: source.0, thread_id: thread_id.to_string(), claimed_at: now, gone }
 }

@@ -1,5 +1,6 @@
 //! What becomes of replies whose ticket is not there, or may not be written to: they rest in their order, and their
-//! thread is told once. A reply that gets through ends it.
+//! thread is told once. A reply that gets through ends it. Where the ticket is a follow-up that was deleted, another one
+//! takes its place.
 //!
 //! Zendesk may also speak of a ticket and then not show it, because it was deleted, or show one again that was: what is not
 //! shown is believed when it is so for longer than reads lag.
@@ -9,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
+use super::outside::CallError;
+use super::pace::Budget;
 use crate::bridge::event::{Event, What};
 use crate::bridge::ids::{ThreadId, TicketId};
 use crate::bridge::{BridgedThread, Vendor};
@@ -31,14 +34,22 @@ impl Engine {
     ) -> Result<Duration, StoreError> {
         let now = self.clock.now_ms();
         let thread = self.thread(thread_id).await?;
+        let follow_up = match thread.as_ref().and_then(|thread| thread.goes_on_in()) {
+            // Reads have had the time to show it since.
+            Some((ticket_id, since)) if now - since >= self.settings.zendesk_read_lag.as_millis() as i64 => {
+                self.is_deleted(ticket_id).await.then_some(ticket_id)
+            }
+            _ => None,
+        };
         let gone = thread.as_ref().and_then(|thread| thread.gone.as_ref());
-        if gone.is_none_or(|gone| gone.read) {
-            let what = What::TicketGone { reason: reason.to_owned(), read: false };
+        if follow_up.is_some() || gone.is_none_or(|gone| gone.read) {
+            let what = What::TicketGone { reason: reason.to_owned(), read: false, follow_up };
             let key = format!("ticket-gone:{thread_id}:{id}:{now}");
             let events = vec![(key, thread_id.clone(), Arc::new(Event { at_ms: now, what }))];
             self.commit_events("engine", events, Commit::default()).await?;
         }
-        let Some(since) = gone.map(|gone| gone.since_ms) else { return Ok(FIRST) };
+        let since = gone.map(|gone| gone.since_ms).filter(|_| follow_up.is_none());
+        let Some(since) = since else { return Ok(FIRST) };
         // The longer it lasts the less often it is asked.
         let quarter = Duration::from_millis((now - since).max(0).unsigned_abs() / 4);
         Ok(quarter.clamp(FIRST, MOST))
@@ -69,7 +80,7 @@ impl Engine {
         }
         self.lock().missing.remove(&ticket_id);
         let told = |thread_id: ThreadId| {
-            let what = What::TicketGone { reason: reason.to_owned(), read: true };
+            let what = What::TicketGone { reason: reason.to_owned(), read: true, follow_up: None };
             (format!("ticket-gone:{thread_id}:read:{now}"), thread_id, Arc::new(Event { at_ms: now, what }))
         };
         let events = threads.into_iter().map(told).collect();
@@ -83,5 +94,10 @@ impl Engine {
         let now = self.clock.now_ms();
         self.lock().queue.wake(&thread.id, Vendor::Zendesk, now);
         gone.read.then_some(What::TicketShown)
+    }
+
+    async fn is_deleted(&self, ticket_id: TicketId) -> bool {
+        self.lock().queue.pace().call(&Budget::ZendeskPlan, self.clock.now_ms());
+        matches!(self.outside.ticket(ticket_id).await, Err(CallError::Missing { forbidden: false, .. }))
     }
 }

@@ -109,7 +109,7 @@ impl Engine {
                     Err(error) => self.ticket_later(ticket_id, None, &error.to_string()),
                 }
             }
-            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
+            Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 match self.ticket_missing(ticket_id, &reason).await {
                     Ok(None) => {}
                     Ok(Some(wait)) => return self.ticket_later(ticket_id, Some(wait), &reason),

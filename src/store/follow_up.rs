@@ -13,6 +13,8 @@ const FOLLOW_UP: &str = "SELECT thread_id, ticket_id FROM follow_up WHERE source
 const FOLLOW_UPS: &str = "INSERT INTO follow_up (source_ticket_id, thread_id, claimed_at)
     SELECT value ->> 'source_ticket_id', value ->> 'thread_id', value ->> 'claimed_at' FROM json_each($1) WHERE true
     ON CONFLICT (source_ticket_id) DO NOTHING";
+const FOLLOW_UPS_GONE: &str = "DELETE FROM follow_up WHERE EXISTS (SELECT 1 FROM json_each($1) AS j
+    WHERE follow_up.source_ticket_id = (j.value ->> 'source_ticket_id') AND follow_up.ticket_id = (j.value ->> 'gone'))";
 const FOLLOWED: &str = "INSERT INTO follow_up (source_ticket_id, thread_id, claimed_at, ticket_id)
     SELECT value ->> 0, value ->> 1, 0, value ->> 2 FROM json_each($1) WHERE true
     ON CONFLICT (source_ticket_id) DO UPDATE SET ticket_id = excluded.ticket_id";
@@ -59,6 +61,7 @@ pub(super) async fn write(db: &mut SqliteConnection, commits: &[&Commit]) -> Res
     each(db, SIDE_CONVERSATIONS, commits.iter().flat_map(|c| &c.side_conversations)).await?;
     each(db, MOVES, commits.iter().flat_map(|c| &c.moves)).await?;
     each(db, NOT_FOLLOWED, commits.iter().flat_map(|c| &c.not_followed)).await?;
+    each(db, FOLLOW_UPS_GONE, commits.iter().flat_map(|c| &c.follow_ups)).await?;
     each(db, FOLLOW_UPS, commits.iter().flat_map(|c| &c.follow_ups)).await?;
     each(db, FOLLOWED, commits.iter().flat_map(|c| &c.followed)).await
 }

@@ -6,6 +6,7 @@ mod doubt;
 mod erase;
 mod every_act;
 mod follow_up;
+mod follow_up_gone;
 mod gone;
 mod house;
 mod lanes;

@@ -332,3 +332,24 @@ async fn a_follow_up_that_keeps_the_tag_of_its_source_is_not_taken_for_merged() 
     assert_eq!(found.len(), 1);
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn a_target_that_is_deleted_after_the_thread_went_on_is_waited_for_and_not_followed_up() {
+    let app = House::new().await;
+    let (sc, channel, ts) = merged_thread(&app).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.settle_within(Duration::from_secs(60)).await;
+    press(&app, &app.ana, &sc).await;
+    app.pass(Duration::from_secs(400)).await;
+    let deleted = |yes: bool| TicketChange { deleted: Some(yes), ..Default::default() };
+    assert!(app.zendesk.set_ticket(TARGET, deleted(true)));
+    app.slack.say(&app.ana, &channel, Some(&ts), "two").unwrap();
+    app.pass(Duration::from_secs(3600)).await;
+    let told = app.told(&sc);
+    assert_eq!(told.iter().filter(|told| told.contains("*Paused*")).count(), 1, "{told:?}");
+    assert!(app.zendesk.set_ticket(TARGET, deleted(false)));
+    app.pass(Duration::from_secs(16 * 60)).await;
+    assert_eq!(messages(&app, &sides(&app, TARGET)[0])[1..], ["one", "two"]);
+    assert!(follow_ups(&app, app.ticket).is_empty());
+    app.ends_quietly().await;
+}

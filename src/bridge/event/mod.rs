@@ -54,6 +54,9 @@ pub enum What {
         /// Whether a read found it, and no reply.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         read: bool,
+        /// The ticket, if it is a follow-up and was certainly deleted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follow_up: Option<TicketId>,
     },
     /// A ticket that was not there any more is shown by a read.
     TicketShown,

@@ -6,7 +6,8 @@
 //! said there still arrives.
 //!
 //! Races it allows for: the first entry of the side conversation that a reply began is read before its call has answered;
-//! Zendesk's own follow-up is found while ours is looked for; a follow-up that is closed itself, which is then followed.
+//! Zendesk's own follow-up is found while ours is looked for; a follow-up that is closed itself, which is then followed; one
+//! that is deleted, which another one takes the place of.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +42,15 @@ pub struct FollowUp {
     /// What the card shows of that ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<Ticket>,
+    /// Since when that ticket is known, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "super::is_never")]
+    pub since_ms: i64,
 }
 
 impl FollowUp {
     /// Of a ticket of which only that is known.
     pub fn of(source: TicketId) -> FollowUp {
-        FollowUp { source, merged: false, into: None, by: None, ticket_id: None, ticket: None }
+        FollowUp { source, merged: false, into: None, by: None, ticket_id: None, ticket: None, since_ms: 0 }
     }
 }
 
@@ -57,12 +61,29 @@ pub struct Earlier {
     pub ticket_id: TicketId,
     /// The side conversation.
     pub side_conversation_id: SideConversationId,
+    /// Whether somebody let the thread go on elsewhere because that ticket was merged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
 }
 
 impl BridgedThread {
     /// The ticket in which the next reply has to begin a side conversation, if it has to.
     pub fn begins_on(&self) -> Option<TicketId> {
         self.follow_up.as_ref().and_then(|follow_up| follow_up.ticket_id)
+    }
+
+    /// The follow-up that its replies go to, and since when that is known, in milliseconds since 1970.
+    pub fn goes_on_in(&self) -> Option<(TicketId, i64)> {
+        match &self.follow_up {
+            Some(follow_up) => follow_up.ticket_id.map(|ticket_id| (ticket_id, follow_up.since_ms)),
+            None => self.source().map(|_| (self.ticket_id, self.ticket_since_ms)),
+        }
+    }
+
+    /// The ticket that the thread's one follows up, as far as the thread has been there.
+    fn source(&self) -> Option<TicketId> {
+        let before = self.earlier.last().filter(|earlier| !earlier.merged)?;
+        Some(before.ticket_id).filter(|before| *before != self.ticket_id)
     }
 
     /// Whether what follows this ticket is still asked for.
@@ -93,14 +114,41 @@ impl Deciding<'_> {
         };
         match (here, asked) {
             (true, _) if merged => self.merged(ticket_id, into),
-            (true, _) => self.seek(ticket_id),
+            (true, _) => self.seek(ticket_id, None),
             (false, true) => self.merged_again(closed),
             (false, false) => self.ignored = Some(Why::Stale),
         }
     }
 
-    /// What follows a closed ticket is looked for, or made; who lets the thread go on there stays known.
-    pub(super) fn seek(&mut self, source: TicketId) {
+    /// The follow-up was deleted: the thread is where it was before, and another one is looked for.
+    pub(super) fn follow_up_gone(&mut self, gone: TicketId) {
+        let source = match &self.thread.follow_up {
+            Some(follow_up) if follow_up.ticket_id == Some(gone) => Some(follow_up.source),
+            None if self.thread.ticket_id == gone => self.thread.source(),
+            _ => None,
+        };
+        let (Some(source), true) = (source, self.thread.link().is_some()) else {
+            self.ignored = Some(Why::Stale);
+            return;
+        };
+        if self.thread.follow_up.is_none()
+            && let Some(before) = self.thread.earlier.pop()
+        {
+            let side_conversation_id = before.side_conversation_id;
+            let left = std::mem::replace(&mut self.thread.side_conversation_id, side_conversation_id);
+            self.was_there(Earlier { ticket_id: gone, side_conversation_id: left, merged: false });
+            self.thread.ticket_id = source;
+            self.thread.ticket_since_ms = self.at_ms;
+        }
+        self.thread.gone = None;
+        self.seek(source, Some(gone));
+        let text = notice::follow_up_gone((gone, &self.ticket_url(gone)), (source, &self.ticket_url(source)));
+        self.tell(format!("follow-up-gone:{gone}"), text, false);
+    }
+
+    /// What follows a closed ticket is looked for, or made, but not the one that is gone; who lets the thread go on there
+    /// stays known.
+    pub(super) fn seek(&mut self, source: TicketId, gone: Option<TicketId>) {
         let Some((channel, ts)) = self.thread.link() else {
             self.ignored = Some(Why::NotLinked);
             return;
@@ -108,7 +156,7 @@ impl Deciding<'_> {
         let thread_url = self.permalink(ts, channel, ts);
         let by = self.thread.follow_up.take().and_then(|follow_up| follow_up.by);
         self.thread.follow_up = Some(FollowUp { by, ..FollowUp::of(source) });
-        self.ask_first("seek-follow-up", source, Act::SeekFollowUp { source, thread_url });
+        self.ask_first("seek-follow-up", source, Act::SeekFollowUp { source, thread_url, gone });
     }
 
     /// Asks for something before every reply of the lane.
@@ -146,7 +194,8 @@ impl Deciding<'_> {
             None if self.is_continuing() => self.begin_on(followed.ticket_id),
             None => {
                 let ticket_id = Some(followed.ticket_id);
-                self.thread.follow_up = Some(FollowUp { ticket_id, ticket, ..FollowUp::of(source) });
+                let since_ms = self.at_ms;
+                self.thread.follow_up = Some(FollowUp { ticket_id, ticket, since_ms, ..FollowUp::of(source) });
             }
         }
     }
@@ -166,7 +215,7 @@ impl Deciding<'_> {
         if self.thread.ticket_id == source {
             self.moves_to(ticket_id, copy, None, state);
         } else if self.thread.side_conversation_id != *copy && !self.was_in(copy) {
-            self.thread.earlier.push(Earlier { ticket_id, side_conversation_id: copy.clone() });
+            self.thread.earlier.push(Earlier { ticket_id, side_conversation_id: copy.clone(), merged: false });
         } else {
             self.ignored = Some(Why::Known);
         }
@@ -198,8 +247,8 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Known);
             return;
         }
+        self.was_there(Earlier { ticket_id: old_ticket, side_conversation_id: old.clone(), merged: continued });
         if old != *to {
-            self.thread.earlier.push(Earlier { ticket_id: old_ticket, side_conversation_id: old });
             self.thread.side_conversation_id = to.clone();
             // What is new is open.
             let new = StateNow { state: State::Open, updated_at_ms: self.at_ms };
@@ -246,6 +295,14 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Echo);
         }
         began
+    }
+
+    fn was_there(&mut self, place: Earlier) {
+        let same = |earlier: &Earlier| {
+            (earlier.ticket_id, &earlier.side_conversation_id) == (place.ticket_id, &place.side_conversation_id)
+        };
+        self.thread.earlier.retain(|earlier| !same(earlier));
+        self.thread.earlier.push(place);
     }
 
     fn was_in(&self, side_conversation_id: &SideConversationId) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! A reply finds that out, or Zendesk speaks of the ticket and does not show it. Whoever restores the ticket, or gives the
 //! right back, need do no more: the first reply that gets through ends it. Where no reply has found it, a read that shows
-//! the ticket does.
+//! the ticket does. A follow-up that was deleted is not waited for once there is a reply: its source is followed up once more.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,10 @@ impl BridgedThread {
 }
 
 impl Deciding<'_> {
-    pub(super) fn ticket_gone(&mut self, reason: &str, read: bool) {
+    pub(super) fn ticket_gone(&mut self, reason: &str, read: bool, follow_up: Option<TicketId>) {
+        if let Some(follow_up) = follow_up {
+            return self.follow_up_gone(follow_up);
+        }
         if let Some(gone) = &mut self.thread.gone {
             // A right to read is not one to write.
             gone.read &= read;

@@ -130,7 +130,7 @@ impl Deciding<'_> {
         let source = self.thread.follow_up.as_ref().map_or(ticket_id, |follow_up| follow_up.source);
         match answer {
             Answer::TicketClosed(closed) if closed.merged => self.merged(closed.ticket_id, closed.into),
-            Answer::TicketClosed(closed) => self.seek(closed.ticket_id),
+            Answer::TicketClosed(closed) => self.seek(closed.ticket_id, None),
             Answer::Withheld { outsiders, readers } => {
                 self.withheld(outsiders, readers);
                 self.merged(source, Some(ticket_id));

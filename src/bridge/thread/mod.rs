@@ -235,7 +235,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
         What::Unreachable(problem) => deciding.unreachable(problem),
-        What::TicketGone { reason, read } => deciding.ticket_gone(reason, *read),
+        What::TicketGone { reason, read, follow_up } => deciding.ticket_gone(reason, *read, *follow_up),
         What::TicketShown => deciding.ticket_shown(),
         What::MessageDeleted { channel, ts } => deciding.message_deleted(channel, ts),
         What::CardGone { ts } => deciding.card_gone(ts),

@@ -35,7 +35,10 @@ impl World {
     /// What stops a merge, if anything does.
     fn unmergeable(&self, target: i64, sources: &[i64]) -> Option<&'static str> {
         let open = |id: i64| self.tickets.get(&id).is_some_and(|one| !one.closed() && !one.deleted);
-        if sources.is_empty() || sources.contains(&target) {
+        if sources.is_empty() {
+            return Some("No ticket to merge is named");
+        }
+        if sources.contains(&target) {
             return Some("A ticket cannot be merged into itself");
         }
         if !open(target) || !sources.iter().all(|id| open(*id)) {
