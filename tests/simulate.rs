@@ -483,8 +483,9 @@ impl Simulation {
     /// The side conversations of all tickets, each once, in the order of their tickets.
     fn sides(&self) -> Vec<String> {
         let mut sides: Vec<String> = Vec::new();
-        for ticket in self.house.zendesk.tickets() {
-            for side in self.house.zendesk.side_conversations(ticket["id"].as_i64().unwrap()) {
+        let shown = self.house.zendesk.tickets().into_iter().filter_map(|ticket| ticket["id"].as_i64());
+        for ticket in shown.chain(self.deleted_tickets()) {
+            for side in self.house.zendesk.side_conversations(ticket) {
                 let id = side["id"].as_str().unwrap().to_owned();
                 if !sides.contains(&id) {
                     sides.push(id);

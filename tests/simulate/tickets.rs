@@ -116,12 +116,15 @@ impl Simulation {
         self.ends.as_ref().is_some_and(|ends| ends.deleted.contains(&ticket))
     }
 
+    pub fn deleted_tickets(&self) -> Vec<i64> {
+        self.ends.as_ref().map(|ends| ends.deleted.clone()).unwrap_or_default()
+    }
+
     /// Whether Zendesk shows nobody the side conversation that a talk began with.
     pub fn is_hidden(&self, talk: usize) -> bool {
         let id = &self.talks[talk].id;
-        let hidden = self.ends.iter().flat_map(|ends| &ends.deleted);
-        hidden
-            .copied()
+        self.deleted_tickets()
+            .into_iter()
             .any(|ticket| self.house.zendesk.side_conversations(ticket).iter().any(|side| side["id"] == id.as_str()))
     }
 
