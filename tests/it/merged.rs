@@ -254,6 +254,23 @@ async fn a_merge_whose_comment_names_no_ticket_is_told_and_the_replies_wait() {
     app.ends_quietly().await;
 }
 
+#[tokio::test]
+async fn an_older_comment_says_nothing_of_the_merge() {
+    let app = House::new().await;
+    let (sc, channel, ts) = a_thread(&app).await;
+    other_ticket(&app, TARGET);
+    assert!(app.zendesk.add_comment(app.ticket, app.carla, &format!("My order is #{TARGET}."), true));
+    app.pass(Duration::from_secs(3600)).await;
+    let change = TicketChange { tags: Some(vec!["closed_by_merge".into()]), ..Default::default() };
+    assert!(app.zendesk.set_ticket(app.ticket, TicketChange { status: Some("closed".into()), ..change }));
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.pass(Duration::from_secs(600)).await;
+    let told = app.told(&sc).join("\n");
+    assert!(told.contains("does not say which") && !told.contains("35437"), "{told}");
+    assert!(!told.contains("keeps trying"), "it waits for somebody, and that is told: {told}");
+    app.ends_quietly().await;
+}
+
 async fn operator(app: &House, source: i64, into: i64) -> anyhow::Result<String> {
     let mut config = Config::parse("test", &app.config, []).unwrap();
     config.database.path = app.database();

@@ -136,7 +136,8 @@ impl Deciding<'_> {
         {
             let side_conversation_id = before.side_conversation_id;
             let left = std::mem::replace(&mut self.thread.side_conversation_id, side_conversation_id);
-            self.was_there(Earlier { ticket_id: gone, side_conversation_id: left, merged: false });
+            // First, as it is not what the present ticket follows.
+            self.thread.earlier.insert(0, Earlier { ticket_id: gone, side_conversation_id: left, merged: false });
             self.thread.ticket_id = source;
             self.thread.ticket_since_ms = self.at_ms;
         }
