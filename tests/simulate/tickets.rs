@@ -103,6 +103,12 @@ impl Simulation {
         let change = TicketChange { deleted: Some(deleted), ..TicketChange::default() };
         assert!(self.house.zendesk.set_ticket(ticket, change) || deleted);
         self.say_log(format!("ticket {ticket} is {}", if deleted { "deleted" } else { "restored" }));
+        // As a webhook does that is subscribed to such events.
+        if let Some(life) = &self.life {
+            let engine = life.engine.clone();
+            self.machine.run(engine.nudge(TicketId(ticket))).unwrap();
+            self.worked = true;
+        }
     }
 
     /// What is deleted is so no longer.
