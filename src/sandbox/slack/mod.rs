@@ -25,6 +25,7 @@ mod deliver;
 mod files;
 mod inputs;
 mod look;
+mod made;
 mod people;
 mod press;
 mod quirks;
@@ -37,7 +38,8 @@ mod world;
 
 pub use build::{ChannelSpec, PersonSpec};
 pub use deliver::Counters;
-pub use look::SeenThread;
+pub use look::{SeenChannel, SeenThread};
+pub use made::Written;
 pub use people::Say;
 pub use quirks::Quirks;
 pub use rich_text::{escape, rich_text};

@@ -243,7 +243,8 @@ impl World {
     }
 
     pub(super) fn secret(&mut self, length: usize) -> String {
-        (0..length).map(|_| self.random.alphanumeric()).collect()
+        let chance: String = (0..length).map(|_| self.random.alphanumeric()).collect();
+        crate::sandbox::drawn(&self.options.oauth_client_secret, &chance)
     }
 
     pub(super) fn url(&self, path: &str) -> String {
