@@ -106,7 +106,7 @@ const QUESTIONS: [(&str, &str, &str); 8] = [
 const ANSWERS: [&str; 12] = [
     "Looking.",
     "Can you send me the *order number*?",
-    "That was the deploy at 09:12, a fix is on its way :hourglass_flowing_sand:",
+    "That was the last deploy, a fix is on its way :hourglass_flowing_sand:",
     "Yes, go ahead. Please write the amount on the ticket.",
     "It is in Lyon, it goes out tonight.",
     "Known, see `ENG-2291`. About an hour.",

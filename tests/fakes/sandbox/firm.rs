@@ -213,3 +213,20 @@ async fn what_is_kept_is_read_again_as_it_was() {
     let why = Sandbox::restored("http://x", now, 8, &other).err().expect("refused").to_string();
     assert!(why.contains("version 9"), "{why}");
 }
+
+#[tokio::test]
+async fn the_past_fits_the_hour_at_which_one_comes() {
+    let sandbox = sandbox();
+    let mut tickets = sandbox.zendesk.tickets();
+    tickets.sort_by_key(|ticket| ticket["id"].as_i64());
+    let times: Vec<&str> = tickets.iter().filter_map(|ticket| ticket["created_at"].as_str()).collect();
+    assert!(times.is_sorted() && times.len() == sandbox.world.tickets.len(), "numbers rise with time: {times:?}");
+    let at = jiff::Timestamp::from_millisecond(START - 190 * 60_000).expect("a time").strftime("%H:%M UTC").to_string();
+    let silent = format!("order.shipped webhook stopped arriving at {at}");
+    let ticket = tickets.iter().find(|ticket| ticket["subject"] == silent.as_str()).expect("the story of the webhook");
+    assert!(ticket["description"].to_string().contains(&format!("since {at}")));
+    let in_slack = json!(sandbox.slack.messages(SUPPORT)).to_string();
+    assert!(in_slack.contains(&format!("silent since {at}")), "the same hour in Slack");
+    let said = json!(tickets).to_string() + &in_slack;
+    assert!(!said.contains("{utc") && !said.contains("{domain}") && !said.contains("{n}"));
+}
