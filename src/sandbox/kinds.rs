@@ -66,6 +66,15 @@ pub const KINDS: [Kind; 16] = [
     kind("events_never", "Deliveries lost", None, "Deliveries to the bridge never come."),
 ];
 
+/// What a parameter counts, for people.
+pub fn unit(parameter: &str) -> &'static str {
+    match parameter {
+        "ms" => "milliseconds",
+        "status" => "HTTP status",
+        _ => "seconds",
+    }
+}
+
 impl Kind {
     /// Whether it can strike anything of a vendor.
     pub fn is_of(&self, vendor: &str) -> bool {

@@ -73,13 +73,14 @@ impl Sandbox {
     pub fn furnished(base_url: &str, now: Now, seed: u64, credentials: Credentials, furnishing: Furnishing) -> Self {
         // The past is told at its own time: until all of it is, the fakes' clock is behind.
         let behind = Arc::new(AtomicI64::new(0));
+        let began = now();
         let clock: Now = {
             let behind = behind.clone();
             Arc::new(move || now() - behind.load(Ordering::Relaxed))
         };
         let bare = Self::unfurnished(base_url, clock, seed, credentials);
         let domain = &bare.credentials.channel_domain;
-        let world = seed::seed(&bare.slack, &bare.zendesk, &behind, domain, furnishing, seed);
+        let world = seed::seed(&bare.slack, &bare.zendesk, (&behind, began), domain, furnishing, seed);
         Sandbox { world, ..bare }
     }
 

@@ -1,9 +1,7 @@
-//! The fakes over HTTP, for what the app will call beside what it calls: files, views, triggers, webhooks and more.
+//! The sandbox: both fakes by themselves and against what the vendors publish, and what people and programs meet of it.
 
 mod firm;
-mod slack_files;
-mod slack_inputs;
-mod slack_views;
+mod sandbox;
+mod slack;
 mod spec;
-mod webhook_trials;
 mod zendesk;

@@ -119,7 +119,7 @@ async fn slacks_methods_answer_as_slack_says() {
     let plain = |text: &str| json!({"type": "plain_text", "text": text});
     let modal = json!({"type": "modal", "title": plain("Ask"), "blocks": [{"type": "divider"}]});
     let home = json!({"type": "home", "blocks": []});
-    let trigger = || crate::slack_views::trigger(&firm);
+    let trigger = || crate::slack::views::trigger(&firm);
     let opened = firm.slack(&bot, "views.open", json!({"trigger_id": trigger(), "view": modal})).await;
     let ts = &posted["ts"];
     let at = json!({"channel": SUPPORT, "timestamp": ts, "name": "eyes"});

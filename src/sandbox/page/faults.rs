@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::faults::Rule;
-use crate::sandbox::kinds::{KINDS, Kind};
+use crate::sandbox::kinds::{EVENTS, KINDS, Kind, unit};
 use crate::sandbox::{Sandbox, slack, zendesk};
 
 /// One kind of fault, with what is on of it.
@@ -26,12 +26,12 @@ pub(super) fn switches(sandbox: &Sandbox) -> Vec<Switch> {
         let mut on = shown(kind, "Slack", &of_slack);
         on.extend(shown(kind, "Zendesk", &of_zendesk));
         let parameter = kind.parameter.map(|(name, least, most)| {
-            let (unit, proposed) = match name {
-                "ms" => ("milliseconds", 2_000),
-                "status" => ("HTTP status", 503),
-                _ => ("seconds", 10),
+            let proposed = match name {
+                "ms" => 2_000,
+                "status" => 503,
+                _ => 10,
             };
-            (name, unit, least, most, proposed)
+            (name, unit(name), least, most, proposed)
         });
         let of = |vendor: &'static str, known: Vec<&'static str>| {
             let fits = known.into_iter().filter(|call| kind.strikes(vendor, call)).map(str::to_owned);
@@ -52,7 +52,7 @@ fn shown(kind: &Kind, vendor: &str, rules: &[Rule]) -> Vec<String> {
         .map(|(rule, described)| {
             let call = match rule.call.as_str() {
                 "*" => "every call",
-                "events" => "deliveries",
+                EVENTS => "deliveries",
                 call => call,
             };
             let mut words = format!("{vendor}: {call}");
@@ -60,9 +60,8 @@ fn shown(kind: &Kind, vendor: &str, rules: &[Rule]) -> Vec<String> {
                 let value = described.get(name).and_then(Value::as_u64).unwrap_or_default();
                 words.push_str(&match name {
                     "status" => format!(", status {value}"),
-                    "ms" => format!(", {value} milliseconds"),
-                    _ if value == 1 => ", 1 second".to_owned(),
-                    _ => format!(", {value} seconds"),
+                    name if value == 1 => format!(", 1 {}", unit(name).trim_end_matches('s')),
+                    name => format!(", {value} {}", unit(name)),
                 });
             }
             words.extend(rule.percent.map(|percent| format!(", in {percent} of 100 cases")));

@@ -4,12 +4,12 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Form, FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Response, StatusCode, header};
 use axum::routing::{any, get, post};
-use bytes::Bytes;
 use serde_json::json;
 
 use super::Desktop;
+use super::json::answer;
 use crate::sandbox::bridge::Bridge;
 use crate::sandbox::page::Asked;
 
@@ -100,12 +100,4 @@ fn without_connection(headers: &HeaderMap) -> HeaderMap {
         kept.remove(name);
     }
     kept
-}
-
-fn answer(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(Bytes::from(format!("{body:#}\n"))));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }

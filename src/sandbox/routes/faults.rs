@@ -5,19 +5,21 @@
 
 use axum::body::Body;
 use axum::extract::{Form, State};
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{Response, StatusCode};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Desktop;
+use super::json::answer;
+use super::{Desktop, Named};
 use crate::sandbox::faults::{Fault, Rule};
-use crate::sandbox::kinds::{EVENTS, FEED, KINDS};
+use crate::sandbox::kinds::{EVENTS, FEED, KINDS, unit};
 use crate::sandbox::page::Asked;
 use crate::sandbox::{Sandbox, slack, zendesk};
 
 const MOST_RULES: usize = 200;
+
 pub(super) fn router() -> axum::Router<Desktop> {
     axum::Router::new()
         .route("/sandbox/faults", get(list).post(add).delete(clear))
@@ -67,8 +69,6 @@ struct Filled {
     times: String,
     #[serde(default)]
     percent: String,
-    #[serde(default)]
-    what: String,
 }
 
 /// A switch of the page is turned on.
@@ -80,7 +80,7 @@ async fn on(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Respo
 }
 
 /// A switch of the page is turned off, or all are.
-async fn off(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+async fn off(State(desktop): State<Desktop>, Form(filled): Form<Named>) -> Response<Body> {
     let place = desktop.place(&filled.asked);
     for faults in [desktop.sandbox.slack.faults(), desktop.sandbox.zendesk.faults()] {
         faults.take_away(|rule| filled.what == "*" || json!(rule)["fault"] == *filled.what);
@@ -104,10 +104,15 @@ fn rules_of(filled: &Filled) -> Result<Vec<(Vendor, Rule)>, String> {
             ("call".to_owned(), json!(call)),
             ("fault".to_owned(), json!(kind.name)),
         ]);
-        let value = kind.parameter.map(|(name, ..)| (name, &filled.value));
-        let typed = value.into_iter().chain([("times", &filled.times), ("percent", &filled.percent)]);
-        for (name, typed) in typed.filter(|(_, typed)| !typed.trim().is_empty()) {
-            let number = typed.trim().parse::<u64>().map_err(|_| format!("{name}: {typed:?} is no whole number"))?;
+        let value = kind.parameter.map(|(name, least, most)| (name, unit(name), &filled.value, least, most));
+        let often = ("times", "times", &filled.times, 1, u64::from(u32::MAX));
+        let by_chance = ("percent", "in how many of 100 cases", &filled.percent, 1, 100);
+        for (name, words, typed, least, most) in value.into_iter().chain([often, by_chance]) {
+            if typed.trim().is_empty() && name != value.map_or("", |(name, ..)| name) {
+                continue;
+            }
+            let number = typed.trim().parse::<u64>().ok().filter(|number| (least..=most).contains(number));
+            let number = number.ok_or_else(|| format!("{words}: a whole number from {least} to {most} is needed"))?;
             entry.insert(name.to_owned(), json!(number));
         }
         rules.push(entry_of(&entry).map_err(|(field, why)| format!("{field}: {why}"))?);
@@ -239,13 +244,4 @@ fn number(fields: &Map<String, Value>, field: &str, least: u64, most: u64) -> Re
         Some(number) => Ok(Some(number)),
         None => Err((field.to_owned(), format!("{value} is no whole number from {least} to {most}"))),
     }
-}
-
-fn answer(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{body:#}\n")));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
 }

@@ -3,12 +3,13 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{Response, StatusCode};
 use axum::routing::get;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Desktop;
+use super::json::answer;
 
 pub(super) fn router() -> Router<Desktop> {
     Router::new().route("/sandbox/mail", get(outbox).post(reply))
@@ -42,13 +43,4 @@ async fn reply(State(desktop): State<Desktop>, body: Bytes) -> Response<Body> {
         return wrong("Zendesk does not take this mail: the side conversation is not there, or takes none");
     }
     answer(StatusCode::CREATED, &json!({ "event_id": event }))
-}
-
-fn answer(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{body:#}\n")));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
 }

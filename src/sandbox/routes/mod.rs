@@ -19,6 +19,7 @@ use super::post::Sender;
 mod bridge;
 mod desk;
 mod faults;
+mod json;
 mod live;
 mod mail;
 mod morning;
@@ -56,6 +57,15 @@ struct Desktop {
     /// Tells of what changes beside the fakes: faults, a morning that is played.
     changes: Changes,
     morning: morning::Morning,
+}
+
+/// A form that says where one is, and names one thing or act.
+#[derive(serde::Deserialize)]
+struct Named {
+    #[serde(flatten)]
+    asked: Asked,
+    #[serde(default)]
+    what: String,
 }
 
 #[derive(Default)]

@@ -14,9 +14,8 @@ use axum::routing::post;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Desktop;
+use super::{Desktop, Named};
 use crate::sandbox::Sandbox;
-use crate::sandbox::page::Asked;
 
 /// How many messages a morning has.
 const MESSAGES: usize = 30;
@@ -46,9 +45,7 @@ pub(super) fn router() -> axum::Router<Desktop> {
 #[derive(Deserialize)]
 struct Filled {
     #[serde(flatten)]
-    asked: Asked,
-    #[serde(default)]
-    what: String,
+    named: Named,
     /// The seed; without it, one is drawn.
     #[serde(default)]
     seed: String,
@@ -58,10 +55,10 @@ struct Filled {
 }
 
 async fn decide(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
-    let place = desktop.place(&filled.asked);
+    let place = desktop.place(&filled.named.asked);
     let morning = &desktop.morning;
     let playing = morning.stands().is_some();
-    match filled.what.as_str() {
+    match filled.named.what.as_str() {
         "play" if !playing => {
             let run = morning.run.fetch_add(1, Ordering::SeqCst) + 1;
             morning.played.store(0, Ordering::SeqCst);
@@ -109,7 +106,7 @@ const QUESTIONS: [(&str, &str, &str); 8] = [
 const ANSWERS: [&str; 12] = [
     "Looking.",
     "Can you send me the *order number*?",
-    "That was the deploy at 09:12, a fix is on its way :hourglass_flowing_sand:",
+    "That was the last deploy, a fix is on its way :hourglass_flowing_sand:",
     "Yes, go ahead. Please write the amount on the ticket.",
     "It is in Lyon, it goes out tonight.",
     "Known, see `ENG-2291`. About an hour.",

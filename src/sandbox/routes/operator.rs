@@ -4,25 +4,15 @@ use axum::body::Body;
 use axum::extract::{Form, State};
 use axum::http::Response;
 use axum::routing::post;
-use serde::Deserialize;
 
-use super::Desktop;
-use crate::sandbox::page::Asked;
+use super::{Desktop, Named};
 
 pub(super) fn router() -> axum::Router<Desktop> {
     axum::Router::new().route("/sandbox/bridge/retry", post(retry))
 }
 
-#[derive(Deserialize)]
-struct Filled {
-    #[serde(flatten)]
-    asked: Asked,
-    /// The parked call.
-    #[serde(default)]
-    what: String,
-}
-
-async fn retry(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+/// `what` is the parked call.
+async fn retry(State(desktop): State<Desktop>, Form(filled): Form<Named>) -> Response<Body> {
     let place = desktop.place(&filled.asked);
     let done = match filled.what.parse() {
         Ok(id) => desktop.sandbox.operator.retry(id).await,

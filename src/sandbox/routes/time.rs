@@ -3,12 +3,13 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{Response, StatusCode};
 use axum::routing::get;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Desktop;
+use super::json::answer;
 use crate::sandbox::limits::Keeping;
 use crate::sandbox::slack;
 use crate::sandbox::zendesk::FakeZendesk;
@@ -134,12 +135,4 @@ fn read_limits(body: &[u8]) -> Result<(Option<&'static str>, Keeping), String> {
         _ => return Err("\"limits\" is \"documented\", \"off\" or \"scaled\"".to_owned()),
     };
     Ok((vendor, keeping))
-}
-
-fn answer(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{body:#}\n")));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }

@@ -27,7 +27,7 @@ const fn line(
 /// Archived after its one line: nobody can write in an archived channel.
 const ARCHIVED: &str = "old-warehouse";
 
-/// `{domain}` stands for the domain of the channels' addresses; the times only fall.
+/// `{domain}` stands for the domain of the channels' addresses, `{utc 190}` for a time of day; the times only fall.
 const LINES: &[Line] = &[
     line(60_000, "old-warehouse", "zofia", "", "Last pallet is out. Everything else goes to #logistics from Monday."),
     line(4_400, "random", "oisin", "=cat", "The office cat in Porto has learnt to open the fridge. Send help."),
@@ -38,7 +38,7 @@ const LINES: &[Line] = &[
         "cat",
         "He only does it when <@U0OISIN0001> leaves the cheese at the front :cheese_wedge:",
     ),
-    line(4_200, "vip-escalations", "wanjiru", "", "Mrs O'Neill wrote again. I'll call her myself at 10."),
+    line(4_200, "vip-escalations", "wanjiru", "", "Mrs O'Neill wrote again. I'll call her myself within the hour."),
     line(
         3_100,
         "acme-nordfreight",
@@ -70,7 +70,7 @@ const LINES: &[Line] = &[
         "support-engineering",
         "etienne",
         "=hook",
-        "Anyone else seen webhooks of shop partners stop after the deploy? `order.shipped` is silent since 09:12 UTC",
+        "Anyone else seen webhooks of shop partners stop after the deploy? `order.shipped` is silent since {utc 190} UTC",
     ),
     line(171, "support-engineering", "priya", "hook", "Yes: the queue has 1,900 waiting. <@U0OISIN0001> can you look?"),
     line(166, "support-engineering", "oisin", "hook", "on it"),
@@ -81,13 +81,7 @@ const LINES: &[Line] = &[
         "",
         "Customs in Lisbon want the commercial invoice again for AC-77120-PT. Who has it?",
     ),
-    line(
-        40,
-        "support-engineering",
-        "yusuf",
-        "",
-        "Label printer driver 2.4 is on the share, please update before noon.",
-    ),
+    line(40, "support-engineering", "yusuf", "", "Label printer driver 2.4 is on the share, please update today."),
 ];
 
 pub(super) fn tell(slack: &FakeSlack, hands: &Hands<'_>, world: &World, channel_domain: &str) {
@@ -96,7 +90,7 @@ pub(super) fn tell(slack: &FakeSlack, hands: &Hands<'_>, world: &World, channel_
         hands.to_minutes_ago(line.minutes_ago);
         let (channel, who) = (id_of(&world.channels, line.channel), id_of(&world.people, line.who));
         let thread = threads.get(line.thread).map(String::as_str);
-        let text = line.text.replace("{domain}", channel_domain);
+        let text = hands.filled(line.text).replace("{domain}", channel_domain);
         let said = slack.say(who, channel, thread, &text);
         if line.channel == ARCHIVED {
             let _ = slack.archive_channel(channel);

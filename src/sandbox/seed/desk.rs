@@ -97,8 +97,8 @@ impl Desk {
     fn tell_one(&self, zendesk: &FakeZendesk, hands: &Hands<'_>, story: &Story) -> i64 {
         hands.to_minutes_ago(story.minutes_ago);
         let ticket = zendesk.add_ticket(TicketSpec {
-            subject: story.subject.into(),
-            description: story.description.into(),
+            subject: hands.filled(story.subject),
+            description: hands.filled(story.description),
             requester_id: self.user(story.customer),
             assignee_id: self.users.get(story.assignee).copied(),
             group_id: self.groups.get(story.group).copied(),

@@ -69,24 +69,39 @@ impl Default for Furnishing {
 /// Sets a clock back.
 struct Hands<'a> {
     behind: &'a AtomicI64,
+    now: i64,
 }
 
 impl Hands<'_> {
     fn to_minutes_ago(&self, minutes: i64) {
         self.behind.store(minutes * MINUTE, Ordering::Relaxed);
     }
+
+    /// A text with `{utc N}` as the time of day of N minutes ago.
+    fn filled(&self, text: &str) -> String {
+        let mut parts = text.split("{utc ");
+        let mut filled = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (minutes, rest) = part.split_once('}').unwrap_or(("0", part));
+            let at = self.now - minutes.parse::<i64>().unwrap_or_default() * MINUTE;
+            let time = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
+            filled.push_str(&time.strftime("%H:%M").to_string());
+            filled.push_str(rest);
+        }
+        filled
+    }
 }
 
-/// Furnishes both fakes; `behind` is by how many milliseconds their clock is late, and is 0 in the end.
+/// Furnishes both fakes; `behind` is by how many milliseconds their clock is late of `now`, and is 0 in the end.
 pub(super) fn seed(
     slack: &FakeSlack,
     zendesk: &FakeZendesk,
-    behind: &AtomicI64,
+    (behind, now): (&AtomicI64, i64),
     channel_domain: &str,
     furnishing: Furnishing,
     seed: u64,
 ) -> World {
-    let hands = Hands { behind };
+    let hands = Hands { behind, now };
     let mut world = World::default();
     hands.to_minutes_ago(A_YEAR_AGO);
     world.people = workspace::people(slack);

@@ -97,7 +97,7 @@ fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Reply, Option<Durat
         Some(Fault::TokenRevoked) => return (Answer::invalid_token().into_response().into(), wait),
         _ => {}
     }
-    let lag = if call.method == "GET" { fake.shared.faults.reads_lag(call.name) } else { 0 };
+    let lag = if call.method() == "GET" { fake.shared.faults.reads_lag(call.name) } else { 0 };
     let lag = i64::try_from(lag).unwrap_or(i64::MAX).saturating_mul(1000);
     let query = parts.uri.query().unwrap_or("");
     let ask = Ask {
@@ -139,7 +139,7 @@ fn work(world: &mut World, call: &Call, mut ask: Ask) -> Answer {
         Err(refusal) => return refusal,
     };
     let request_id = format!("{:016x}", world.random.u64(..));
-    let answer = if let Some(missing) = missing_scope(scope.as_deref(), call.method, &ask.path) {
+    let answer = if let Some(missing) = missing_scope(scope.as_deref(), call.method(), &ask.path) {
         Answer::missing_scope(missing)
     } else if call.who == Who::Agents && !world.is_agent(ask.user) {
         Answer::forbidden()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::firm::{Firm, MARTA, SUPPORT};
-use crate::slack_views::trigger;
+use crate::slack::views::trigger;
 
 fn plain(text: &str) -> Value {
     json!({"type": "plain_text", "text": text})
