@@ -84,6 +84,14 @@ pub fn vendor_is_down(vendor: Vendor, problem: &str) -> String {
     format!("{} answers no call properly ({problem}); it is asked again by itself.", named(vendor))
 }
 
+/// The operator: what is written waits, while reads go on.
+pub fn takes_nothing(vendor: Vendor, problem: &str) -> String {
+    format!(
+        "{} can be read but takes no message ({problem}); they wait, in order, and are tried again by themselves.",
+        named(vendor)
+    )
+}
+
 fn named(vendor: Vendor) -> &'static str {
     match vendor {
         Vendor::Slack => "Slack",

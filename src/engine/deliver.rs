@@ -16,6 +16,7 @@ use super::pace::Budget;
 use super::queue::{Item, Job, Work};
 use super::{Engine, bundle};
 use crate::bridge::event::What;
+use crate::bridge::ids::ThreadId;
 use crate::bridge::{Act, Answer, Class, Effect, Vendor, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
@@ -266,10 +267,10 @@ impl Engine {
             // A look that fails counts as an attempt, so that it too ends some day.
             Err(CallError::Later { after, problem }) => {
                 self.hold_budget(&budget, after);
-                Some(self.later(id, item, item.attempts + 1, after, problem, true))
+                Some(self.later((id, None), item, item.attempts + 1, after, problem, true))
             }
             Err(CallError::Elsewhere { after, problem }) => Some(self.elsewhere(item, after, problem, true)),
-            Err(CallError::Unknown { problem }) => Some(self.later(id, item, item.attempts + 1, None, problem, true)),
+            Err(CallError::Unknown { problem }) => Some(self.later((id, None), item, item.attempts + 1, None, problem, true)),
             Err(CallError::Missing { reason }) if self.may_still_show(item, now) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
@@ -326,9 +327,10 @@ impl Engine {
     ) -> Ended {
         let effect = call.effect;
         let (attempts, began) = attempt;
+        let writes = (effect.act.class() == Class::Marked).then_some(&item.thread_id);
         match result {
             Ok(answer) => {
-                self.answers(item.vendor, effect.act.class() == Class::Marked);
+                self.answers(item.vendor, writes.is_some());
                 if self.lock().queue.resume(item.vendor) {
                     tracing::info!(vendor = item.vendor.as_str(), "calls go on");
                 }
@@ -351,12 +353,12 @@ impl Engine {
             }
             Err(CallError::Later { after, problem }) => {
                 self.hold_budget(&item.budget, after);
-                self.later(id, item, attempts, after, problem, item.doubtful)
+                self.later((id, writes), item, attempts, after, problem, item.doubtful)
             }
             Err(CallError::Elsewhere { after, problem }) => self.elsewhere(item, after, problem, item.doubtful),
             Err(CallError::Unknown { problem }) => match effect.act.class() {
-                Class::Marked | Class::Ticket => self.later(id, item, attempts, None, problem, true),
-                Class::Idempotent => self.later(id, item, attempts, None, problem, false),
+                Class::Marked | Class::Ticket => self.later((id, writes), item, attempts, None, problem, true),
+                Class::Idempotent => self.later((id, writes), item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },
             Err(CallError::Paused { why }) => self.pause(item, why, item.doubtful),
@@ -365,7 +367,7 @@ impl Engine {
 
     fn later(
         &self,
-        id: i64,
+        (id, writes): (i64, Option<&ThreadId>),
         item: &Item,
         attempts: i64,
         after: Option<Duration>,
@@ -376,7 +378,7 @@ impl Engine {
         if let Some(wait) = after {
             return Ended::Delayed { wait, attempts: item.attempts, doubtful, problem };
         }
-        let failure = self.lock().health.failed(item.vendor, id);
+        let failure = self.lock().health.failed(item.vendor, id, writes, &problem);
         match failure {
             Failure::OfAll => {
                 let why = notice::vendor_is_down(item.vendor, &problem);
@@ -385,6 +387,16 @@ impl Engine {
             // Only what others wait behind has to make way for them.
             Failure::Alone if item.in_lane => {
                 return Ended::Exhausted { problem, doubtful, reason: notice::fails_alone(item.vendor) };
+            }
+            Failure::OfWrites { new } => {
+                if new {
+                    tracing::error!(
+                        vendor = item.vendor.as_str(),
+                        problem,
+                        "it answers reads and takes no message; nothing is lost, all are tried again until it does"
+                    );
+                }
+                return Ended::Delayed { wait: PAUSE, attempts: item.attempts, doubtful, problem };
             }
             Failure::Alone | Failure::Plain => {}
         }
