@@ -270,7 +270,9 @@ impl Engine {
                 Some(self.later((id, None), item, item.attempts + 1, after, problem, true))
             }
             Err(CallError::Elsewhere { after, problem }) => Some(self.elsewhere(item, after, problem, true)),
-            Err(CallError::Unknown { problem }) => Some(self.later((id, None), item, item.attempts + 1, None, problem, true)),
+            Err(CallError::Unknown { problem }) => {
+                Some(self.later((id, None), item, item.attempts + 1, None, problem, true))
+            }
             Err(CallError::Missing { reason }) if self.may_still_show(item, now) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })

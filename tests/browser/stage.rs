@@ -54,6 +54,7 @@ pub struct Browser {
     /// Ended by [`Browser::leave`], and by its driver when a test fails: it cannot be waited for while panicking.
     pub driver: ManuallyDrop<WebDriver>,
     pub url: String,
+    chromedriver: String,
     window: Window,
 }
 
@@ -149,7 +150,12 @@ impl Stage {
         caps.add_experimental_option("mobileEmulation", metrics).expect("an option");
         caps.set("goog:loggingPrefs", json!({"browser": "ALL"})).expect("a capability");
         let driver = WebDriver::new(&self.chromedriver, caps).await.expect("a browser");
-        Browser { driver: ManuallyDrop::new(driver), url: self.url.clone(), window }
+        Browser {
+            driver: ManuallyDrop::new(driver),
+            url: self.url.clone(),
+            chromedriver: self.chromedriver.clone(),
+            window,
+        }
     }
 }
 
@@ -264,10 +270,35 @@ impl Browser {
         panic!("{css} has no {words:?}");
     }
 
+    /// Pictures of this moment: light and dark, wide and narrow.
     pub async fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os("SIDETHREAD_PICTURES") else { return };
         std::fs::create_dir_all(&folder).expect("a folder");
-        self.driver.screenshot(&Path::new(&folder).join(format!("{name}.png"))).await.expect("a picture");
+        for (width, height) in [WIDE, NARROW] {
+            self.is_sized((width, height)).await;
+            for shade in ["light", "dark"] {
+                let shades = json!({"features": [{"name": "prefers-color-scheme", "value": shade}]});
+                self.devtools("Emulation.setEmulatedMedia", shades).await;
+                let file = Path::new(&folder).join(format!("{name}-{width}-{shade}.png"));
+                self.driver.screenshot(&file).await.expect("a picture");
+            }
+        }
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": []})).await;
+        self.is_sized(self.window.size).await;
+    }
+
+    async fn is_sized(&self, (width, height): (u32, u32)) {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) {
+        let session = self.driver.session_id().to_string();
+        let address = format!("{}/session/{session}/goog/cdp/execute", self.chromedriver);
+        let asked = json!({"cmd": command, "params": parameters}).to_string();
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let answer = client.post(address).body(asked).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{command}: {}", answer.text().await.unwrap_or_default());
     }
 
     pub async fn script(&self, script: &str) -> Value {
