@@ -1,6 +1,6 @@
 //! A demo, a browser before it, and what a person does there.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -65,13 +65,19 @@ fn installed(name: &str) -> Option<PathBuf> {
 
 /// Starts a program and reads what it prints until a line says where it listens.
 fn start(command: &mut Command, find: impl Fn(&str) -> Option<String>) -> (Program, String) {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
+    let mut complaints = tempfile::tempfile().expect("a file");
+    let stderr = complaints.try_clone().expect("a file");
+    let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("the program starts");
     let mut lines = BufReader::new(child.stdout.take().expect("it prints"));
     let program = Program(child);
     let mut line = String::new();
     loop {
         line.clear();
-        assert!(lines.read_line(&mut line).expect("it prints text") > 0, "it ended early");
+        if lines.read_line(&mut line).expect("it prints text") == 0 {
+            let mut said = String::new();
+            let _ = complaints.rewind().and_then(|()| complaints.read_to_string(&mut said));
+            panic!("{command:?} ended early: {said}");
+        }
         if let Some(found) = find(&line) {
             // It must not stop because nobody reads what it prints.
             std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
