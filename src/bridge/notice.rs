@@ -4,9 +4,11 @@
 
 mod follow_up;
 mod life;
+mod merged;
 
 pub use follow_up::*;
 pub use life::*;
+pub use merged::*;
 
 use super::content::escape_mrkdwn;
 use super::effect::Vendor;
@@ -172,9 +174,7 @@ pub fn may_not_press(standing: Standing) -> String {
         Standing::Gone => "Deactivated accounts",
         Standing::Member => "You",
     };
-    format!(
-        "{who} cannot mark this side conversation as done or reopen it. Please ask a member of this workspace to press the button."
-    )
+    format!("{who} cannot use the buttons of this thread. Please ask a member of this workspace to press it.")
 }
 
 /// The person who pressed a button: there was nothing to do.

@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod erase;
 pub mod manifest;
+pub mod merged;
 pub mod parked;
 pub mod serve;
 pub mod trace;
@@ -40,6 +41,9 @@ enum Command {
         /// Its settings file, the only settings that it reads
         #[arg(long)]
         config: PathBuf,
+        /// The clock it lives by, instead of the machine's
+        #[arg(long)]
+        clock: Option<demo::pace::PacedClock>,
     },
     /// Run the bridge
     Serve {
@@ -86,6 +90,17 @@ enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Say into which ticket another one was merged, where Zendesk does not say so
+    Merged {
+        /// The ticket that was merged, by its number
+        ticket: i64,
+        /// The ticket that is left, by its number
+        #[arg(long)]
+        into: i64,
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
     },
     /// Print the Slack app manifest with the public URL filled in
     Manifest {
@@ -138,9 +153,9 @@ enum Parked {
 /// Runs the command that was asked for.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
-        Command::Demo(wishes) => demo::run(wishes).await.map(|()| true),
-        Command::DemoBridge { config } => match given(Config::load(Some(&config), [])) {
-            Ok(config) => demo::bridge(config).await.map(|()| true),
+        Command::Demo(wishes) => demo::run(wishes).await,
+        Command::DemoBridge { config, clock } => match given(Config::load(Some(&config), [])) {
+            Ok(config) => demo::bridge(config, clock).await.map(|()| true),
             Err(code) => return code,
         },
         Command::Serve { config } => match settings(config.as_deref()) {
@@ -161,6 +176,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         },
         Command::Erase { ticket, user, slack_user, config, yes } => match settings(config.as_deref()) {
             Ok(config) => erase(config, ticket, user, slack_user.as_deref(), yes).await,
+            Err(code) => return code,
+        },
+        Command::Merged { ticket, into, config } => match settings(config.as_deref()) {
+            Ok(config) => merged(config, ticket, into).await,
             Err(code) => return code,
         },
         Command::Manifest { config } => match settings(config.as_deref()) {
@@ -226,6 +245,12 @@ impl Parked {
 async fn trace(config: &Config, what: &str, text: bool) -> anyhow::Result<bool> {
     let asked = trace::Asked::parse(what)?;
     say(&trace::run(&config.database.path, &asked, text, SystemClock.now_ms()).await?);
+    Ok(true)
+}
+
+async fn merged(config: Config, ticket: i64, into: i64) -> anyhow::Result<bool> {
+    let wire = Arc::new(HttpWire::without_proxy()?);
+    say(&merged::run(config, ticket, into, wire, Arc::new(SystemClock)).await?);
     Ok(true)
 }
 

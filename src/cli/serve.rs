@@ -17,7 +17,7 @@ use crate::wire::HttpWire;
 /// # Errors
 /// It cannot start; the text says what to mend.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    run_until(config, HttpWire::new()?, told_to_stop()).await
+    run_until(config, HttpWire::new()?, Arc::new(SystemClock), told_to_stop()).await
 }
 
 /// Runs until `told`, then finishes what is under way.
@@ -27,12 +27,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 pub async fn run_until(
     config: Config,
     wire: HttpWire,
+    clock: Arc<dyn Clock>,
     told: impl Future<Output = anyhow::Result<()>> + Send + 'static,
 ) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(Store::open(&config.database.path).await?);
     let listener = listen(config.server.listen).await.context("server.listen")?;
     let admin_listener = listen(config.server.admin_listen).await.context("server.admin_listen")?;

@@ -17,7 +17,7 @@ use super::queue::{Item, Job, Work};
 use super::{Engine, bundle};
 use crate::bridge::event::What;
 use crate::bridge::ids::ThreadId;
-use crate::bridge::{Act, Answer, Class, Effect, Vendor, notice};
+use crate::bridge::{Act, Answer, BridgedThread, Class, Effect, Vendor, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
 
@@ -187,7 +187,8 @@ impl Engine {
         }
         let Load { ids, effects, item } = &*load;
         let [effect, with @ ..] = effects.as_slice() else { return Ok(nothing()) };
-        let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now };
+        let believed = !self.may_still_show(item, &thread, now);
+        let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now, believed };
         if item.doubtful && is_looked_for(&effect.act, now) {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
             call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
@@ -221,7 +222,7 @@ impl Engine {
             (Ok(Answer::TicketClosed(closed)), _) if matches!(first.act, Act::Reply(_)) => {
                 Some(What::TicketClosed(closed.clone()))
             }
-            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, now) => {
+            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, &thread, now) => {
                 Some(What::CardGone { ts: ts.clone() })
             }
             _ => None,
@@ -273,14 +274,14 @@ impl Engine {
             Err(CallError::Unknown { problem }) => {
                 Some(self.later((id, None), item, item.attempts + 1, None, problem, true))
             }
-            Err(CallError::Missing { reason }) if self.may_still_show(item, now) => {
+            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, call.thread, now) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
-            Err(CallError::Missing { reason }) if matches!(call.effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if matches!(call.effect.act, Act::Reply(_)) => {
                 Some(Ended::Gone { reason, doubtful: true })
             }
-            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
+            Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 tracing::error!(
                     effect.id = %call.effect.id, thread.id = %item.thread_id,
                     "whether a call was done cannot be found out; it is parked"
@@ -303,9 +304,15 @@ impl Engine {
     }
 
     /// Whether what was found missing by a call that began at `began` (milliseconds since 1970) may have been made so
-    /// shortly before that reads lacked it. However long its answer took, it speaks of no later time.
-    fn may_still_show(&self, item: &Item, began: i64) -> bool {
-        began - item.first_attempt_ms.unwrap_or(began) < self.lag(item.vendor).as_millis() as i64
+    /// shortly before that reads lacked it. However long its answer took, it speaks of no later time. What waited for a
+    /// follow-up is older than that.
+    fn may_still_show(&self, item: &Item, thread: &BridgedThread, began: i64) -> bool {
+        let made = match item.vendor {
+            Vendor::Slack => None,
+            Vendor::Zendesk => thread.goes_on_in().map(|(_, since)| since),
+        };
+        let from = item.first_attempt_ms.unwrap_or(began).max(made.unwrap_or(i64::MIN));
+        began - from < self.lag(item.vendor).as_millis() as i64
     }
 
     pub(super) async fn within_deadline<T>(
@@ -338,15 +345,15 @@ impl Engine {
                 }
                 Ended::Answered(answer)
             }
-            Err(CallError::Missing { reason }) if self.may_still_show(item, began) => {
+            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, call.thread, began) => {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
-            Err(CallError::Missing { reason }) if matches!(effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if matches!(effect.act, Act::Reply(_)) => {
                 Ended::Gone { reason, doubtful: item.doubtful }
             }
             Err(CallError::Refused { reason }) if !call.with.is_empty() => Ended::Split { problem: reason },
-            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
+            Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 tracing::error!(
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
                     "a call was refused; it is parked, and its people are told why"

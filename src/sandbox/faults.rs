@@ -1,5 +1,6 @@
 //! What can be made to go wrong at a fake vendor, and the middleware that makes it so.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
@@ -91,13 +92,16 @@ pub struct Faults {
 #[derive(Default)]
 struct Inner {
     rules: Vec<Rule>,
-    random: fastrand::Rng,
+    seed: u64,
+    /// How often a fault might have struck a call by chance.
+    chances: BTreeMap<String, u64>,
 }
 
 impl Faults {
-    /// None, with a seed for those that strike by chance.
+    /// None, with a seed for those that strike by chance: the same how many-th calls of a kind each time, whatever other
+    /// calls come between them.
     pub fn with_seed(seed: u64) -> Self {
-        Faults { inner: Arc::new(Mutex::new(Inner { rules: Vec::new(), random: fastrand::Rng::with_seed(seed) })) }
+        Faults { inner: Arc::new(Mutex::new(Inner { seed, ..Inner::default() })) }
     }
 
     /// Switches one on.
@@ -123,12 +127,19 @@ impl Faults {
     /// The first fault that strikes `call` now and that `concerns` accepts; uses up one of its times.
     pub fn strike(&self, call: &str, concerns: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut inner = self.lock();
-        let Inner { rules, random } = &mut *inner;
+        let Inner { rules, seed, chances } = &mut *inner;
+        let mut draw = || {
+            let count = chances.entry(call.to_owned()).or_default();
+            *count += 1;
+            let of_call =
+                call.bytes().fold(*seed, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+            fastrand::Rng::with_seed(of_call.wrapping_add(*count)).u8(0..100)
+        };
         let struck = rules.iter_mut().find(|rule| {
             (rule.call == call || rule.call == "*" || (call == "events" && rule.call.is_empty()))
                 && rule.times != Some(0)
                 && concerns(&rule.fault)
-                && rule.percent.is_none_or(|percent| random.u8(0..100) < percent)
+                && rule.percent.is_none_or(|percent| draw() < percent)
         })?;
         if let Some(times) = &mut struck.times {
             *times -= 1;

@@ -21,16 +21,19 @@ pub mod limits;
 pub mod operator;
 mod page;
 pub mod post;
+pub mod record;
 mod routes;
 mod seed;
 pub mod slack;
 pub mod zendesk;
 
+use seed::drawn;
 pub use seed::{Credentials, Furnishing, Named, World};
 
 use bridge::Bridge;
 use operator::Operator;
 use post::Now;
+use record::Recorder;
 use slack::FakeSlack;
 use zendesk::FakeZendesk;
 
@@ -51,6 +54,7 @@ pub struct Sandbox {
     credentials: Credentials,
     base_url: String,
     bridge: Option<Bridge>,
+    recorder: Option<Recorder>,
     now: Now,
 }
 
@@ -84,7 +88,7 @@ impl Sandbox {
         let slack = FakeSlack::new(credentials.slack_options(&base_url), now.clone(), seed);
         let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), now.clone(), seed);
         let (world, operator) = (World::default(), Operator::default());
-        Sandbox { slack, zendesk, world, operator, credentials, base_url, bridge: None, now }
+        Sandbox { slack, zendesk, world, operator, credentials, base_url, bridge: None, recorder: None, now }
     }
 
     /// Lets this much time pass for whatever in the firm waits for its time; the clock on the wall stays.
@@ -103,6 +107,17 @@ impl Sandbox {
         let asked = bridge.clone();
         self.operator.is_at(move || asked.admin_url(), bridge.client());
         Sandbox { bridge: Some(bridge), ..self }
+    }
+
+    /// The same firm, in which acts that no request tells of are written down as well.
+    pub fn with_recorder(self, recorder: Recorder) -> Self {
+        Sandbox { recorder: Some(recorder), ..self }
+    }
+
+    fn acted(&self, path: &str, form: &[(&str, &str)]) {
+        if let Some(recorder) = &self.recorder {
+            recorder.acted(path, form);
+        }
     }
 
     /// The bridge that runs beside the firm, if one does.

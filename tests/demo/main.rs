@@ -3,3 +3,4 @@
 mod bridge;
 mod firm;
 mod keep;
+mod record;

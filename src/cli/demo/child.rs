@@ -9,8 +9,9 @@ use super::home::{DATABASE, SETTINGS, write_privately};
 use crate::sandbox::Credentials;
 use crate::sandbox::bridge::Launch;
 
-/// How the bridge is launched that keeps all it has in `folder` and finds the vendors at `vendors_url`.
-pub(super) fn launch(folder: PathBuf, vendors_url: String, credentials: Credentials) -> Launch {
+/// How the bridge is launched that keeps all it has in `folder`, finds the vendors at `vendors_url`, and lives by the
+/// machine's clock unless it is told another one.
+pub(super) fn launch(folder: PathBuf, vendors_url: String, credentials: Credentials, clock: Option<String>) -> Launch {
     Box::new(move |listen, admin_listen| {
         let file = folder.join(SETTINGS);
         write_privately(&file, &settings(&credentials, &vendors_url, listen, admin_listen))?;
@@ -19,6 +20,7 @@ pub(super) fn launch(folder: PathBuf, vendors_url: String, credentials: Credenti
         let program = if itself.exists() { itself.to_owned() } else { std::env::current_exe()? };
         let mut command = Command::new(program);
         command.arg("demo-bridge").arg("--config").arg(&file).current_dir(&folder);
+        command.args(clock.iter().flat_map(|clock| ["--clock", clock.as_str()]));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().to_ascii_uppercase().starts_with("SIDETHREAD__") {
                 command.env_remove(name);

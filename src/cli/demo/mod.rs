@@ -7,6 +7,8 @@
 
 mod child;
 mod home;
+pub mod pace;
+mod tape;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,12 +19,16 @@ use anyhow::{Context, ensure};
 use tokio_util::sync::CancellationToken;
 
 use self::home::{Home, Left};
+use self::pace::PacedClock;
+use self::tape::Time;
 use super::app::{listen, serve, told_to_stop};
 use super::serve::run_until;
 use crate::config::Config;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::sandbox::bridge::{Bridge, State};
+use crate::sandbox::carrier::Carry;
 use crate::sandbox::post::{Now, Sender};
+use crate::sandbox::record::{CarryRecorded, Head, Player, Recorder, Recording};
 use crate::sandbox::{Credentials, Furnishing, Sandbox, carrier, guard};
 use crate::wire::HttpWire;
 
@@ -32,6 +38,9 @@ const USUALLY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCAL
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often what is kept is written down while it changes.
 const KEEP_EVERY: Duration = Duration::from_secs(2);
+
+/// How many times as fast a recording may be played: beyond that a bridge at work has no time for its work.
+const SPEEDS: std::ops::RangeInclusive<f64> = 0.1..=100.0;
 
 /// What somebody wants of a demo.
 #[derive(clap::Args, Debug)]
@@ -49,17 +58,35 @@ pub struct Wishes {
     #[arg(long, value_name = "NUMBER", default_value_t = 0,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(..=Furnishing::MOST_TICKETS as u64))]
     tickets: usize,
+    /// Write everything that people do into this file, so that anybody can play it again
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Play what was recorded in this file to a new bridge, and say whether it does the same again
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "keep", "empty", "tickets"])]
+    replay: Option<PathBuf>,
+    /// How many times as fast a recording is played
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0, requires = "replay", value_parser = speed)]
+    speed: f64,
+    /// End once the recording is played: with exit code 0 if all came out as recorded, 1 if not
+    #[arg(long, requires = "replay")]
+    headless: bool,
 }
 
-/// Runs until Ctrl-C.
+/// Runs until Ctrl-C, or until what was to be played is; whether all came out as it should.
 ///
 /// # Errors
 /// It cannot start; the text says what to do.
-pub async fn run(wishes: Wishes) -> anyhow::Result<()> {
+pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
+    let played = wishes.replay.as_deref().map(tape::read).transpose()?;
     let (home, left) = match &wishes.keep {
         Some(folder) => Home::kept(folder)?,
         None => (Home::temporary()?, None),
     };
+    ensure!(
+        wishes.record.is_none() || left.is_none(),
+        "a recording begins with a new firm, and this folder holds one already; name an empty one"
+    );
+    let tape = wishes.record.as_deref().map(tape::file).transpose()?;
     let wanted = wishes.address(left.as_ref())?;
     let listener = listen(wanted).await.context("try another port, such as --listen 127.0.0.1:8090")?;
     let address = listener.local_addr()?;
@@ -78,14 +105,25 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<()> {
             "the sandbox has no password: everyone who reaches this address can use it and read its tokens"
         );
     }
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let now: Now = Arc::new(move || clock.now_ms());
-    let sandbox = wishes.firm(&format!("http://{address}"), &now, left)?;
+    let time = Time::of(played.as_ref(), wishes.speed);
+    let now: Now = Arc::new(move || time.clock.now_ms());
+    let base_url = format!("http://{address}");
+    let (began_ms, seed) = (now(), played.as_ref().map_or_else(|| fastrand::u64(..), |played| played.head.seed));
+    let sandbox = wishes.firm(&base_url, &now, seed, left, played.as_ref())?;
     let bridge = {
-        let launch = child::launch(home.path.clone(), format!("http://{vendors}"), sandbox.credentials().clone());
+        let credentials = sandbox.credentials().clone();
+        let launch = child::launch(home.path.clone(), format!("http://{vendors}"), credentials, time.told);
         Bridge::new(launch, reqwest::Client::builder().no_proxy().build()?, now.clone())
     };
+    let recorder = tape
+        .map(|tape| Recorder::begin(&sandbox, now.clone(), began_ms, seed, wishes.furnishing(), tape))
+        .transpose()
+        .context("the recording cannot be written")?;
     let sandbox = sandbox.with_bridge(bridge.clone());
+    let sandbox = match &recorder {
+        Some(recorder) => sandbox.with_recorder(recorder.clone()),
+        None => sandbox,
+    };
     if home.stays() {
         // Before the bridge has a database that would stand there without its vendors.
         home.keep(&sandbox, address, vendors).context("the sandbox cannot be kept")?;
@@ -96,27 +134,63 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<()> {
         let (bridge, stop) = (bridge.clone(), stop_bridge.clone());
         async move { bridge.run(stop).await }
     });
-    let router = guard::layer(sandbox.router(), address, !address.ip().is_loopback());
+    let router = match &recorder {
+        Some(recorder) => recorder.layer(sandbox.router()),
+        None => sandbox.router(),
+    };
+    let router = guard::layer(router, address, !address.ip().is_loopback());
     let http = tokio::spawn(serve(listener, router.clone(), stop.clone()));
     let inner = inner.map(|inner| tokio::spawn(serve(inner, router, stop.clone())));
     let senders: Vec<Arc<dyn Sender>> = vec![Arc::new(sandbox.slack.clone()), Arc::new(sandbox.zendesk.clone())];
-    let carrying = tokio::spawn(carrier::run(senders, Arc::new(bridge.clone()), now, stop.clone()));
+    let carry: Arc<dyn Carry> = match &recorder {
+        Some(recorder) => Arc::new(CarryRecorded { carry: bridge.clone(), recorder: recorder.clone() }),
+        None => Arc::new(bridge.clone()),
+    };
+    let carrying = tokio::spawn(carrier::run(senders, carry, now.clone(), stop.clone()));
+    let watching = recorder.as_ref().map(|recorder| tokio::spawn(recorder.clone().watch(bridge.clone(), stop.clone())));
+    let player = played.as_ref().map(|_| Player::new(sandbox.clone(), sandbox.router(), now, wishes.speed));
     // What is begun before the bridge is ready for the first time stays without it.
     let mut standing = bridge.watch();
     let ready = standing.wait_for(|standing| standing.state == State::Up);
     let _ = tokio::time::timeout(PATIENCE, ready).await;
-    println!("{}", sandbox.introduction());
+    if !wishes.headless {
+        println!("{}", sandbox.introduction());
+    }
+    let mut same = true;
+    let played = async {
+        if let Some((player, recording)) = player.zip(played) {
+            let report = player.play(&recording).await;
+            same = report.is_same();
+            tape::tell(&report, (!wishes.headless).then_some(&base_url));
+        }
+        if !wishes.headless {
+            std::future::pending::<()>().await;
+        }
+    };
 
-    let worked = tokio::select! {
-        told = told_to_stop() => {
+    let (told, ended) = tokio::select! {
+        told = told_to_stop() => (told, None),
+        () = played => (Ok(()), None),
+        ended = &mut running => (Ok(()), Some(ended)),
+        never = keep_going(&home, &sandbox, address, vendors) => match never {},
+    };
+    let busy = match &recorder {
+        Some(_) => tape::is_busy(&sandbox).await,
+        None => None,
+    };
+    let worked = match ended {
+        Some(ended) => ended.context("the bridge's keeper ended")?,
+        None => {
             // First the bridge, so that what it has in hand still finds the vendors.
             stop_bridge.cancel();
             told.and(running.await.context("the bridge's keeper ended")?)
         }
-        ended = &mut running => ended.context("the bridge's keeper ended")?,
-        never = keep_going(&home, &sandbox, address, vendors) => match never {},
     };
     stop.cancel();
+    if let Some((recorder, watching)) = recorder.zip(watching) {
+        watching.await.context("the recorder ended")?;
+        recorder.end(busy);
+    }
     carrying.await.context("the sandbox's post ended")?;
     http.await.context("the server ended")??;
     if let Some(inner) = inner {
@@ -125,14 +199,14 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<()> {
     if home.stays() {
         home.keep(&sandbox, address, vendors).context("the sandbox cannot be kept")?;
     }
-    worked
+    worked.map(|()| same)
 }
 
 /// Runs the bridge of a demo: until the demo ends, which closes its standard input.
 ///
 /// # Errors
 /// It cannot start; the text says what to mend.
-pub async fn bridge(config: Config) -> anyhow::Result<()> {
+pub async fn bridge(config: Config, clock: Option<PacedClock>) -> anyhow::Result<()> {
     let (ended, end) = tokio::sync::oneshot::channel();
     // A thread of its own, because a read that waits would hold up the runtime's end.
     std::thread::spawn(move || {
@@ -145,7 +219,11 @@ pub async fn bridge(config: Config) -> anyhow::Result<()> {
             _ = end => Ok(()),
         }
     };
-    run_until(config, HttpWire::without_proxy()?, told).await
+    let clock: Arc<dyn Clock> = match clock {
+        Some(clock) => Arc::new(clock),
+        None => Arc::new(SystemClock),
+    };
+    run_until(config, HttpWire::without_proxy()?, clock, told).await
 }
 
 /// Writes the fakes down every now and then, so that little is lost if the demo is killed.
@@ -180,13 +258,32 @@ impl Wishes {
         Ok(left.listen)
     }
 
-    fn firm(&self, base_url: &str, now: &Now, left: Option<Left>) -> anyhow::Result<Sandbox> {
-        let seed = fastrand::u64(..);
+    fn firm(
+        &self,
+        base_url: &str,
+        now: &Now,
+        seed: u64,
+        left: Option<Left>,
+        played: Option<&Recording>,
+    ) -> anyhow::Result<Sandbox> {
         if let Some(left) = left {
             let restored = Sandbox::restored(base_url, now.clone(), seed, left.firm.get());
             return restored.context("what is kept in this folder does not read");
         }
-        let furnishing = Furnishing { past: !self.empty, more_tickets: self.tickets };
+        let furnishing = played.map_or_else(|| self.furnishing(), |played| furnishing_of(&played.head));
         Ok(Sandbox::furnished(base_url, now.clone(), seed, Credentials::fresh(), furnishing))
     }
+
+    fn furnishing(&self) -> Furnishing {
+        Furnishing { past: !self.empty, more_tickets: self.tickets }
+    }
+}
+
+fn furnishing_of(head: &Head) -> Furnishing {
+    Furnishing { past: head.past, more_tickets: head.tickets.min(Furnishing::MOST_TICKETS) }
+}
+
+fn speed(typed: &str) -> Result<f64, String> {
+    let speed: f64 = typed.parse().map_err(|_| "this is no number".to_owned())?;
+    if SPEEDS.contains(&speed) { Ok(speed) } else { Err("from 0.1 to 100".to_owned()) }
 }

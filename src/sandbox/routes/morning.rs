@@ -148,8 +148,11 @@ fn begin(sandbox: &Sandbox, random: &mut fastrand::Rng) {
     else {
         return;
     };
+    let (to, of) = (sandbox.address_of(channel), [agent.to_string(), ticket.to_string()]);
+    let form = [("agent", of[0].as_str()), ("ticket", &of[1]), ("to", &to), ("subject", subject), ("message", words)];
+    sandbox.acted("/sandbox/zendesk/start", &form);
     // A ticket that is closed or deleted by now takes none, and the morning goes on.
-    let _ = sandbox.zendesk.desk_start(*agent, *ticket, &[&sandbox.address_of(channel)], subject, words);
+    let _ = sandbox.zendesk.desk_start(*agent, *ticket, &[&to], subject, words);
 }
 
 /// Somebody answers in one of the app's latest threads; false if there is none.
@@ -168,6 +171,8 @@ fn answer_in_slack(sandbox: &Sandbox, random: &mut fastrand::Rng) -> bool {
     let people: Vec<&str> =
         sandbox.world.people.iter().map(|one| one.id.as_str()).filter(|id| members.contains(id)).collect();
     let (Some(person), Some(words)) = (random.choice(&people), random.choice(ANSWERS)) else { return false };
+    let form = [("person", *person), ("channel", channel), ("thread_ts", ts), ("text", words)];
+    sandbox.acted("/sandbox/slack/say", &form);
     sandbox.slack.say(person, channel, Some(ts), words).is_ok()
 }
 
@@ -184,9 +189,13 @@ fn reply_at_the_desk(sandbox: &Sandbox, random: &mut fastrand::Rng, done: bool) 
     let (Some(side), Some((agent, _))) = (random.choice(&sides), random.choice(&sandbox.world.agents)) else {
         return false;
     };
+    let by = agent.to_string();
+    let form = [("agent", by.as_str()), ("side_conversation", side)];
     if done && sides.len() > 2 {
+        sandbox.acted("/sandbox/zendesk/state", &[form[0], form[1], ("state", "closed")]);
         return !sandbox.zendesk.set_state(*agent, side, "closed").is_empty();
     }
     let Some(words) = random.choice(REPLIES) else { return false };
+    sandbox.acted("/sandbox/zendesk/reply", &[form[0], form[1], ("message", words)]);
     sandbox.zendesk.desk_reply(*agent, side, words).is_ok()
 }

@@ -1,5 +1,6 @@
 //! The secrets that the firm's Slack and Zendesk share with the bridge.
 
+use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::{slack, zendesk};
@@ -56,6 +57,18 @@ impl Credentials {
         }
     }
 
+    /// The secrets, each with what it is called.
+    pub(in crate::sandbox) fn named(&self) -> [(&'static str, &str); 6] {
+        [
+            ("of the bot", &self.slack_bot_token),
+            ("of Slack's signatures", &self.slack_signing_secret),
+            ("of the client", &self.zendesk_client_secret),
+            ("of Zendesk's signatures", &self.zendesk_webhook_secret),
+            ("of the app", &self.zendesk_access_token),
+            ("of the API", &self.zendesk_api_token),
+        ]
+    }
+
     pub(in crate::sandbox) fn slack_options(&self, base_url: &str) -> slack::Options {
         slack::Options {
             team_id: "T0ACMEACME1".into(),
@@ -81,4 +94,12 @@ impl Credentials {
             ..zendesk::Options::default()
         }
     }
+}
+
+/// As many letters and digits as `chance` has, up to 64, that nobody finds out who knows it but not the secret: a
+/// firm's seed gives its chances and is no secret.
+pub(in crate::sandbox) fn drawn(secret: &str, chance: &str) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA512, secret.as_bytes()), chance.as_bytes());
+    tag.as_ref().iter().take(chance.len()).map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect()
 }

@@ -19,6 +19,7 @@ mod stories;
 mod workspace;
 
 pub use credentials::Credentials;
+pub(super) use credentials::drawn;
 
 const MINUTE: i64 = 60_000;
 const A_YEAR_AGO: i64 = 365 * 24 * 60;

@@ -276,8 +276,8 @@ impl Workspace<'_> {
             None => self.new_id("U"),
         };
         let token = token.unwrap_or_else(|| {
-            let secret = self.letters(b"0123456789abcdef", 24);
-            format!("xoxp-{id}-{secret}")
+            let chance = self.letters(b"0123456789abcdef", 24);
+            format!("xoxp-{id}-{}", crate::sandbox::drawn(&self.options.bot_token, &chance))
         });
         let person = Person { id: id.clone(), spec, token, updated: self.now.div_euclid(1000) };
         self.people.insert(id.clone(), person);

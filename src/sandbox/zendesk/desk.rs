@@ -102,7 +102,8 @@ impl FakeZendesk {
 
     /// How many deliveries to the bridge wait or are on their way.
     pub fn pending(&self) -> usize {
-        self.world().hooks.len()
+        let world = self.world();
+        world.hooks.len() + world.trials.len()
     }
 
     /// A user's name.

@@ -1,0 +1,78 @@
+//! What is recorded, and what is played.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::pace::PacedClock;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::sandbox::Sandbox;
+use crate::sandbox::record::{Recording, Report};
+
+/// The most that a recording may be to be played, in bytes.
+const LARGEST: u64 = 1 << 30;
+
+/// A clock for a demo, and how its bridge is told of it.
+pub(super) struct Time {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) told: Option<String>,
+}
+
+impl Time {
+    /// The machine's, or that of a recording at a multiple of its pace.
+    pub(super) fn of(played: Option<&Recording>, speed: f64) -> Time {
+        match played {
+            None => Time { clock: Arc::new(SystemClock), told: None },
+            Some(recording) => {
+                let clock = PacedClock::showing(recording.head.began_ms, speed);
+                Time { clock: Arc::new(clock), told: Some(clock.to_string()) }
+            }
+        }
+    }
+}
+
+/// Reads what is to be played.
+pub(super) fn read(path: &Path) -> anyhow::Result<Recording> {
+    let shown = path.display();
+    let size = std::fs::metadata(path).with_context(|| format!("{shown} cannot be read"))?.len();
+    if size > LARGEST {
+        bail!("{shown} is larger than a recording that can be played");
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
+    Recording::read(&text).map_err(|why| anyhow::anyhow!("{shown} cannot be played: {why}"))
+}
+
+/// A file for a recording, for this user alone. One that is there already is not touched.
+pub(super) fn file(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            bail!("{} is there already; name another file", path.display())
+        }
+        Err(error) => Err(error).with_context(|| format!("{} cannot be written", path.display())),
+    }
+}
+
+/// Whether the bridge still has something in hand.
+pub(super) async fn is_busy(sandbox: &Sandbox) -> Option<bool> {
+    let lanes = sandbox.operator.lanes().await?;
+    let counts = &lanes["counts"];
+    let in_hand = ["unhandled", "waiting"].iter().any(|count| counts[*count].as_u64() != Some(0));
+    let nudged = lanes["nudges"].as_array().is_some_and(|nudges| !nudges.is_empty());
+    Some(in_hand || nudged)
+}
+
+/// Says what came of a replay.
+pub(super) fn tell(report: &Report, base_url: Option<&str>) {
+    let mut said = report.to_string();
+    if let Some(base_url) = base_url {
+        said.push_str(&format!("Everything stands at {base_url}/ as it is at the end; Ctrl-C ends it.\n"));
+    }
+    let _ = std::io::stdout().write_all(said.as_bytes());
+}

@@ -1,0 +1,232 @@
+//! Names for what a run makes: the same in every run of the same acts, whatever ids the fakes give.
+//!
+//! Who wrote the how many-th thing in which place, such as `C0SUPPORT01/U0SANDBOT1#1/U0WANJIRU01#2`: it does not
+//! matter what others wrote meanwhile. What is born in the answer to a request is named by the request and the field.
+//! Secrets have names for another reason: nobody shall find one in a recording.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+
+const OPENS: char = '⟦';
+const CLOSES: char = '⟧';
+/// What stands where a secret stood that nobody knows.
+pub(super) const UNKNOWN: &str = "⟦unknown⟧";
+/// Fields of requests that hold secrets and nothing else.
+const SECRET_FIELDS: [&str; 6] = ["token", "access_token", "client_secret", "password", "secret", "api_token"];
+/// Fields of answers whose values a later request may name.
+const ANSWERED: [&str; 6] = ["id", "file_id", "upload_url", "ts", "access_token", "token"];
+
+/// Whether a text is one name and nothing else.
+pub(super) fn is_one(text: &str) -> bool {
+    text.starts_with(OPENS) && text.ends_with(CLOSES) && text.matches(OPENS).count() == 1
+}
+
+/// What a run has made so far, by id and by name.
+#[derive(Default)]
+pub(super) struct Names {
+    of: HashMap<String, String>,
+    ids: HashMap<String, String>,
+    counts: HashMap<String, u64>,
+    base_url: String,
+    slack: i64,
+    events: usize,
+    tickets: i64,
+}
+
+/// Something that was named just now.
+pub(super) struct Born {
+    pub(super) name: String,
+    pub(super) of: Origin,
+}
+
+/// Where something that was named stands.
+pub(super) enum Origin {
+    Slack(Box<crate::sandbox::slack::Written>),
+    SideConversation(Box<Value>),
+}
+
+impl Names {
+    /// Those of a firm in which nothing has happened beside its past.
+    pub(super) fn of(sandbox: &Sandbox) -> Names {
+        let mut names = Names { base_url: sandbox.base_url.clone(), ..Names::default() };
+        let credentials = sandbox.credentials();
+        for (name, secret) in credentials.named() {
+            names.give(format!("secret {name}"), secret.to_owned());
+        }
+        for person in sandbox.slack.people() {
+            let id = person["id"].as_str().unwrap_or_default();
+            if let Some(token) = sandbox.slack.token_of(id).filter(|token| *token != credentials.slack_bot_token) {
+                names.give(format!("token {id}"), token);
+            }
+        }
+        for user in sandbox.zendesk.users() {
+            let id = user["id"].as_i64().unwrap_or_default();
+            if let Some(token) = sandbox.zendesk.token_of(id) {
+                names.give(format!("token {id}"), token);
+            }
+        }
+        names.tickets = sandbox.zendesk.tickets_from(0).last().map_or(0, |(id, _)| id + 1);
+        names.look(sandbox);
+        names
+    }
+
+    /// Names whatever was made since the last look, and tells of it.
+    pub(super) fn look(&mut self, sandbox: &Sandbox) -> Vec<Born> {
+        let mut born = Vec::new();
+        for (ticket, by) in sandbox.zendesk.tickets_from(self.tickets) {
+            self.tickets = ticket + 1;
+            let name = self.next(&format!("ticket/{by}"));
+            self.give(name, ticket.to_string());
+        }
+        for event in sandbox.zendesk.events_from(self.events) {
+            self.events += 1;
+            let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+            let (id, conversation) = (text("id"), text("side_conversation_id"));
+            let actor = &event["actor"];
+            let by = actor["user_id"].as_i64().map(|id| id.to_string());
+            let by = by.or_else(|| actor["email"].as_str().map(str::to_owned)).unwrap_or_default();
+            if !self.of.contains_key(&conversation) {
+                let ticket = event["ticket_id"].to_string();
+                let ticket = self.of.get(&ticket).cloned().unwrap_or(ticket);
+                let name = self.next(&format!("side/{ticket}/{by}"));
+                self.give(name, conversation.clone());
+            }
+            let parent = self.of.get(&conversation).cloned().unwrap_or_default();
+            let name = self.next(&format!("{parent}/{by}"));
+            if id != conversation {
+                self.give(name.clone(), id);
+            }
+            born.push(Born { name, of: Origin::SideConversation(Box::new(event)) });
+        }
+        for written in sandbox.slack.written_after(self.slack) {
+            self.slack = written.key;
+            if written.place != written.channel {
+                self.give(format!("direct/{}", written.place), written.channel.clone());
+            }
+            let root = written.thread_ts.as_ref().and_then(|ts| self.of.get(ts));
+            let mut parent = root.cloned().unwrap_or_else(|| written.place.clone());
+            if let Some(only) = &written.only_for {
+                parent = format!("{parent}/only for {only}");
+            }
+            let name = self.next(&format!("{parent}/{}", written.author));
+            self.give(name.clone(), written.ts.clone());
+            self.give(format!("link {name}"), format!("p{}", written.ts.replace('.', "")));
+            born.push(Born { name, of: Origin::Slack(Box::new(written)) });
+        }
+        born
+    }
+
+    /// Names what the answer to a request tells of.
+    pub(super) fn heard(&mut self, number: u64, answer: &[u8]) {
+        fn walk(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
+            match value {
+                Value::Object(fields) => {
+                    for (key, value) in fields {
+                        let path = format!("{path}/{key}");
+                        let text = match value {
+                            Value::String(text) => Some(text.clone()),
+                            Value::Number(number) => Some(number.to_string()),
+                            _ => None,
+                        };
+                        match text {
+                            Some(text) if ANSWERED.contains(&key.as_str()) => found.push((path, text)),
+                            _ => walk(value, &path, found),
+                        }
+                    }
+                }
+                Value::Array(list) => {
+                    list.iter().enumerate().for_each(|(at, value)| walk(value, &format!("{path}/{at}"), found));
+                }
+                _ => {}
+            }
+        }
+        let Ok(value) = serde_json::from_slice::<Value>(answer) else { return };
+        let mut found = Vec::new();
+        walk(&value, "", &mut found);
+        for (path, text) in found {
+            // What an upload goes to is the end of its address. Short ones are no ids that chance gave.
+            let id = text.rsplit('/').next().unwrap_or_default();
+            if id.len() >= 8 && !self.of.contains_key(id) {
+                self.give(format!("answer {number}{path}"), id.to_owned());
+            }
+        }
+    }
+
+    /// A text with names in place of ids and secrets, and without the sandbox's own address.
+    pub(super) fn named(&self, text: &str) -> String {
+        let text = text.replace(&self.base_url, "⟦here⟧");
+        let mut named = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while let Some(begin) = rest.find(is_of_id) {
+            let (before, after) = rest.split_at(begin);
+            let end = after.find(|c: char| !is_of_id(c)).unwrap_or(after.len());
+            let (run, next) = after.split_at(end);
+            named.push_str(before);
+            self.name_run(run, &mut named);
+            rest = next;
+        }
+        named.push_str(rest);
+        named
+    }
+
+    /// The same for the value of a field, which some are not to be seen of at all.
+    pub(super) fn named_field(&self, field: &str, value: &str) -> String {
+        let named = self.named(value);
+        let secret = SECRET_FIELDS.contains(&field) && !named.contains(OPENS) && !value.is_empty();
+        if secret { UNKNOWN.to_owned() } else { named }
+    }
+
+    /// A text with this run's ids in place of names.
+    ///
+    /// # Errors
+    /// A name that nothing in this run has yet.
+    pub(super) fn meant(&self, text: &str) -> Result<String, String> {
+        let mut meant = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once(OPENS) {
+            let Some((name, next)) = after.split_once(CLOSES) else { break };
+            meant.push_str(before);
+            match name {
+                "here" => meant.push_str(&self.base_url),
+                "unknown" => meant.push_str("unknown"),
+                name => meant.push_str(self.ids.get(name).ok_or(name)?),
+            }
+            rest = next;
+        }
+        meant.push_str(rest);
+        Ok(meant)
+    }
+
+    fn name_run(&self, run: &str, named: &mut String) {
+        let trimmed = run.trim_end_matches(['.', '-', '_']);
+        match self.of.get(run).map(|name| (name, "")).or_else(|| Some((self.of.get(trimmed)?, &run[trimmed.len()..]))) {
+            Some((name, rest)) => {
+                named.push(OPENS);
+                named.push_str(name);
+                named.push(CLOSES);
+                named.push_str(rest);
+            }
+            None => named.push_str(run),
+        }
+    }
+
+    fn next(&mut self, parent: &str) -> String {
+        let count = self.counts.entry(parent.to_owned()).or_default();
+        *count += 1;
+        format!("{parent}#{count}")
+    }
+
+    fn give(&mut self, name: String, id: String) {
+        if !id.is_empty() {
+            self.ids.insert(name.clone(), id.clone());
+            self.of.insert(id, name);
+        }
+    }
+}
+
+fn is_of_id(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
+}

@@ -1,0 +1,332 @@
+//! Writes a session down while it happens.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body as HttpBody;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, Response, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::body::map_fields;
+use super::names::{Names, UNKNOWN};
+use super::outcome::Outcome;
+use super::{Asked, Body, Head, Item, Line, VERSION, What};
+use crate::sandbox::bridge::Bridge;
+use crate::sandbox::carrier::Carry;
+use crate::sandbox::faults::Dropped;
+use crate::sandbox::post::{Now, Parcel, Receipt};
+use crate::sandbox::{Furnishing, Sandbox};
+
+/// What the bridge's requests say they are.
+const BRIDGE: &str = "sidethread/";
+/// The largest body that is written down, in bytes; what is larger is refused.
+const LARGEST: usize = 160 << 20;
+/// The largest answer that is looked into for ids, in bytes.
+const LARGEST_ANSWER: usize = 4 << 20;
+/// Headers that change what a request does.
+const HEADERS: [&str; 3] = ["content-type", "idempotency-key", "accept"];
+/// Between two looks at what changed.
+const PAUSE: Duration = Duration::from_millis(40);
+/// Played as the acts it is made of; changes nothing but a window; shows something.
+const NOT_WRITTEN: [&str; 3] = ["/sandbox/morning", "/sandbox/tour/", "/sandbox/live"];
+/// The ends of the names of Slack's methods that only read.
+const READS: [&str; 8] =
+    [".history", ".replies", ".list", ".info", ".test", ".members", ".getPermalink", ".lookupByEmail"];
+
+/// Writes down what happens in a firm; clones share it.
+#[derive(Clone)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    sandbox: Sandbox,
+    now: Now,
+    began_ms: i64,
+    state: Mutex<State>,
+}
+
+struct State {
+    to: Box<dyn Write + Send>,
+    names: Names,
+    outcome: Outcome,
+    number: u64,
+    failed: bool,
+}
+
+impl Recorder {
+    /// Begins a recording of a firm in which nothing has been done yet, which was made by this seed at `began_ms`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin(
+        sandbox: &Sandbox,
+        now: Now,
+        began_ms: i64,
+        seed: u64,
+        furnishing: Furnishing,
+        to: Box<dyn Write + Send>,
+    ) -> std::io::Result<Recorder> {
+        let head = Head {
+            sidethread_recording: VERSION,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            seed,
+            past: furnishing.past,
+            tickets: furnishing.more_tickets,
+            began_ms,
+        };
+        let outcome = Outcome::from(now());
+        let mut state = State { to, names: Names::of(sandbox), outcome, number: 0, failed: false };
+        state.write(&head)?;
+        let sandbox = sandbox.clone();
+        Ok(Recorder { shared: Arc::new(Shared { sandbox, now, began_ms, state: Mutex::new(state) }) })
+    }
+
+    /// Puts the recording around what people and the bridge ask.
+    pub fn layer(&self, router: Router) -> Router {
+        let recorder = self.clone();
+        router.layer(from_fn(move |request: Request, next: Next| {
+            let recorder = recorder.clone();
+            async move { recorder.attend(request, next).await }
+        }))
+    }
+
+    /// Writes down an act that no request told of, as the form of the page that does the same.
+    pub(in crate::sandbox) fn acted(&self, path: &str, form: &[(&str, &str)]) {
+        let fields = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let asked = Asked { method: "POST".into(), path: path.into(), body: Body::Form(fields), ..Asked::default() };
+        let headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        self.asked(Asked { headers, ..asked });
+    }
+
+    /// Writes down what the bridge makes and how its process does, until `stop`.
+    pub async fn watch(self, bridge: Bridge, stop: CancellationToken) {
+        let mut slack = self.shared.sandbox.slack.changes().hear();
+        let mut zendesk = self.shared.sandbox.zendesk.changes().hear();
+        let mut standing = bridge.watch();
+        let mut before = None;
+        loop {
+            let state = standing.borrow_and_update().state;
+            if before.replace(state) != Some(state)
+                && let Ok(Value::String(state)) = serde_json::to_value(state)
+            {
+                self.write(What::Bridge { state });
+            }
+            self.look();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = slack.changed() => {}
+                _ = zendesk.changed() => {}
+                _ = standing.changed() => {}
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Ends the recording as it should be.
+    pub fn end(&self, busy: Option<bool>) {
+        self.look();
+        self.write(What::Ended { busy });
+    }
+
+    async fn attend(&self, request: Request, next: Next) -> Response<HttpBody> {
+        let headers = request.headers();
+        let by_bridge = text(headers, header::USER_AGENT.as_str()).is_some_and(|agent| agent.starts_with(BRIDGE));
+        if by_bridge {
+            return self.attend_bridge(request, next).await;
+        }
+        if !is_written(request.method(), request.uri().path()) {
+            return next.run(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let Ok(bytes) = axum::body::to_bytes(body, LARGEST).await else {
+            let mut response = Response::new(HttpBody::from("This is larger than a sandbox that is recorded takes.\n"));
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return response;
+        };
+        let kind = text(&parts.headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let mut kept: Vec<(String, String)> =
+            HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), text(&parts.headers, name)?))).collect();
+        kept.retain(|(_, value)| value != "*/*");
+        kept.extend(authorization(&parts.headers).map(|value| ("authorization".to_owned(), value)));
+        let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let number = self.asked(Asked {
+            number: 0,
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: query.into_owned().collect(),
+            headers: kept,
+            body: Body::of(&kind, &bytes),
+        });
+        let response = next.run(Request::from_parts(parts, HttpBody::from(bytes))).await;
+        self.answered(number, response).await
+    }
+
+    async fn attend_bridge(&self, request: Request, next: Next) -> Response<HttpBody> {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = next.run(request).await;
+        let status = if response.extensions().get::<Dropped>().is_some() { 0 } else { response.status().as_u16() };
+        if is_written(&method, &path) {
+            // A response URL is a secret.
+            let path = if path.starts_with("/slack/response/") { "/slack/response/…" } else { &path };
+            let call = format!("{method} {}", self.state().names.named(path));
+            self.write(What::Called { call, status });
+        }
+        response
+    }
+
+    fn asked(&self, asked: Asked) -> u64 {
+        self.look();
+        let mut state = self.state();
+        state.number += 1;
+        let number = state.number;
+        let names = &state.names;
+        let mut name = |field: &str, value: &str| Ok::<_, std::convert::Infallible>(names.named_field(field, value));
+        let Ok(query) = map_fields(&asked.query, &mut name);
+        let Ok(body) = asked.body.map(&mut name);
+        let headers = asked.headers.into_iter().map(|(header, value)| {
+            let named = names.named(&value);
+            // Whatever a credential is that nobody knows, it is one.
+            let hides = header == "authorization" && !named.contains('⟦');
+            let scheme = value.split_once(' ').map_or("", |(scheme, _)| scheme);
+            (header, if hides { format!("{scheme} {UNKNOWN}") } else { named })
+        });
+        let headers = headers.collect();
+        let path = names.named(&asked.path);
+        self.shared.write(&mut state, What::Asked(Asked { number, path, query, headers, body, ..asked }));
+        number
+    }
+
+    async fn answered(&self, number: u64, response: Response<HttpBody>) -> Response<HttpBody> {
+        let status = response.status().as_u16();
+        let kind = text(response.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let broken = response.extensions().get::<Dropped>().is_some();
+        if broken || !kind.starts_with("application/json") {
+            self.look();
+            self.write(What::Answered { number, status });
+            return response;
+        }
+        let (parts, body) = response.into_parts();
+        match axum::body::to_bytes(body, LARGEST_ANSWER).await {
+            Ok(bytes) => {
+                self.look();
+                self.state().names.heard(number, &bytes);
+                self.write(What::Answered { number, status });
+                Response::from_parts(parts, HttpBody::from(bytes))
+            }
+            Err(_) => {
+                let mut response = Response::new(HttpBody::from("This answer is too large to be recorded.\n"));
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                response
+            }
+        }
+    }
+
+    /// Writes down what the bridge has made since the last look.
+    fn look(&self) {
+        let now = (self.shared.now)();
+        let mut state = self.state();
+        let State { names, outcome, .. } = &mut *state;
+        let born = names.look(&self.shared.sandbox);
+        let made = outcome.look(&self.shared.sandbox, names, born, now);
+        made.into_iter().for_each(|Item { name, says }| {
+            self.shared.write(&mut state, What::Made(Item { name, says }));
+        });
+    }
+
+    fn write(&self, what: What) {
+        self.shared.write(&mut self.state(), what);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn write(&self, state: &mut State, what: What) {
+        let at = (self.now)() - self.began_ms;
+        if let Err(error) = state.write(&Line { at, what })
+            && !std::mem::replace(&mut state.failed, true)
+        {
+            tracing::error!(error = %error, "the recording cannot be written; what happens from here on is not in it");
+        }
+    }
+}
+
+impl State {
+    fn write(&mut self, line: &impl Serialize) -> std::io::Result<()> {
+        if self.failed {
+            return Ok(());
+        }
+        let mut text = serde_json::to_string(line)?;
+        text.push('\n');
+        self.to.write_all(text.as_bytes())?;
+        self.to.flush()
+    }
+}
+
+/// Carries as another does, and writes down what was delivered.
+pub struct CarryRecorded<C> {
+    /// Who carries.
+    pub carry: C,
+    /// Who writes.
+    pub recorder: Recorder,
+}
+
+#[async_trait]
+impl<C: Carry> Carry for CarryRecorded<C> {
+    async fn carry(&self, parcel: &Parcel) -> Receipt {
+        let receipt = self.carry.carry(parcel).await;
+        let status = match &receipt {
+            Receipt::Answered { status, .. } => Some(*status),
+            Receipt::Failed => None,
+        };
+        self.recorder.write(What::Delivered { path: parcel.path.clone(), kind: kind_of(&parcel.body), status });
+        receipt
+    }
+}
+
+/// The type of an event or of an interaction.
+fn kind_of(body: &[u8]) -> String {
+    let form = || url::form_urlencoded::parse(body).find(|(name, _)| name == "payload");
+    let value: Value = match serde_json::from_slice(body) {
+        Ok(value) => value,
+        Err(_) => form().and_then(|(_, payload)| serde_json::from_str(&payload).ok()).unwrap_or_default(),
+    };
+    let words = [&value["event"]["type"], &value["event"]["subtype"]];
+    let words: Vec<&str> = words.into_iter().filter_map(Value::as_str).collect();
+    if words.is_empty() { value["type"].as_str().unwrap_or_default().to_owned() } else { words.join(" ") }
+}
+
+/// Whether a request may change something that a replay has to change as well.
+fn is_written(method: &Method, path: &str) -> bool {
+    let of_slack = path.strip_prefix("/slack/api/");
+    let reads = of_slack.is_some_and(|name| READS.iter().any(|end| name.ends_with(end)));
+    let changes = of_slack.is_some() || !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    changes && !reads && !NOT_WRITTEN.iter().any(|begin| path.starts_with(begin))
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// The header with the pair of a `Basic` one in clear, so that the secret in it can be named.
+fn authorization(headers: &HeaderMap) -> Option<String> {
+    let value = text(headers, header::AUTHORIZATION.as_str())?;
+    let (scheme, encoded) = value.split_once(' ').filter(|(_, given)| !given.trim().is_empty())?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Some(value);
+    }
+    let pair = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())?;
+    Some(format!("{scheme} {pair}"))
+}

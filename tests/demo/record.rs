@@ -1,0 +1,121 @@
+//! A session is recorded, and played again.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::firm::{Demo, SUPPORT, until};
+
+/// Plays a recording to its end, without a page.
+fn play(file: &Path, speed: &str) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_sidethread"))
+        .args(["demo", "--listen", "127.0.0.1:0", "--headless", "--speed", speed, "--replay"])
+        .arg(file)
+        .env("TMPDIR", folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(stdout).unwrap() + &String::from_utf8_lossy(&stderr);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
+    (status.code(), said)
+}
+
+async fn press(demo: &Demo, path: &str, form: &[(&str, &str)]) {
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let request = demo.http().post(format!("{}{path}", demo.base_url)).body(form);
+    let answer = request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
+    assert!(answer.status().is_success(), "{path}: {}", answer.status());
+    assert!(!answer.url().as_str().contains("notice="), "{path} was refused");
+}
+
+/// Every secret that a demo has.
+fn secrets(demo: &Demo) -> Vec<String> {
+    let settings = demo.own_folders().into_iter().map(|folder| folder.join("sidethread.toml"));
+    let settings = settings.map(|file| std::fs::read_to_string(file).unwrap()).collect::<String>();
+    let of_settings = settings.lines().filter(|line| line.contains("token") || line.contains("secret"));
+    let of_settings = of_settings.filter_map(|line| line.split('"').nth(1).map(str::to_owned));
+    let words = demo.introduction.split_whitespace().map(|word| word.trim_matches(['"', ',', ')']).to_owned());
+    let tokens = words.filter(|word| word.starts_with("xox") || word.len() == 40);
+    of_settings.chain(tokens).collect()
+}
+
+#[tokio::test]
+async fn what_was_recorded_comes_out_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.jsonl");
+    let demo = Demo::start(&["--record", file.to_str().unwrap()]).await;
+    demo.until_up().await;
+    let secrets = secrets(&demo);
+    assert!(secrets.len() > 10, "{secrets:?}");
+
+    let side = demo.ask(35436, "Is it the scanner?").await;
+    let thread = demo.thread("Is it the scanner?").await;
+    let lose = json!([
+        {"vendor": "zendesk", "call": "POST …/reply", "fault": "dropped_after", "times": 1},
+        {"vendor": "slack", "call": "chat.postMessage", "fault": "status", "status": 503, "times": 1},
+    ]);
+    let (status, faults) = demo.post("/sandbox/faults", "", lose).await;
+    assert_eq!(status, 200, "{faults}");
+    // The page's forms act in the fakes themselves, so the faults wait for the bridge. They name things by their ids.
+    let id = side.rsplit('/').next().unwrap();
+    let say = |person: &'static str, text: &'static str| {
+        [("channel", SUPPORT), ("person", person), ("thread_ts", &*thread), ("text", text)]
+    };
+    let reply = |text: &'static str| [("ticket", "35436"), ("side_conversation", id), ("message", text)];
+    let words = "It is the *scanner*, not you <https://status.example/1|here>";
+    press(&demo, "/sandbox/slack/say", &say("U0WANJIRU01", words)).await;
+    press(&demo, "/sandbox/zendesk/reply", &reply("Thank you, and the other one?")).await;
+    until("both", async || {
+        demo.in_zendesk(&side).await.contains("It is the") && demo.in_slack(&thread).await.contains("the other one")
+    })
+    .await;
+    demo.say(&thread, "Before the end").await;
+    let (status, _) = demo.post("/sandbox/bridge/kill", "", Value::Null).await;
+    assert_eq!(status, 200);
+    press(&demo, "/sandbox/zendesk/reply", &reply("Meanwhile")).await;
+    press(&demo, "/sandbox/slack/say", &say("U0PRIYA0001", "@marta see this")).await;
+    until("the rest", async || {
+        let (zendesk, slack) = (demo.in_zendesk(&side).await, demo.in_slack(&thread).await);
+        zendesk.contains("Before the end") && zendesk.contains("see this") && slack.contains("Meanwhile")
+    })
+    .await;
+    press(&demo, "/sandbox/zendesk/state", &[("ticket", "35436"), ("side_conversation", id), ("state", "closed")])
+        .await;
+    until("the line", async || demo.in_slack(&thread).await.contains("done")).await;
+    demo.stop().await;
+
+    let recorded = std::fs::read_to_string(&file).unwrap();
+    for secret in &secrets {
+        assert!(!recorded.contains(secret.as_str()), "a secret stands in the recording");
+    }
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions()) & 0o777,
+        0o600
+    );
+    // A torn last line is read over.
+    std::fs::write(&file, format!("{recorded}{{\"at\":1")).unwrap();
+    let (code, said) = play(&file, "3");
+    assert_eq!(code, Some(0), "{recorded}\n{said}");
+    assert!(said.contains("Played 9 acts of people; it came out as it was recorded.\n"), "{said}");
+
+    // One answer of the bridge is another one.
+    let other = recorded.replace("it is the scanner, not you", "").replace("\\n@Marta see this", "\\n@Marta saw this");
+    assert_ne!(other, recorded);
+    std::fs::write(&file, &other).unwrap();
+    let (code, said) = play(&file, "20");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("- @Marta saw this") && said.contains("+ @Marta see this"), "{said}");
+
+    let refused = |text: String| {
+        std::fs::write(&file, text).unwrap();
+        let (code, said) = play(&file, "1");
+        assert_eq!(code, Some(1), "{said}");
+        said
+    };
+    assert!(refused(String::new()).contains("this is no recording"));
+    assert!(refused(recorded.replace("recording\":1", "recording\":7")).contains("format 7"));
+    assert!(refused(recorded.replacen("{\"at\"", "{\"what\"", 3)).contains("line 2 does not read"));
+}
