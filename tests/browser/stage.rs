@@ -125,6 +125,13 @@ impl Stage {
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
     }
 
+    /// A file to choose.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        path.display().to_string()
+    }
+
     pub async fn open(&self, window: Window) -> Browser {
         let mut caps = DesiredCapabilities::chrome();
         let profile = self.folder.path().join(format!("profile-{}", fastrand::u64(..)));
@@ -263,6 +270,10 @@ impl Browser {
         let field = self.on(css).await;
         field.clear().await.expect("a field");
         field.send_keys(text).await.expect("a field");
+    }
+
+    pub async fn attach(&self, css: &str, file: &str) {
+        self.on(css).await.send_keys(file).await.expect("a field for files");
     }
 
     pub async fn choose(&self, css: &str, words: &str) {
