@@ -489,7 +489,7 @@ struct Deciding<'a> {
 
 impl Deciding<'_> {
     fn slack_message(&mut self, message: &SlackMessage) {
-        let Some((channel, thread_ts)) = self.thread.link() else {
+        let Some((channel, thread_ts)) = self.thread.last_link() else {
             self.ignored = Some(Why::NotLinked);
             return;
         };
