@@ -197,6 +197,10 @@ impl Engine {
                 return Ok(ended);
             }
             call.first_attempt_ms = now;
+            // It was not done, and has become unwanted meanwhile.
+            if !thread.wants(&first) {
+                return Ok(Ended::Answered(Answer::Done));
+            }
         }
         if !item.written {
             let bundle = Some(id).filter(|_| ids.len() > 1);

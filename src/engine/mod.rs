@@ -107,6 +107,7 @@ struct State {
     late: late::Told,
     /// Tickets and people to whom something is being written, and by which call.
     gathering: HashMap<gather::Reader, i64>,
+    missing: gone::Missing,
     health: health::Health,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
@@ -171,6 +172,7 @@ impl Engine {
             next_late: now,
             late: late::Told::default(),
             gathering: HashMap::new(),
+            missing: gone::Missing::new(),
             health: health::Health::default(),
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,

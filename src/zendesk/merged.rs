@@ -2,8 +2,9 @@
 //!
 //! Zendesk keeps no field for that. The merge writes a last comment on the ticket that it closes, whose usual words name
 //! the other one (`This request was closed and merged into request #456`) and which an agent may have worded otherwise, in
-//! any language: so the first number after a `#` in it counts, if there is such a ticket. Side conversations stay on the
-//! closed ticket, and nothing is known of merges that move them.
+//! any language: so the first number after a `#` in it counts, if there is such a ticket. An older comment, be it a
+//! customer's, says nothing of the merge: what counts was written when the ticket was closed. Side conversations stay on
+//! the closed ticket, and nothing is known of merges that move them.
 
 use serde_json::{Value, json};
 
@@ -18,6 +19,8 @@ use crate::bridge::ids::TicketId;
 use crate::bridge::notice;
 use crate::engine::outside::{Call, CallError};
 
+/// How long before the last change of a merged ticket the comment of the merge may have been written, in milliseconds.
+const WITH_THE_MERGE_MS: i64 = 5 * 60 * 1000;
 /// How often a ticket may have been merged on.
 const MOST_MERGES: usize = 20;
 
@@ -36,8 +39,12 @@ impl ZendeskClient {
     pub(super) async fn merge_chain(&self, from: TicketId) -> Result<Chain, CallError> {
         let mut chain = Chain { tickets: vec![from], left: None };
         let mut last = from;
-        while now(&*self.ticket_lately(last).await?).merged {
-            let named = self.named_by_merge(last).await?;
+        loop {
+            let read = self.ticket_lately(last).await?;
+            if !now(&read).merged {
+                break;
+            }
+            let named = self.named_by_merge(last, &read).await?;
             let Some(next) = named.filter(|next| !chain.tickets.contains(next)) else { return Ok(chain) };
             match self.ticket_lately(next).await {
                 Ok(_) if chain.tickets.len() < MOST_MERGES => {}
@@ -60,12 +67,16 @@ impl ZendeskClient {
         Ok(match (is.closed, is.merged) {
             (false, _) => None,
             (true, false) => Some(ClosedTicket::alone(ticket_id)),
+            // A follow-up that Zendesk makes has the tags of its source.
+            (true, true) if is.follows.is_some() && self.named_by_merge(ticket_id, read).await?.is_none() => {
+                Some(ClosedTicket::alone(ticket_id))
+            }
             (true, true) => Some(ClosedTicket::by_merge(ticket_id, self.merge_chain(ticket_id).await?.left)),
         })
     }
 
     /// The ticket that the comment of a merge names.
-    async fn named_by_merge(&self, ticket_id: TicketId) -> Result<Option<TicketId>, CallError> {
+    async fn named_by_merge(&self, ticket_id: TicketId, read: &Value) -> Result<Option<TicketId>, CallError> {
         let ticket = ticket_id.to_string();
         let query = [("sort", "-created_at"), ("page[size]", "1")];
         let url = self.http.api(&["tickets", &ticket, "comments"], &query);
@@ -74,8 +85,12 @@ impl ZendeskClient {
             Err(CallError::Refused { .. } | CallError::Missing { .. }) => return Ok(None),
             Err(other) => return Err(other),
         };
-        // A closed ticket takes no comments, so the last one is that of the merge.
         let Some(comment) = decode::rows(&page, "comments").first() else { return Ok(None) };
+        let at = |of: &Value, key: &str| of.get(key).and_then(decode::time_ms);
+        let (written, changed) = (at(comment, "created_at"), at(&read["ticket"], "updated_at"));
+        if written.zip(changed).is_none_or(|(written, changed)| written < changed - WITH_THE_MERGE_MS) {
+            return Ok(None);
+        }
         let text = ["plain_body", "body"].iter().find_map(|key| comment.get(*key).and_then(decode::text));
         Ok(text.and_then(|text| first_number(&text)).map(TicketId).filter(|found| *found != ticket_id))
     }

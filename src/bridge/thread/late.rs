@@ -38,7 +38,10 @@ impl Deciding<'_> {
         let tried_again = self.thread.retrying.iter().any(|again| again.effect == late.effect);
         let out_of_reach = late.vendor == Vendor::Slack && self.thread.unreachable.is_some();
         let gone = late.vendor == Vendor::Zendesk && self.thread.gone.is_some();
-        if !late.waits || told || tried_again || out_of_reach || gone {
+        // It waits for somebody to press the button, of which the thread was told.
+        let merged = self.thread.follow_up.as_ref().is_some_and(|follow_up| follow_up.merged && follow_up.by.is_none());
+        let merged = late.vendor == Vendor::Zendesk && merged;
+        if !late.waits || told || tried_again || out_of_reach || gone || merged {
             self.ignored = Some(Why::Stale);
             return;
         }

@@ -101,7 +101,8 @@ impl Deciding<'_> {
         let source = follow_up.source;
         follow_up.by = Some(Continuing { user: press.user.clone(), name: person.name.clone() });
         self.begin_on(ticket_id);
-        if let Some(ts) = stood {
+        let begins = self.thread.continues_on(ticket_id);
+        if let Some(ts) = stood.filter(|_| begins) {
             let text = notice::continues(source, (ticket_id, &self.ticket_url(ticket_id)), &person.name);
             self.change_tell(&format!("{CONTINUE}:{ticket_id}"), ts.clone(), text, None);
         }
@@ -109,9 +110,10 @@ impl Deciding<'_> {
 
     /// Has a side conversation begun on a ticket, for whoever pressed the button.
     pub(super) fn begin_on(&mut self, ticket_id: TicketId) {
+        let Some(source) = self.thread.follow_up.as_ref().map(|follow_up| follow_up.source) else { return };
         let Some((channel, ts)) = self.thread.link() else {
-            self.ignored = Some(Why::NotLinked);
-            return;
+            // A new card is on its way: the button comes again under that.
+            return self.merged(source, Some(ticket_id));
         };
         let thread_url = self.permalink(ts, channel, ts);
         let Some(follow_up) = &mut self.thread.follow_up else { return };
@@ -130,6 +132,7 @@ impl Deciding<'_> {
         let source = self.thread.follow_up.as_ref().map_or(ticket_id, |follow_up| follow_up.source);
         match answer {
             Answer::TicketClosed(closed) if closed.merged => self.merged(closed.ticket_id, closed.into),
+            Answer::TicketClosed(_) if self.thread.link().is_none() => self.merged(source, Some(ticket_id)),
             Answer::TicketClosed(closed) => self.seek(closed.ticket_id, None),
             Answer::Withheld { outsiders, readers } => {
                 self.withheld(outsiders, readers);

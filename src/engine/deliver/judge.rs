@@ -49,7 +49,8 @@ impl Engine {
         let writes = (effect.act.class() == Class::Marked).then_some(&item.thread_id);
         match result {
             Ok(answer) => {
-                self.answers(item.vendor, writes.is_some());
+                let only_read = matches!(answer, Answer::Withheld { .. } | Answer::TicketClosed(_));
+                self.answers(item.vendor, writes.is_some() && !only_read);
                 if self.lock().queue.resume(item.vendor) {
                     tracing::info!(vendor = item.vendor.as_str(), "calls go on");
                 }
