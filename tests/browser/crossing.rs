@@ -13,9 +13,8 @@ async fn a_question_goes_to_slack_and_its_answer_comes_back_in_every_window() {
     agent.go("/?").await;
     agent.sees("#tour", "Two desks, one conversation").await;
     agent.is_accessible("first sight").await;
-    agent.picture("first-light").await;
+    agent.picture("first").await;
     engineer.go(TICKET).await;
-    engineer.picture("first-dark").await;
     engineer.click("#tour form button").await;
     agent.click("#tour .primary").await;
     agent.sees("#tour", "Ask from a ticket").await;
@@ -36,8 +35,7 @@ async fn a_question_goes_to_slack_and_its_answer_comes_back_in_every_window() {
     engineer.click(&format!("{LAST_THREAD} .answer .primary")).await;
     agent.sees(FIRST_SIDE, "On it, ten minutes.").await;
     agent.sees("#bridge .trip.done", "On it, ten minutes.").await;
-    agent.picture("answered-light").await;
-    engineer.picture("answered-dark").await;
+    agent.picture("answered").await;
     agent.is_accessible("answered").await;
     engineer.is_accessible("answered, dark").await;
 
@@ -56,7 +54,7 @@ async fn a_question_goes_to_slack_and_its_answer_comes_back_in_every_window() {
     engineer.sees("#slack .thread", "Mark as done").await;
     agent.click("#bridge .follow > summary").await;
     agent.sees("#bridge .follow[open]", "accepted from").await;
-    agent.picture("followed-light").await;
+    agent.picture("followed").await;
 
     let marks = "#slack .message:has(button.primary) .more";
     engineer.click(&format!("{marks} > summary")).await;
@@ -80,7 +78,7 @@ async fn a_morning_is_played_and_all_of_it_arrives() {
     browser.sees(".bar", "of 30").await;
     browser.sees(".bar", "Play a morning").await;
     browser.is_quiet().await;
-    browser.picture("morning-light").await;
+    browser.picture("morning").await;
     browser.is_accessible("after a morning").await;
     let parked = browser.driver.find_all(By::Css("#bridge .trip.parked, #bridge .trip.waiting")).await.expect("trips");
     assert!(parked.is_empty(), "everything arrived");

@@ -16,11 +16,11 @@ async fn with_faults_on_it_waits_says_for_what_and_arrives_once() {
     browser.write("#times-rate_limited", "1").await;
     browser.click("#fault-rate_limited > .row button").await;
     browser.sees("#fault-rate_limited", "chat.postMessage, 10 seconds, 1 more time").await;
-    browser.picture("faults-light").await;
+    browser.picture("faults").await;
     ask(&browser, "Label printer", "Is it the driver?").await;
     browser.click("#bridge .switch a").await;
     browser.sees("#bridge .trip.waiting", "Is it the driver?").await;
-    browser.picture("waiting-light").await;
+    browser.picture("waiting").await;
     browser.is_accessible("waiting").await;
     browser.sees("#bridge .trip.done", "after one more try").await;
     browser.sees(LAST_THREAD, "Is it the driver?").await;
@@ -79,7 +79,7 @@ async fn with_faults_on_and_a_kill_in_the_middle_nothing_is_lost_and_nothing_com
             browser.sees("#kills", &format!("killed {}", if at == 2 { "once" } else { "2 times" })).await;
         }
         if at == 2 {
-            browser.picture("killed-light").await;
+            browser.picture("killed").await;
         }
     }
     browser.sees("#bridge .running", "runs").await;
@@ -107,6 +107,6 @@ async fn with_faults_on_and_a_kill_in_the_middle_nothing_is_lost_and_nothing_com
     order(&side, "From Slack");
     order(&thread, "From the desk");
     assert_eq!(count(&side, "reopened it"), 1, "{side}");
-    browser.picture("after-faults-light").await;
+    browser.picture("after-faults").await;
     browser.leave().await;
 }

@@ -1,6 +1,6 @@
 //! A demo, a browser before it, and what a person does there.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -54,6 +54,7 @@ pub struct Browser {
     /// Ended by [`Browser::leave`], and by its driver when a test fails: it cannot be waited for while panicking.
     pub driver: ManuallyDrop<WebDriver>,
     pub url: String,
+    chromedriver: String,
     window: Window,
 }
 
@@ -64,13 +65,19 @@ fn installed(name: &str) -> Option<PathBuf> {
 
 /// Starts a program and reads what it prints until a line says where it listens.
 fn start(command: &mut Command, find: impl Fn(&str) -> Option<String>) -> (Program, String) {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
+    let mut complaints = tempfile::tempfile().expect("a file");
+    let stderr = complaints.try_clone().expect("a file");
+    let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("the program starts");
     let mut lines = BufReader::new(child.stdout.take().expect("it prints"));
     let program = Program(child);
     let mut line = String::new();
     loop {
         line.clear();
-        assert!(lines.read_line(&mut line).expect("it prints text") > 0, "it ended early");
+        if lines.read_line(&mut line).expect("it prints text") == 0 {
+            let mut said = String::new();
+            let _ = complaints.rewind().and_then(|()| complaints.read_to_string(&mut said));
+            panic!("{command:?} ended early: {said}");
+        }
         if let Some(found) = find(&line) {
             // It must not stop because nobody reads what it prints.
             std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
@@ -118,6 +125,13 @@ impl Stage {
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
     }
 
+    /// A file to choose.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        path.display().to_string()
+    }
+
     pub async fn open(&self, window: Window) -> Browser {
         let mut caps = DesiredCapabilities::chrome();
         let profile = self.folder.path().join(format!("profile-{}", fastrand::u64(..)));
@@ -149,7 +163,12 @@ impl Stage {
         caps.add_experimental_option("mobileEmulation", metrics).expect("an option");
         caps.set("goog:loggingPrefs", json!({"browser": "ALL"})).expect("a capability");
         let driver = WebDriver::new(&self.chromedriver, caps).await.expect("a browser");
-        Browser { driver: ManuallyDrop::new(driver), url: self.url.clone(), window }
+        Browser {
+            driver: ManuallyDrop::new(driver),
+            url: self.url.clone(),
+            chromedriver: self.chromedriver.clone(),
+            window,
+        }
     }
 }
 
@@ -253,6 +272,10 @@ impl Browser {
         field.send_keys(text).await.expect("a field");
     }
 
+    pub async fn attach(&self, css: &str, file: &str) {
+        self.on(css).await.send_keys(file).await.expect("a field for files");
+    }
+
     pub async fn choose(&self, css: &str, words: &str) {
         let options = self.driver.find_all(By::Css(format!("{css} option"))).await.expect("options");
         for option in options {
@@ -264,10 +287,35 @@ impl Browser {
         panic!("{css} has no {words:?}");
     }
 
+    /// Pictures of this moment: light and dark, wide and narrow.
     pub async fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os("SIDETHREAD_PICTURES") else { return };
         std::fs::create_dir_all(&folder).expect("a folder");
-        self.driver.screenshot(&Path::new(&folder).join(format!("{name}.png"))).await.expect("a picture");
+        for (width, height) in [WIDE, NARROW] {
+            self.is_sized((width, height)).await;
+            for shade in ["light", "dark"] {
+                let shades = json!({"features": [{"name": "prefers-color-scheme", "value": shade}]});
+                self.devtools("Emulation.setEmulatedMedia", shades).await;
+                let file = Path::new(&folder).join(format!("{name}-{width}-{shade}.png"));
+                self.driver.screenshot(&file).await.expect("a picture");
+            }
+        }
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": []})).await;
+        self.is_sized(self.window.size).await;
+    }
+
+    async fn is_sized(&self, (width, height): (u32, u32)) {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) {
+        let session = self.driver.session_id().to_string();
+        let address = format!("{}/session/{session}/goog/cdp/execute", self.chromedriver);
+        let asked = json!({"cmd": command, "params": parameters}).to_string();
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let answer = client.post(address).body(asked).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{command}: {}", answer.text().await.unwrap_or_default());
     }
 
     pub async fn script(&self, script: &str) -> Value {

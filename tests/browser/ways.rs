@@ -34,19 +34,18 @@ async fn it_is_whole_in_a_narrow_window() {
     let _turn = TURN.lock().await;
     let Some(stage) = Stage::set() else { return };
     for dark in [false, true] {
-        let shade = if dark { "dark" } else { "light" };
         let browser = stage.open(Window { size: NARROW, dark, ..Window::default() }).await;
         browser.go(TICKET).await;
         browser.fits().await;
         browser.is_accessible("narrow").await;
-        browser.picture(&format!("narrow-first-{shade}")).await;
+        browser.picture("narrow-first").await;
         browser.click("#tour form button").await;
         ask(&browser, "From a telephone", "Is it legible?").await;
-        browser.picture(&format!("narrow-desk-{shade}")).await;
+        browser.picture("narrow-desk").await;
         browser.click(".tabs a:nth-child(2)").await;
         browser.sees("#bridge .trip", "Is it legible?").await;
         browser.fits().await;
-        browser.picture(&format!("narrow-bridge-{shade}")).await;
+        browser.picture("narrow-bridge").await;
         browser.click("#bridge .switch a:last-child").await;
         browser.sees("#fault-latency", "Slow answers").await;
         browser.fits().await;
@@ -57,7 +56,7 @@ async fn it_is_whole_in_a_narrow_window() {
         browser.sees(LAST_THREAD, "Yes.").await;
         browser.fits().await;
         browser.is_accessible("narrow, Slack").await;
-        browser.picture(&format!("narrow-slack-{shade}")).await;
+        browser.picture("narrow-slack").await;
         browser.click(".tabs a:nth-child(1)").await;
         browser.sees(FIRST_SIDE, "Yes.").await;
         browser.leave().await;

@@ -364,6 +364,7 @@ fn act(name: &str) -> String {
         "note" => "write an internal note",
         "seek_follow_up" => "look for a follow-up of the ticket",
         "follow_up" => "make a follow-up ticket",
+        "continue_on" => "go on in another ticket",
         "read_said" => "read what was said before",
         "find_assignee" => "look up whose ticket it is",
         "notify" => "tell somebody directly",

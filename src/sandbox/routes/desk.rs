@@ -18,6 +18,7 @@ pub(super) fn router() -> axum::Router<Desktop> {
         .route("/sandbox/zendesk/state", post(state))
         .route("/sandbox/zendesk/comment", post(comment))
         .route("/sandbox/zendesk/status", post(status))
+        .route("/sandbox/zendesk/merge", post(merge))
         .route("/sandbox/zendesk/delete", post(delete))
         .route("/sandbox/zendesk/restore", post(restore))
         .layer(DefaultBodyLimit::max(LARGEST))
@@ -37,6 +38,9 @@ struct Filled {
     side_conversation: String,
     #[serde(default)]
     state: String,
+    /// The ticket that another one is merged into.
+    #[serde(default)]
+    target: String,
 }
 
 async fn start(State(desktop): State<Desktop>, Posted(filled, files): Posted<Filled>) -> Response<Body> {
@@ -88,6 +92,26 @@ async fn comment(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> 
 async fn status(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
     let place = desktop.place(&filled.asked);
     on_ticket(&desktop, &place, |zendesk, ticket| zendesk.desk_status(place.agent, ticket, &filled.state)).await
+}
+
+/// Closes the ticket and leads to the one that it was merged into.
+async fn merge(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let mut place = desktop.place(&filled.asked);
+    let zendesk = &desktop.sandbox.zendesk;
+    let target = filled.target.trim().trim_start_matches('#').parse().ok().filter(|id| zendesk.ticket(*id).is_some());
+    let done = match (place.ticket, target) {
+        (None, _) => Err("Choose a ticket first.".to_owned()),
+        (_, None) => Err("Into which ticket? Write its number: there is none with this one.".to_owned()),
+        (Some(source), Some(target)) => match zendesk.merge(place.agent, source, target, None) {
+            true => {
+                place.ticket = Some(target);
+                Ok(format!("ticket-{target}"))
+            }
+            false if source == target => Err(refused("a ticket cannot be merged into itself.")),
+            false => Err(refused("a ticket that is closed or deleted cannot be merged, nor merged into.")),
+        },
+    };
+    desktop.back(&place, done).await
 }
 
 async fn delete(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
