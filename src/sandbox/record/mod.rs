@@ -19,9 +19,12 @@
 //! What the bridge put before people is also what two runs are compared by: see [`outcome`]. Its calls and the
 //! deliveries to it stand in the file in short, for whoever reads it.
 //!
+//! Names and texts can be hidden without hiding what went wrong: see [`anonymise`].
+//!
 //! The file has one JSON object a line. A line is written in one piece before the next begins, so whatever ends the
 //! sandbox costs at most the last one; a last line that is torn is read over.
 
+mod anonymise;
 mod body;
 mod names;
 mod outcome;
@@ -30,6 +33,7 @@ mod recorder;
 
 use serde::{Deserialize, Serialize};
 
+pub use anonymise::Anonymiser;
 pub use body::Body;
 pub use play::{Difference, Player, Report};
 pub use recorder::{CarryRecorded, Recorder};
@@ -52,6 +56,9 @@ pub struct Head {
     pub tickets: usize,
     /// When it began, in milliseconds since 1970.
     pub began_ms: i64,
+    /// Whether names and texts are hidden.
+    #[serde(default)]
+    pub anonymised: bool,
 }
 
 /// One thing that happened.

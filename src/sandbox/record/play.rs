@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
+use super::anonymise::shape;
 use super::body::map_fields;
 use super::names::Names;
 use super::outcome::Outcome;
@@ -41,6 +42,8 @@ pub struct Player {
     speed: f64,
     names: Names,
     outcome: Outcome,
+    /// Whether the recording has shapes in place of what the bridge says.
+    shapes: bool,
     /// What was waited for in vain.
     missed: BTreeSet<String>,
     asked: u64,
@@ -85,12 +88,13 @@ impl Player {
     pub fn new(sandbox: Sandbox, router: Router, now: Now, speed: f64) -> Player {
         let (names, outcome) = (Names::of(&sandbox), Outcome::from(now()));
         let (missed, refused, begun) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
-        Player { sandbox, router, now, speed, names, outcome, missed, asked: 0, refused, begun }
+        Player { sandbox, router, now, speed, names, outcome, shapes: false, missed, asked: 0, refused, begun }
     }
 
     /// Plays it to its end.
     pub async fn play(mut self, recording: &Recording) -> Report {
         let began_ms = recording.head.began_ms;
+        self.shapes = recording.head.anonymised;
         let mut busy = true;
         for line in &recording.lines {
             match &line.what {
@@ -199,7 +203,7 @@ impl Player {
             tokio::time::sleep(POLL).await;
         }
         let begun = std::time::Instant::now();
-        while self.outcome.says().get(&item.name) != item.says.as_ref() {
+        while self.says(&item.name) != item.says {
             if begun.elapsed() > PATIENCE_WITH_WORDS {
                 self.missed.insert(item.name.clone());
                 return;
@@ -221,7 +225,7 @@ impl Player {
                 quiet = std::time::Instant::now();
                 before = self.outcome.says().clone();
             }
-            let all = wanted.iter().all(|(name, says)| before.get(name) == Some(says));
+            let all = wanted.iter().all(|(name, says)| self.says(name).as_ref() == Some(says));
             if all && quiet.elapsed() >= QUIET {
                 return;
             }
@@ -236,7 +240,7 @@ impl Player {
         for (name, says) in &wanted {
             match made.get(name) {
                 None => differences.push(Difference::Missing(item(name, says))),
-                Some(now) if now != says => {
+                Some(now) if self.says(name).as_ref() != Some(says) => {
                     differences.push(Difference::Other { recorded: item(name, says), says: now.clone() });
                 }
                 Some(_) => {}
@@ -248,6 +252,12 @@ impl Player {
         }
         let made = made.iter().map(|(name, says)| item(name, says)).collect();
         Report { made, differences, asked: self.asked, refused: self.refused, open: busy }
+    }
+
+    /// What the bridge says there, as the recording would have it.
+    fn says(&self, name: &str) -> Option<String> {
+        let says = self.outcome.says().get(name)?;
+        Some(if self.shapes { shape(says) } else { says.clone() })
     }
 
     fn look(&mut self) {
