@@ -117,7 +117,7 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
     let sandbox = wishes.firm(&base_url, &now, seed, left, played.as_ref())?;
     let bridge = {
         let credentials = sandbox.credentials().clone();
-        let launch = child::launch(home.path.clone(), format!("http://{vendors}"), credentials, time.told);
+        let launch = child::launch(home.path.clone(), format!("http://{vendors}"), credentials, seed, time.told);
         Bridge::new(launch, reqwest::Client::builder().no_proxy().build()?, now.clone())
     };
     let anonymiser = wishes.anonymise.then(|| Anonymiser::of(&sandbox));
@@ -212,7 +212,7 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
 ///
 /// # Errors
 /// It cannot start; the text says what to mend.
-pub async fn bridge(config: Config, clock: Option<PacedClock>) -> anyhow::Result<()> {
+pub async fn bridge(config: Config, seed: u64, clock: Option<PacedClock>) -> anyhow::Result<()> {
     let (ended, end) = tokio::sync::oneshot::channel();
     // A thread of its own, because a read that waits would hold up the runtime's end.
     std::thread::spawn(move || {
@@ -229,7 +229,7 @@ pub async fn bridge(config: Config, clock: Option<PacedClock>) -> anyhow::Result
         Some(clock) => Arc::new(clock),
         None => Arc::new(SystemClock),
     };
-    run_until(config, HttpWire::without_proxy()?, clock, told).await
+    run_until(config, HttpWire::without_proxy()?, clock, seed, told).await
 }
 
 /// Ends as [`told_to_stop`] does, and when the terminal is closed, so that nothing is left behind then; not if somebody
