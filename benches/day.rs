@@ -92,7 +92,8 @@ async fn measure() -> ExitCode {
     let mut lost = 0;
     for (side, name) in [(Side::Zendesk, "from Zendesk to Slack"), (Side::Slack, "from Slack to Zendesk")] {
         let said = day.said.iter().enumerate().filter(|(_, (_, of))| *of == side);
-        let waits = said.map(|(n, (at, _))| arrived.get(&(n, side)).map(|arrived| arrived - at));
+        // Slack's fake counts the time of a message in whole seconds.
+        let waits = said.map(|(n, (at, _))| arrived.get(&(n, side)).map(|arrived| (arrived - at).max(0)));
         let (mut waits, missing): (Vec<_>, Vec<_>) = waits.partition(Option::is_some);
         waits.sort_unstable();
         lost += missing.len();
@@ -147,7 +148,7 @@ impl Day {
         for n in 0..agents * A_DAY {
             let mut at = random.u32(..HOURS.iter().sum::<u32>());
             let hour = HOURS.iter().position(|share| at.checked_sub(*share).map(|left| at = left).is_none());
-            let at = midnight + hour.unwrap_or_default() as i64 * HOUR_MS + random.i64(..HOUR_MS);
+            let at = midnight + hour.unwrap_or_default() as i64 * HOUR_MS + random.i64(0..HOUR_MS);
             due.push(Reverse((at, Act::Ask(n))));
         }
         house.slack.clear_calls();

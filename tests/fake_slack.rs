@@ -1,6 +1,5 @@
 //! The fake Slack by itself: through its router as an app calls it, through its sender as an app is called.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -888,27 +887,4 @@ proptest! {
         prop_assert_eq!(status, StatusCode::OK);
         prop_assert!(serde_json::from_slice::<Value>(&body).is_ok());
     }
-}
-
-/// Run with `cargo test --test fake_slack -- --ignored` where `python3` has `slack_sdk`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs python3 with slack_sdk"]
-async fn slacks_own_client_gets_along_with_it() {
-    let has_sdk = Command::new("python3").args(["-c", "import slack_sdk"]).status();
-    if !has_sdk.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: there is no python3 with slack_sdk here; `pip install slack_sdk` mends it");
-        return;
-    }
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let base = format!("http://{}", listener.local_addr().expect("an address"));
-    let house = House::with(Options { base_url: base.clone(), ..Options::default() });
-    let router = house.slack.router();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/slack_client.py");
-    let token = house.slack.token_of(&house.ann).expect("a token");
-    let run = tokio::task::spawn_blocking(move || Command::new("python3").args([script, &base, BOT, &token]).output());
-    let output = run.await.expect("it ran").expect("python3 starts");
-    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    assert!(told.contains("all is well"), "{told}");
 }

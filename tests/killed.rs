@@ -13,7 +13,11 @@
 //! ```
 //!
 //! `SEED=7` chooses what is said, when, and which calls go wrong; how the processes are scheduled it cannot.
+//!
+//! While a closed ticket is followed up it is killed at each call that this takes ([`follow_up`]).
 
+#[path = "killed/follow_up.rs"]
+mod follow_up;
 #[allow(dead_code)]
 mod loopback;
 
@@ -189,7 +193,10 @@ async fn killed_at_any_moment_while_everything_goes_wrong_it_loses_and_doubles_n
 
 impl World {
     async fn new(seed: u64, size: Size) -> World {
-        let firm = Firm::with_seed(now(), seed).await;
+        World::of(Firm::with_seed(now(), seed).await, seed, size)
+    }
+
+    fn of(firm: Firm, seed: u64, size: Size) -> World {
         let mut channels = vec![("engineering".to_owned(), firm.engineering.clone())];
         for n in 1..size.channels {
             let spec = ChannelSpec { name: format!("team-{n}"), members: vec![firm.ana.clone()], ..Default::default() };

@@ -709,3 +709,12 @@ async fn a_database_is_looked_at_only_by_the_version_that_fits() {
     place.meddle("DELETE FROM _sqlx_migrations WHERE version = 99").await;
     assert!(said().await.contains("older version"), "{}", said().await);
 }
+
+#[tokio::test]
+async fn no_counts_of_small_tables_lead_to_walks_through_large_ones() {
+    let place = Place::new().await;
+    place.meddle("ANALYZE").await;
+    assert_eq!(place.rows("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'").await, ["1"]);
+    let place = place.reopen().await.reopen().await;
+    assert_eq!(place.rows("SELECT count(*) FROM sqlite_master WHERE name LIKE 'sqlite_stat%'").await, ["0"]);
+}

@@ -225,7 +225,7 @@ fn effect(id: &str, act: Act) -> Effect {
 }
 
 fn call<'a>(thread: &'a BridgedThread, effect: &'a Effect) -> Call<'a> {
-    Call { thread, card: None, effect, with: &[], first_attempt_ms: START }
+    Call { thread, card: None, effect, with: &[], first_attempt_ms: START, believed: false }
 }
 
 fn staff(name: &str) -> Reader {
@@ -335,7 +335,7 @@ async fn nothing_is_sent_to_a_ticket_that_is_known_to_be_closed_and_a_refusal_is
         account.client.ticket(thread.ticket_id).await.unwrap();
         let closed = TicketChange { status: Some("closed".into()), ..TicketChange::default() };
         assert!(account.zendesk.set_ticket(account.ticket, closed));
-        let closed = Answer::TicketClosed(ClosedTicket { ticket_id: thread.ticket_id, merged: false });
+        let closed = Answer::TicketClosed(ClosedTicket::alone(thread.ticket_id));
         assert_eq!(account.reply(&thread).await, Ok(closed.clone()), "{status}");
         assert_eq!(account.calls("POST …/reply"), 1, "what was read was less than a minute old");
         assert_eq!(account.reply(&thread).await, Ok(closed), "{status}");
@@ -550,7 +550,7 @@ async fn a_state_is_set_and_says_when() {
     assert_eq!(entries[1].kind, Kind::Update { state: Some(State::Closed) });
     let gone = BridgedThread::new(SideConversationId::new("../../users/me"), TicketId(account.ticket));
     let answer = account.client.set_state(&call(&gone, &effect), State::Open).await;
-    assert!(matches!(answer, Err(CallError::Missing { reason }) if reason.contains("does not exist")));
+    assert!(matches!(answer, Err(CallError::Missing { reason, .. }) if reason.contains("does not exist")));
 }
 
 #[tokio::test]

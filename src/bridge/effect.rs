@@ -77,6 +77,9 @@ pub enum Act {
         /// The parked effect that a "Retry" button under it tries again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry: Option<EffectId>,
+        /// The ticket in which a "Continue on" button under it lets the thread go on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        continue_on: Option<TicketId>,
     },
     /// Change what the app told the thread.
     ChangeTell {
@@ -129,6 +132,9 @@ pub enum Act {
         source: TicketId,
         /// Where the thread stands in Slack.
         thread_url: String,
+        /// The follow-up that was there and was deleted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gone: Option<TicketId>,
     },
     /// Make the ticket in which a closed one goes on.
     FollowUp {
@@ -138,6 +144,17 @@ pub enum Act {
         request: String,
         /// When it was decided, in milliseconds since 1970.
         decided_at_ms: i64,
+    },
+    /// Begin a side conversation on the ticket into which the thread's was merged.
+    ContinueOn {
+        /// That ticket.
+        ticket_id: TicketId,
+        /// Who wants it.
+        user: SlackUserId,
+        /// Their name.
+        name: String,
+        /// Where the thread stands in Slack.
+        thread_url: String,
     },
     /// Write an internal note on the ticket.
     Note {
@@ -234,6 +251,7 @@ impl Act {
             | Act::SetState { .. }
             | Act::SeekFollowUp { .. }
             | Act::FollowUp { .. }
+            | Act::ContinueOn { .. }
             | Act::Note { .. }
             | Act::SetTicket { .. }
             | Act::ReadSaid
@@ -255,6 +273,7 @@ impl Act {
                 | Act::SetState { .. }
                 | Act::SeekFollowUp { .. }
                 | Act::FollowUp { .. }
+                | Act::ContinueOn { .. }
         )
     }
 
@@ -267,6 +286,7 @@ impl Act {
             | Act::TellOperator { .. }
             | Act::Reply(_)
             | Act::SetState { .. }
+            | Act::ContinueOn { .. }
             | Act::Note { .. }
             | Act::Notify { .. } => Class::Marked,
             Act::ReadTicket { .. }
@@ -329,6 +349,7 @@ impl Act {
             Act::SetState { .. } => "set_state",
             Act::SeekFollowUp { .. } => "seek_follow_up",
             Act::FollowUp { .. } => "follow_up",
+            Act::ContinueOn { .. } => "continue_on",
             Act::Note { .. } => "note",
             Act::SetTicket { .. } => "set_ticket",
             Act::ReadSaid => "read_said",

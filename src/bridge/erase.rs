@@ -10,7 +10,7 @@ use super::effect::{Act, Effect};
 use super::event::Participant;
 use super::ids::{SlackUserId, TicketId, ZendeskUserId};
 use super::notice;
-use super::thread::{BridgedThread, Card, Noticed, Place};
+use super::thread::{BridgedThread, Card, FollowUp, Noticed, Place};
 
 /// Of what or of whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +131,7 @@ fn forget_all(thread: &mut BridgedThread, card: Option<&mut Card>) {
     thread.ticket = None;
     if let Some(follow_up) = &mut thread.follow_up {
         follow_up.ticket = None;
+        forget_who_continues(follow_up);
     }
     thread.held.clear();
     thread.told.left_out.clear();
@@ -157,6 +158,11 @@ fn forget_names(names: &[String], thread: &mut BridgedThread, card: Option<&mut 
     if let Some(asked) = thread.asked_state.as_mut().filter(|asked| is(&asked.name)) {
         asked.name = notice::SOMEBODY.to_owned();
     }
+    if let Some(follow_up) = thread.follow_up.as_mut()
+        && follow_up.by.as_ref().is_some_and(|by| is(&by.name))
+    {
+        forget_who_continues(follow_up);
+    }
     let follow_up = thread.follow_up.as_mut().and_then(|follow_up| follow_up.ticket.as_mut());
     for ticket in thread.ticket.as_mut().into_iter().chain(follow_up) {
         ticket.requester.take_if(|name| is(name));
@@ -169,6 +175,12 @@ fn forget_names(names: &[String], thread: &mut BridgedThread, card: Option<&mut 
     }
     card.ticket.requester.take_if(|name| is(name));
     card.ticket.assignee.take_if(|name| is(name));
+}
+
+fn forget_who_continues(follow_up: &mut FollowUp) {
+    if let Some(by) = &mut follow_up.by {
+        by.name = notice::SOMEBODY.to_owned();
+    }
 }
 
 #[cfg(test)]

@@ -46,6 +46,9 @@ pub enum What {
     TicketGone {
         /// Why, as a sentence for the people of the thread.
         reason: String,
+        /// The ticket, if it is a follow-up and was certainly deleted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follow_up: Option<TicketId>,
     },
     /// Somebody deleted a message of the Slack thread.
     MessageDeleted {
@@ -63,6 +66,13 @@ pub enum What {
     },
     /// A reply found that its ticket takes none.
     TicketClosed(ClosedTicket),
+    /// The operator says into which ticket another one was merged.
+    MergedInto {
+        /// The merged ticket.
+        source: TicketId,
+        /// The ticket that is left.
+        into: TicketId,
+    },
     /// Zendesk itself goes on in a follow-up ticket.
     Adopted {
         /// The closed ticket.
@@ -123,6 +133,7 @@ impl What {
             | What::MessageDeleted { .. }
             | What::TicketChanged { .. }
             | What::TicketClosed(_)
+            | What::MergedInto { .. }
             | What::Adopted { .. }
             | What::Related { .. }
             | What::ChannelMoved { .. }
@@ -162,8 +173,25 @@ pub struct Press {
     pub channel: ChannelId,
     /// Slack's name for this press (`action_ts`), which tells two presses apart.
     pub action_ts: String,
-    /// The state that the button asks for.
-    pub state: State,
+    /// What the button asks for.
+    #[serde(flatten)]
+    pub asks: Asks,
+}
+
+/// What a button asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asks {
+    /// That the side conversation is done, or open.
+    State(State),
+    /// That the thread goes on in the ticket into which its own was merged.
+    ContinueOn {
+        /// That ticket.
+        ticket_id: TicketId,
+        /// The notice under which the button stood.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice: Option<Ts>,
+    },
 }
 
 /// Words that wait too long to be carried over.

@@ -26,6 +26,21 @@ pub struct ClosedTicket {
     /// Whether it was closed because it was merged into another one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merged: bool,
+    /// The ticket in which it goes on since it was merged, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<TicketId>,
+}
+
+impl ClosedTicket {
+    /// A ticket that was closed by itself.
+    pub fn alone(ticket_id: TicketId) -> ClosedTicket {
+        ClosedTicket { ticket_id, merged: false, into: None }
+    }
+
+    /// A ticket that was merged into another one.
+    pub fn by_merge(ticket_id: TicketId, into: Option<TicketId>) -> ClosedTicket {
+        ClosedTicket { ticket_id, merged: true, into }
+    }
 }
 
 /// The ticket in which a closed one goes on.

@@ -4,9 +4,11 @@
 
 mod follow_up;
 mod life;
+mod merged;
 
 pub use follow_up::*;
 pub use life::*;
+pub use merged::*;
 
 use super::content::escape_mrkdwn;
 use super::effect::Vendor;
@@ -82,6 +84,14 @@ pub fn fails_alone(vendor: Vendor) -> String {
 /// The operator: why everything for a vendor is held.
 pub fn vendor_is_down(vendor: Vendor, problem: &str) -> String {
     format!("{} answers no call properly ({problem}); it is asked again by itself.", named(vendor))
+}
+
+/// The operator: what is written waits, while reads go on.
+pub fn takes_nothing(vendor: Vendor, problem: &str) -> String {
+    format!(
+        "{} can be read but takes no message ({problem}); they wait, in order, and are tried again by themselves.",
+        named(vendor)
+    )
 }
 
 fn named(vendor: Vendor) -> &'static str {
@@ -164,9 +174,7 @@ pub fn may_not_press(standing: Standing) -> String {
         Standing::Gone => "Deactivated accounts",
         Standing::Member => "You",
     };
-    format!(
-        "{who} cannot mark this side conversation as done or reopen it. Please ask a member of this workspace to press the button."
-    )
+    format!("{who} cannot use the buttons of this thread. Please ask a member of this workspace to press it.")
 }
 
 /// The person who pressed a button: there was nothing to do.

@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod erase;
 pub mod manifest;
+pub mod merged;
 pub mod parked;
 pub mod serve;
 pub mod trace;
@@ -93,6 +94,17 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Say into which ticket another one was merged, where Zendesk does not say so
+    Merged {
+        /// The ticket that was merged, by its number
+        ticket: i64,
+        /// The ticket that is left, by its number
+        #[arg(long)]
+        into: i64,
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Print the Slack app manifest with the public URL filled in
     Manifest {
         /// The settings file; sidethread.toml in this folder if there is one
@@ -169,6 +181,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Ok(config) => erase(config, ticket, user, slack_user.as_deref(), yes).await,
             Err(code) => return code,
         },
+        Command::Merged { ticket, into, config } => match settings(config.as_deref()) {
+            Ok(config) => merged(config, ticket, into).await,
+            Err(code) => return code,
+        },
         Command::Manifest { config } => match settings(config.as_deref()) {
             Ok(config) => {
                 print!("{}", manifest::run(&config));
@@ -232,6 +248,12 @@ impl Parked {
 async fn trace(config: &Config, what: &str, text: bool) -> anyhow::Result<bool> {
     let asked = trace::Asked::parse(what)?;
     say(&trace::run(&config.database.path, &asked, text, SystemClock.now_ms()).await?);
+    Ok(true)
+}
+
+async fn merged(config: Config, ticket: i64, into: i64) -> anyhow::Result<bool> {
+    let wire = Arc::new(HttpWire::without_proxy()?);
+    say(&merged::run(config, ticket, into, wire, Arc::new(SystemClock)).await?);
     Ok(true)
 }
 

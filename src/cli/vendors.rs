@@ -55,8 +55,13 @@ impl Outside for Vendors {
             Act::ReadSaid => self.zendesk.said(call).await,
             Act::FindAssignee => self.assignee(call).await,
             Act::SetTicket { change } => self.zendesk.change_ticket(call, change).await,
-            Act::SeekFollowUp { source, thread_url } => self.zendesk.seek_follow_up(call, *source, thread_url).await,
+            Act::SeekFollowUp { source, thread_url, gone } => {
+                self.zendesk.seek_follow_up(call, *source, thread_url, *gone).await
+            }
             Act::FollowUp { source, request, .. } => self.zendesk.follow_up(*source, request).await,
+            Act::ContinueOn { ticket_id, name, thread_url, .. } => {
+                self.zendesk.continue_on(call, *ticket_id, name, thread_url).await
+            }
             _ => self.slack.perform(call).await,
         }
     }
@@ -66,7 +71,12 @@ impl Outside for Vendors {
         match (&call.effect.act, call.effect.act.vendor()) {
             (Act::Reply(_), _) => self.zendesk.find_replies(calls).await,
             (Act::Note { .. }, _) => self.zendesk.find_note(call).await.map(|found| vec![found]),
-            (Act::FollowUp { source, .. }, _) => self.zendesk.find_follow_up(*source).await.map(|found| vec![found]),
+            (Act::FollowUp { source, request, .. }, _) => {
+                self.zendesk.find_follow_up(*source, request).await.map(|found| vec![found])
+            }
+            (Act::ContinueOn { ticket_id, .. }, _) => {
+                self.zendesk.find_continued(call, *ticket_id).await.map(|found| vec![found])
+            }
             (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await.map(|found| vec![found]),
             (_, Vendor::Slack) => self.slack.find(calls).await,
             (_, Vendor::Zendesk) => Ok(vec![None]),

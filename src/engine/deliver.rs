@@ -16,7 +16,8 @@ use super::pace::Budget;
 use super::queue::{Item, Job, Work};
 use super::{Engine, bundle};
 use crate::bridge::event::What;
-use crate::bridge::{Act, Answer, Class, Effect, Vendor, notice};
+use crate::bridge::ids::ThreadId;
+use crate::bridge::{Act, Answer, BridgedThread, Class, Effect, Vendor, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
 
@@ -186,7 +187,8 @@ impl Engine {
         }
         let Load { ids, effects, item } = &*load;
         let [effect, with @ ..] = effects.as_slice() else { return Ok(nothing()) };
-        let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now };
+        let believed = !self.may_still_show(item, &thread, now);
+        let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now, believed };
         if item.doubtful && is_looked_for(&effect.act, now) {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
             call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
@@ -220,7 +222,7 @@ impl Engine {
             (Ok(Answer::TicketClosed(closed)), _) if matches!(first.act, Act::Reply(_)) => {
                 Some(What::TicketClosed(closed.clone()))
             }
-            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, now) => {
+            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, &thread, now) => {
                 Some(What::CardGone { ts: ts.clone() })
             }
             _ => None,
@@ -266,18 +268,20 @@ impl Engine {
             // A look that fails counts as an attempt, so that it too ends some day.
             Err(CallError::Later { after, problem }) => {
                 self.hold_budget(&budget, after);
-                Some(self.later(id, item, item.attempts + 1, after, problem, true))
+                Some(self.later((id, None), item, item.attempts + 1, after, problem, true))
             }
             Err(CallError::Elsewhere { after, problem }) => Some(self.elsewhere(item, after, problem, true)),
-            Err(CallError::Unknown { problem }) => Some(self.later(id, item, item.attempts + 1, None, problem, true)),
-            Err(CallError::Missing { reason }) if self.may_still_show(item, now) => {
+            Err(CallError::Unknown { problem }) => {
+                Some(self.later((id, None), item, item.attempts + 1, None, problem, true))
+            }
+            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, call.thread, now) => {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
-            Err(CallError::Missing { reason }) if matches!(call.effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if matches!(call.effect.act, Act::Reply(_)) => {
                 Some(Ended::Gone { reason, doubtful: true })
             }
-            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
+            Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 tracing::error!(
                     effect.id = %call.effect.id, thread.id = %item.thread_id,
                     "whether a call was done cannot be found out; it is parked"
@@ -300,9 +304,15 @@ impl Engine {
     }
 
     /// Whether what was found missing by a call that began at `began` (milliseconds since 1970) may have been made so
-    /// shortly before that reads lacked it. However long its answer took, it speaks of no later time.
-    fn may_still_show(&self, item: &Item, began: i64) -> bool {
-        began - item.first_attempt_ms.unwrap_or(began) < self.lag(item.vendor).as_millis() as i64
+    /// shortly before that reads lacked it. However long its answer took, it speaks of no later time. What waited for a
+    /// follow-up is older than that.
+    fn may_still_show(&self, item: &Item, thread: &BridgedThread, began: i64) -> bool {
+        let made = match item.vendor {
+            Vendor::Slack => None,
+            Vendor::Zendesk => thread.goes_on_in().map(|(_, since)| since),
+        };
+        let from = item.first_attempt_ms.unwrap_or(began).max(made.unwrap_or(i64::MIN));
+        began - from < self.lag(item.vendor).as_millis() as i64
     }
 
     pub(super) async fn within_deadline<T>(
@@ -326,23 +336,24 @@ impl Engine {
     ) -> Ended {
         let effect = call.effect;
         let (attempts, began) = attempt;
+        let writes = (effect.act.class() == Class::Marked).then_some(&item.thread_id);
         match result {
             Ok(answer) => {
-                self.answers(item.vendor, effect.act.class() == Class::Marked);
+                self.answers(item.vendor, writes.is_some());
                 if self.lock().queue.resume(item.vendor) {
                     tracing::info!(vendor = item.vendor.as_str(), "calls go on");
                 }
                 Ended::Answered(answer)
             }
-            Err(CallError::Missing { reason }) if self.may_still_show(item, began) => {
+            Err(CallError::Missing { reason, .. }) if self.may_still_show(item, call.thread, began) => {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
-            Err(CallError::Missing { reason }) if matches!(effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if matches!(effect.act, Act::Reply(_)) => {
                 Ended::Gone { reason, doubtful: item.doubtful }
             }
             Err(CallError::Refused { reason }) if !call.with.is_empty() => Ended::Split { problem: reason },
-            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
+            Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 tracing::error!(
                     effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
                     "a call was refused; it is parked, and its people are told why"
@@ -351,12 +362,12 @@ impl Engine {
             }
             Err(CallError::Later { after, problem }) => {
                 self.hold_budget(&item.budget, after);
-                self.later(id, item, attempts, after, problem, item.doubtful)
+                self.later((id, writes), item, attempts, after, problem, item.doubtful)
             }
             Err(CallError::Elsewhere { after, problem }) => self.elsewhere(item, after, problem, item.doubtful),
             Err(CallError::Unknown { problem }) => match effect.act.class() {
-                Class::Marked | Class::Ticket => self.later(id, item, attempts, None, problem, true),
-                Class::Idempotent => self.later(id, item, attempts, None, problem, false),
+                Class::Marked | Class::Ticket => self.later((id, writes), item, attempts, None, problem, true),
+                Class::Idempotent => self.later((id, writes), item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },
             Err(CallError::Paused { why }) => self.pause(item, why, item.doubtful),
@@ -365,7 +376,7 @@ impl Engine {
 
     fn later(
         &self,
-        id: i64,
+        (id, writes): (i64, Option<&ThreadId>),
         item: &Item,
         attempts: i64,
         after: Option<Duration>,
@@ -376,7 +387,7 @@ impl Engine {
         if let Some(wait) = after {
             return Ended::Delayed { wait, attempts: item.attempts, doubtful, problem };
         }
-        let failure = self.lock().health.failed(item.vendor, id);
+        let failure = self.lock().health.failed(item.vendor, id, writes, &problem);
         match failure {
             Failure::OfAll => {
                 let why = notice::vendor_is_down(item.vendor, &problem);
@@ -385,6 +396,16 @@ impl Engine {
             // Only what others wait behind has to make way for them.
             Failure::Alone if item.in_lane => {
                 return Ended::Exhausted { problem, doubtful, reason: notice::fails_alone(item.vendor) };
+            }
+            Failure::OfWrites { new } => {
+                if new {
+                    tracing::error!(
+                        vendor = item.vendor.as_str(),
+                        problem,
+                        "it answers reads and takes no message; nothing is lost, all are tried again until it does"
+                    );
+                }
+                return Ended::Delayed { wait: PAUSE, attempts: item.attempts, doubtful, problem };
             }
             Failure::Alone | Failure::Plain => {}
         }

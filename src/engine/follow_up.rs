@@ -2,7 +2,8 @@
 //! followed up once.
 //!
 //! The thread whose decision first asks what follows a ticket claims it in the transaction of that decision. Others rest
-//! until its answer is there, and go where it went. A claim that comes to nothing is given up with the call.
+//! until its answer is there, and go where it went. A claim that comes to nothing is given up with the call; an answer
+//! that was deleted since is asked for anew by the thread that finds it out.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::Engine;
 use super::outside::CallError;
 use super::pace::Budget;
 use crate::bridge::event::{Event, What};
-use crate::bridge::follow_up::Followed;
+use crate::bridge::follow_up::{ClosedTicket, Followed};
 use crate::bridge::ids::{ThreadId, TicketId};
 use crate::bridge::{Act, Answer, BridgedThread, Effect};
 use crate::store::{Commit, FollowUpWrite, MoveWrite, SideConversationWrite, StoreError};
@@ -49,7 +50,7 @@ impl Engine {
                     self.store.commit(Commit { not_followed, ..Commit::default() }).await?;
                 }
                 None => {
-                    let follow_ups = vec![claim_of(source, thread_id, now)];
+                    let follow_ups = vec![claim_of(source, thread_id, None, now)];
                     self.store.commit(Commit { follow_ups, ..Commit::default() }).await?;
                 }
             }
@@ -72,7 +73,7 @@ impl Engine {
         let now = self.clock.now_ms();
         self.lock().queue.pace().call(&Budget::ZendeskPlan, now);
         let ticket = match self.outside.ticket(ticket_id).await {
-            Ok(ticket) => ticket.shown,
+            Ok(ticket) => ticket,
             Err(error) => {
                 // Only the cards wait for it, and the next word of the ticket mends them.
                 if let CallError::Later { after, .. } = &error {
@@ -85,9 +86,21 @@ impl Engine {
         let mut events = Vec::new();
         for thread_id in threads.into_iter().map(ThreadId::new) {
             let Some(thread) = self.thread(&thread_id).await? else { continue };
-            if thread.ticket_id == ticket_id && thread.ticket.as_ref() != Some(&ticket) {
-                let what = What::TicketChanged { ticket_id, ticket: ticket.clone() };
-                events.push((format!("ticket:{thread_id}:{now}"), thread_id, Arc::new(Event { at_ms: now, what })));
+            if thread.ticket_id != ticket_id {
+                continue;
+            }
+            let mut tell = |key: &str, what: What| {
+                events.push((
+                    format!("{key}:{thread_id}:{now}"),
+                    thread_id.clone(),
+                    Arc::new(Event { at_ms: now, what }),
+                ));
+            };
+            if thread.ticket.as_ref() != Some(&ticket.shown) {
+                tell("ticket", What::TicketChanged { ticket_id, ticket: ticket.shown.clone() });
+            }
+            if ticket.merged && thread.heeds_a_merge(ticket.into) {
+                tell("merged", What::TicketClosed(ClosedTicket::by_merge(ticket_id, ticket.into)));
             }
         }
         self.commit_events("engine", events, Commit::default()).await.map(drop)
@@ -102,8 +115,8 @@ pub(super) fn goes_on(before: &BridgedThread, after: &BridgedThread) -> bool {
 /// Writes down which closed tickets the effects ask about.
 pub(super) fn note_claims(commit: &mut Commit, thread: &BridgedThread, effects: &[Arc<Effect>], now: i64) {
     for effect in effects {
-        if let Act::SeekFollowUp { source, .. } = &effect.act {
-            commit.follow_ups.push(claim_of(*source, &thread.id, now));
+        if let Act::SeekFollowUp { source, gone, .. } = &effect.act {
+            commit.follow_ups.push(claim_of(*source, &thread.id, *gone, now));
         }
     }
 }
@@ -145,6 +158,7 @@ pub(super) fn note_move(commit: &mut Commit, before: &BridgedThread, after: &Bri
     }
 }
 
-fn claim_of(source: TicketId, thread_id: &ThreadId, now: i64) -> FollowUpWrite {
-    FollowUpWrite { source_ticket_id: source.0, thread_id: thread_id.to_string(), claimed_at: now }
+fn claim_of(source: TicketId, thread_id: &ThreadId, gone: Option<TicketId>, now: i64) -> FollowUpWrite {
+    let gone = gone.map(|gone| gone.0);
+    FollowUpWrite { source_ticket_id: source.0, thread_id: thread_id.to_string(), claimed_at: now, gone }
 }

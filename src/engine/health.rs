@@ -1,8 +1,9 @@
 //! Tells a call that fails alone from an account that is down.
 //!
 //! Where several calls fail one after the other and none succeeds, the vendor is down: everything for it is held, and no
-//! attempt is spent. Where one fails again and again while others succeed, the failure is its own: it is parked, and
-//! what waits behind it overtakes it. What a vendor answers 429 to has not failed.
+//! attempt is spent. Where it still answers reads but takes nothing of several threads, it goes on being read, and what
+//! is written there is tried without end. Where one call fails again and again while others succeed, the failure is its
+//! own: it is parked, and what waits behind it overtakes it. What a vendor answers 429 to has not failed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::Engine;
 use super::deliver::PAUSE;
 use super::outside::CallError;
 use super::pace::Budget;
+use crate::bridge::ids::ThreadId;
 use crate::bridge::{Vendor, notice};
 
 /// How many different calls must fail before a vendor counts as down, and how often together.
@@ -31,6 +33,8 @@ pub enum Failure {
     Alone,
     /// Every call fails.
     OfAll,
+    /// Nothing is taken, of whatever thread; reads may still be answered. `new` where that was not known before.
+    OfWrites { new: bool },
 }
 
 /// How the vendors' calls have gone lately.
@@ -48,12 +52,24 @@ struct Lately {
     written: u64,
     /// For each call that failed: how many writes had succeeded then, and how often it has failed with some in between.
     own: HashMap<i64, (u64, u32)>,
+    /// The writes that failed since one succeeded and are tried again, with their threads, and how often they failed.
+    unwritten: HashMap<i64, ThreadId>,
+    unwritten_failures: u32,
+    takes_nothing: Option<String>,
     down: bool,
 }
 
+impl Lately {
+    fn takes_nothing(&self) -> bool {
+        let mut threads = self.unwritten.values();
+        let first = threads.next();
+        self.unwritten_failures >= FAILURES && threads.any(|thread| Some(thread) != first)
+    }
+}
+
 impl Health {
-    /// A call has failed in a way that says nothing of its content.
-    pub fn failed(&mut self, vendor: Vendor, call: i64) -> Failure {
+    /// A call has failed in a way that says nothing of its content; `thread` if it would have written something there.
+    pub fn failed(&mut self, vendor: Vendor, call: i64, thread: Option<&ThreadId>, problem: &str) -> Failure {
         let lately = self.vendors.entry(vendor).or_default();
         lately.failed.insert(call);
         lately.failures += 1;
@@ -69,7 +85,16 @@ impl Health {
             *times += 1;
         }
         *written = lately.written;
-        if *times >= ALONE { Failure::Alone } else { Failure::Plain }
+        if *times >= ALONE {
+            return Failure::Alone;
+        }
+        let Some(thread) = thread else { return Failure::Plain };
+        lately.unwritten.insert(call, thread.clone());
+        lately.unwritten_failures += 1;
+        if !lately.takes_nothing() {
+            return Failure::Plain;
+        }
+        Failure::OfWrites { new: lately.takes_nothing.replace(problem.to_owned()).is_none() }
     }
 
     /// A vendor has answered as it should; `wrote` if something was written. Says whether it had been down.
@@ -77,14 +102,30 @@ impl Health {
         let lately = self.vendors.entry(vendor).or_default();
         lately.failed.clear();
         lately.failures = 0;
-        lately.written += u64::from(wrote);
+        if wrote {
+            lately.written += 1;
+            lately.unwritten.clear();
+            lately.unwritten_failures = 0;
+            if lately.takes_nothing.take().is_some() {
+                tracing::info!(vendor = vendor.as_str(), "it takes messages again");
+            }
+        }
         std::mem::take(&mut lately.down)
+    }
+
+    /// The vendors that answer reads and take nothing, and what they last answered.
+    pub fn takes_nothing(&self) -> impl Iterator<Item = (Vendor, &str)> {
+        self.vendors.iter().filter_map(|(vendor, lately)| Some((*vendor, lately.takes_nothing.as_deref()?)))
     }
 
     /// A call is settled: what it failed before counts for nothing.
     pub fn settled(&mut self, vendor: Vendor, call: i64) {
         if let Some(lately) = self.vendors.get_mut(&vendor) {
             lately.own.remove(&call);
+            lately.unwritten.remove(&call);
+            if !lately.takes_nothing() {
+                lately.takes_nothing = None;
+            }
         }
     }
 }
@@ -113,7 +154,7 @@ impl Engine {
     /// A read of which no row is kept has failed.
     pub(super) fn read_failed(&self, vendor: Vendor, error: &CallError) {
         if let CallError::Later { after: None, problem } | CallError::Unknown { problem } = error {
-            let failure = self.lock().health.failed(vendor, READS);
+            let failure = self.lock().health.failed(vendor, READS, None, problem);
             if failure == Failure::OfAll {
                 self.hold(vendor, notice::vendor_is_down(vendor, problem));
             }
@@ -135,22 +176,26 @@ mod tests {
 
     const Z: Vendor = Vendor::Zendesk;
 
+    fn fails(health: &mut Health, call: i64) -> Failure {
+        health.failed(Z, call, Some(&ThreadId::new("one thread")), "500")
+    }
+
     #[test]
     fn a_call_that_fails_three_times_while_others_succeed_is_alone() {
         let mut health = Health::default();
         for expected in [Failure::Plain, Failure::Plain, Failure::Alone] {
-            assert_eq!(health.failed(Z, 1), expected);
+            assert_eq!(fails(&mut health, 1), expected);
             assert!(!health.answered(Z, true));
         }
         health.settled(Z, 1);
-        assert_eq!(health.failed(Z, 1), Failure::Plain);
+        assert_eq!(fails(&mut health, 1), Failure::Plain);
     }
 
     #[test]
     fn a_quiet_account_is_no_proof() {
         let mut health = Health::default();
         for _ in 0..20 {
-            assert_eq!(health.failed(Z, 1), Failure::Plain, "nothing else was written meanwhile");
+            assert_eq!(fails(&mut health, 1), Failure::Plain, "nothing else was written meanwhile");
             health.answered(Z, false);
         }
     }
@@ -159,12 +204,30 @@ mod tests {
     fn when_different_calls_fail_and_none_succeeds_the_vendor_is_down_until_one_does() {
         let mut health = Health::default();
         for call in [1, READS, 1] {
-            assert_eq!(health.failed(Z, call), Failure::Plain);
+            assert_eq!(fails(&mut health, call), Failure::Plain);
         }
-        assert_eq!(health.failed(Z, 2), Failure::OfAll);
-        assert_eq!(health.failed(Z, 2), Failure::OfAll);
-        assert_eq!(health.failed(Vendor::Slack, 3), Failure::Plain, "the other vendor is another matter");
+        assert_eq!(fails(&mut health, 2), Failure::OfAll);
+        assert_eq!(fails(&mut health, 2), Failure::OfAll);
+        assert_eq!(health.failed(Vendor::Slack, 3, None, "500"), Failure::Plain, "the other vendor is another matter");
         assert!(health.answered(Z, false));
-        assert_eq!(health.failed(Z, 2), Failure::Plain);
+        assert_eq!(fails(&mut health, 2), Failure::Plain);
+    }
+
+    #[test]
+    fn what_answers_reads_and_takes_nothing_of_two_threads_is_no_fault_of_theirs() {
+        let mut health = Health::default();
+        let (a, b) = (ThreadId::new("a"), ThreadId::new("b"));
+        let mut failures = Vec::new();
+        for (call, thread) in [(1, &a), (2, &a), (1, &a), (2, &a), (3, &b), (1, &a)] {
+            failures.push(health.failed(Z, call, Some(thread), "500"));
+            health.answered(Z, false);
+        }
+        let [of_one @ .., new, known] = &failures[..] else { unreachable!() };
+        assert!(of_one.iter().all(|failure| *failure == Failure::Plain), "one thread is no proof: {of_one:?}");
+        assert_eq!((*new, *known), (Failure::OfWrites { new: true }, Failure::OfWrites { new: false }));
+        assert_eq!(health.takes_nothing().collect::<Vec<_>>(), [(Z, "500")]);
+        health.answered(Z, true);
+        assert_eq!(health.takes_nothing().count(), 0);
+        assert_eq!(health.failed(Z, 1, Some(&a), "500"), Failure::Plain);
     }
 }

@@ -21,7 +21,14 @@ impl Engine {
         others.retain(|(_, item)| item.effect.as_ref().is_some_and(|effect| alike(&effect.act)));
         let of_others = others.iter().filter_map(|(_, item)| {
             let first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
-            Some(Call { thread: call.thread, card: None, effect: item.effect.as_deref()?, with: &[], first_attempt_ms })
+            Some(Call {
+                thread: call.thread,
+                card: None,
+                effect: item.effect.as_deref()?,
+                with: &[],
+                first_attempt_ms,
+                believed: false,
+            })
         });
         let first = Call { ..*call };
         let calls: Vec<Call<'_>> = std::iter::once(first).chain(of_others).collect();

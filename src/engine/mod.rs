@@ -37,6 +37,7 @@ pub mod intake;
 mod late;
 mod life;
 mod looks;
+mod merged;
 mod notes;
 mod notify;
 pub mod outside;

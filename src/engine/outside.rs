@@ -25,6 +25,8 @@ pub struct Call<'a> {
     pub with: &'a [Arc<Effect>],
     /// When it was first attempted, in milliseconds since 1970: where a search begins.
     pub first_attempt_ms: i64,
+    /// Whether what is missing counts as gone: reads have had the time to show it.
+    pub believed: bool,
 }
 
 impl Call<'_> {
@@ -58,6 +60,8 @@ pub enum CallError {
     Missing {
         /// Why, as a sentence for the people of the thread.
         reason: String,
+        /// Whether it is not permitted, rather than not there.
+        forbidden: bool,
     },
     /// Certainly not done; it may be repeated.
     #[error("later: {problem}")]
@@ -98,6 +102,8 @@ pub struct TicketNow {
     pub closed: bool,
     /// Whether it was closed because it was merged into another one.
     pub merged: bool,
+    /// The ticket in which it goes on since it was merged, if that is known and was asked for.
+    pub into: Option<TicketId>,
     /// The closed ticket that it follows up, if it is a follow-up.
     pub follows: Option<TicketId>,
 }

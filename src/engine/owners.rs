@@ -131,7 +131,7 @@ impl Engine {
         // anew, all of it.
         let missing = |error: CallError| match error {
             CallError::Refused { .. } => Ok(()),
-            CallError::Missing { reason } if self.lock().queue.ticket_attempts(ticket_id) < BELIEVED_AFTER => {
+            CallError::Missing { reason, .. } if self.lock().queue.ticket_attempts(ticket_id) < BELIEVED_AFTER => {
                 Err(CallError::Later { after: None, problem: reason })
             }
             CallError::Missing { .. } => Ok(()),

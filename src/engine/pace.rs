@@ -80,7 +80,7 @@ impl Budget {
             Act::Whisper { .. } => Budget::SlackMethod("chat.postEphemeral"),
             Act::AskWho { .. } => Budget::SlackMethod("users.info"),
             Act::OpenChannel { .. } => Budget::SlackMethod("conversations.info"),
-            Act::Reply(_) => Budget::ZendeskWrites,
+            Act::Reply(_) | Act::ContinueOn { .. } => Budget::ZendeskWrites,
             Act::Note { .. } | Act::SetTicket { .. } => {
                 thread.map_or(Budget::ZendeskTicketUpdates, |thread| Budget::ZendeskTicket(thread.ticket_id))
             }

@@ -108,7 +108,7 @@ impl Engine {
                     Err(error) => self.ticket_later(ticket_id, None, &error.to_string()),
                 }
             }
-            Err(CallError::Refused { reason } | CallError::Missing { reason }) => {
+            Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 tracing::warn!(zendesk.ticket_id = %ticket_id, reason, "a ticket cannot be read; it is asked again when Zendesk speaks of it");
                 let commit = Commit { nudges_answered: vec![(ticket_id.0, asked)], ..Commit::default() };
                 if let Err(error) = self.store.commit(commit).await {

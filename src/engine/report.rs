@@ -1,7 +1,7 @@
 //! What an operator asks first.
 
 use super::Engine;
-use crate::bridge::Vendor;
+use crate::bridge::{Vendor, notice};
 
 /// What an operator asks first.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -16,7 +16,7 @@ pub struct Report {
     pub oldest_to_slack_secs: Option<i64>,
     /// The age of the oldest message on its way to Zendesk, in seconds.
     pub oldest_to_zendesk_secs: Option<i64>,
-    /// Which vendors are held, and why.
+    /// Which vendors are held or take no message, and why.
     pub paused: Vec<(Vendor, String)>,
     /// Whether the account-wide feed is read.
     pub feed: &'static str,
@@ -38,13 +38,16 @@ impl Engine {
         let unchecked = (now - state.catch_up.checked_at()).max(0) / 1000;
         self.metrics.unchecked(unchecked);
         let age = |vendor| state.queue.oldest(vendor).map(|at| (now - at).max(0) / 1000);
+        let mut paused = state.queue.paused();
+        let takes_nothing = state.health.takes_nothing();
+        paused.extend(takes_nothing.map(|(vendor, problem)| (vendor, notice::takes_nothing(vendor, problem))));
         Report {
             events: events + state.catch_up.waiting(),
             to_slack,
             to_zendesk,
             oldest_to_slack_secs: age(Vendor::Slack),
             oldest_to_zendesk_secs: age(Vendor::Zendesk),
-            paused: state.queue.paused(),
+            paused,
             feed: state.feed.words(),
             slack_checked_secs_ago: unchecked,
             waiting_for_catch_up: state.catch_up.waiting(),

@@ -6,6 +6,7 @@
 mod erase;
 mod health;
 mod lanes;
+mod merged;
 pub mod parked;
 mod slack;
 mod zendesk;
@@ -84,5 +85,6 @@ pub fn admin_router(front: Front) -> Router {
         .route("/parked/{id}/retry", post(parked::retry))
         .route("/parked/{id}/drop", post(parked::give_up))
         .route("/erase", post(erase::erase))
+        .route("/merged", post(merged::merged))
         .with_state(front)
 }

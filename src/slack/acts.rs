@@ -13,7 +13,7 @@ use slack_morphism::api::{
 use slack_morphism::blocks::SlackBlock;
 use slack_morphism::{SlackMessageContent, SlackMessageMetadata};
 
-use super::blocks;
+use super::blocks::{self, Under};
 use super::client::SlackClient;
 use super::errors::SlackError;
 use crate::bridge::event::ChannelProblem;
@@ -66,9 +66,14 @@ impl SlackClient {
                 let post = Post { channel, thread_ts: Some(ts), author, text, blocks: None };
                 self.say(call, post).await.or_else(unreachable)
             }
-            Act::Tell { text, reopen, retry } => {
+            Act::Tell { text, reopen, retry, continue_on } => {
                 let (channel, ts) = link(call)?;
-                let blocks = Some(blocks::notice(call.thread, text, *reopen, retry.as_ref()));
+                let under = match (continue_on, reopen) {
+                    (Some(ticket_id), _) => Under::ContinueOn(*ticket_id),
+                    (None, true) => Under::Reopen,
+                    (None, false) => Under::retry(retry.as_ref()),
+                };
+                let blocks = Some(blocks::notice(call.thread, text, under));
                 let post = Post { channel, thread_ts: Some(ts), author: None, text: text.clone(), blocks };
                 self.say(call, post).await.or_else(unreachable)
             }
@@ -94,6 +99,7 @@ impl SlackClient {
             | Act::SetState { .. }
             | Act::SeekFollowUp { .. }
             | Act::FollowUp { .. }
+            | Act::ContinueOn { .. }
             | Act::Note { .. }
             | Act::SetTicket { .. }
             | Act::ReadSaid
@@ -202,7 +208,7 @@ impl SlackClient {
         retry: Option<&EffectId>,
     ) -> Result<Answer, CallError> {
         let (channel, _) = link(call)?;
-        let blocks = blocks::notice(call.thread, text, false, retry);
+        let blocks = blocks::notice(call.thread, text, Under::retry(retry));
         let content = SlackMessageContent::new().with_text(text.to_owned()).with_blocks(blocks);
         let request = SlackApiChatUpdateRequest::new(channel.as_str().into(), content, ts.as_str().into());
         match self.post::<_, Value>("chat.update", &request).await {

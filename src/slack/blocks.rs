@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::bridge::content::escape_mrkdwn;
 use crate::bridge::event::{State, Ticket};
+use crate::bridge::ids::TicketId;
 use crate::bridge::notice;
 use crate::bridge::thread::time;
 use crate::bridge::{BridgedThread, Card, EffectId};
@@ -18,6 +19,8 @@ pub const MARK_DONE: &str = "mark_done";
 pub const REOPEN: &str = "reopen";
 /// The action of the button "Retry".
 pub const RETRY: &str = "retry";
+/// The action of the button "Continue on #456".
+pub const CONTINUE_ON: &str = "continue_on";
 /// The action of the button "Open in Zendesk", which is a link.
 const OPEN_IN_ZENDESK: &str = "open_in_zendesk";
 /// The longest subject that is shown whole; the ticket has the rest. A section takes 3,000 characters.
@@ -49,18 +52,40 @@ pub fn card(thread: &BridgedThread, card: &Card, ticket_url: &str) -> (String, V
     (format!("{asker} asks: {subject} (ticket #{})", thread.ticket_id), blocks)
 }
 
-/// A notice of the app, with a button under it or without. The button "Retry" names the effect that it tries again.
-pub fn notice(thread: &BridgedThread, text: &str, reopen: bool, retry: Option<&EffectId>) -> Vec<SlackBlock> {
+/// What is under a notice.
+#[derive(Clone, Copy, Debug)]
+pub enum Under<'a> {
+    /// Nothing.
+    Nothing,
+    /// The button "Reopen".
+    Reopen,
+    /// The button "Retry", which names the effect that it tries again.
+    Retry(&'a EffectId),
+    /// The button "Continue on #456", which names that ticket.
+    ContinueOn(TicketId),
+}
+
+impl<'a> Under<'a> {
+    /// The button "Retry", if there is something to try again.
+    pub fn retry(effect: Option<&'a EffectId>) -> Under<'a> {
+        effect.map_or(Under::Nothing, Under::Retry)
+    }
+}
+
+/// A notice of the app, with a button under it or without.
+pub fn notice(thread: &BridgedThread, text: &str, under: Under<'_>) -> Vec<SlackBlock> {
+    let named = |label: &str, action: &str, value: String| {
+        let button = SlackBlockButtonElement::new(plain(label)).with_action_id(action.into()).with_value(value);
+        button.into()
+    };
+    let button = match under {
+        Under::Nothing => None,
+        Under::Reopen => Some(button(REOPEN, notice::REOPEN, thread)),
+        Under::Retry(effect) => Some(named(notice::RETRY, RETRY, effect.to_string())),
+        Under::ContinueOn(ticket) => Some(named(&notice::continue_on(ticket), CONTINUE_ON, ticket.to_string())),
+    };
     let mut blocks = vec![section(text.to_owned())];
-    if reopen {
-        blocks.push(actions(vec![button(REOPEN, notice::REOPEN, thread)]));
-    }
-    if let Some(effect) = retry {
-        let retry = SlackBlockButtonElement::new(plain(notice::RETRY))
-            .with_action_id(RETRY.into())
-            .with_value(effect.to_string());
-        blocks.push(actions(vec![retry.into()]));
-    }
+    blocks.extend(button.map(|button| actions(vec![button])));
     blocks
 }
 

@@ -172,7 +172,7 @@ impl SlackError {
                 Some(Meaning::Unknown) => CallError::Unknown { problem: code },
                 Some(Meaning::Paused(why)) => CallError::Paused { why: why.to_owned() },
                 Some(Meaning::Channel(closed)) => SlackError::Channel(ChannelProblem::from(closed)).into_call_error(),
-                Some(Meaning::Missing(reason)) => CallError::Missing { reason: reason.to_owned() },
+                Some(Meaning::Missing(reason)) => CallError::Missing { reason: reason.to_owned(), forbidden: false },
                 Some(Meaning::Refused(reason)) => CallError::Refused { reason: reason.to_owned() },
                 None => CallError::Refused { reason: format!("Slack refused it (`{code}`).") },
             },

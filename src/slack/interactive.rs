@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::Identity;
-use super::blocks::{MARK_DONE, REOPEN, RETRY};
+use super::blocks::{CONTINUE_ON, MARK_DONE, REOPEN, RETRY};
 use super::decode::{Inbound, mend_surrogates, text};
-use crate::bridge::event::{Press, State, Unpark, What, Wish};
-use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, Ts};
+use crate::bridge::event::{Asks, Press, State, Unpark, What, Wish};
+use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, TicketId, Ts};
 
 /// Somebody typed `/side-convo`.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,13 +56,10 @@ pub fn interaction(body: &[u8], us: &Identity) -> Inbound {
 fn pressed(payload: &Value) -> Option<Inbound> {
     let action = &payload["actions"][0];
     let action_id = text(action, "action_id")?;
-    let state = match action_id {
-        MARK_DONE => Some(State::Closed),
-        REOPEN => Some(State::Open),
-        RETRY => None,
-        // A button that is a link tells of itself too.
-        _ => return Some(Inbound::NotMirrored("link")),
-    };
+    // A button that is a link tells of itself too.
+    if ![MARK_DONE, REOPEN, RETRY, CONTINUE_ON].contains(&action_id) {
+        return Some(Inbound::NotMirrored("link"));
+    }
     let container = &payload["container"];
     let message = &payload["message"];
     let channel = text(container, "channel_id").or_else(|| text(&payload["channel"], "id"))?;
@@ -72,19 +69,28 @@ fn pressed(payload: &Value) -> Option<Inbound> {
     let user = text(&payload["user"], "id")?;
     let action_ts = text(action, "action_ts").unwrap_or(message_ts);
     let channel = ChannelId::new(channel);
-    let what = match state {
-        Some(state) => What::Pressed(Press {
+    let notice = message_ts.parse::<Ts>().ok();
+    let press = |asks: Asks| {
+        What::Pressed(Press {
             user: SlackUserId::new(user),
             team: text(&payload["user"], "team_id").map(TeamId::new),
             channel: channel.clone(),
             action_ts: action_ts.to_owned(),
-            state,
-        }),
-        None => What::Unpark(Unpark {
+            asks,
+        })
+    };
+    let what = match action_id {
+        MARK_DONE => press(Asks::State(State::Closed)),
+        REOPEN => press(Asks::State(State::Open)),
+        CONTINUE_ON => {
+            let ticket_id = TicketId(text(action, "value")?.parse().ok()?);
+            press(Asks::ContinueOn { ticket_id, notice })
+        }
+        _ => What::Unpark(Unpark {
             effect: EffectId::new(text(action, "value")?),
             wish: Wish::Retry,
             by: Some(SlackUserId::new(user)),
-            notice: message_ts.parse::<Ts>().ok(),
+            notice,
             parked: None,
         }),
     };

@@ -358,6 +358,8 @@ pub struct FollowUpWrite {
     pub thread_id: String,
     /// When, in milliseconds since 1970.
     pub claimed_at: i64,
+    /// The follow-up that was known, if it was deleted.
+    pub gone: Option<i64>,
 }
 
 /// A side conversation of a thread that began with another one.

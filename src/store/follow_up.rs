@@ -8,10 +8,13 @@ use super::{Store, StoreError};
 
 const ON_TICKET: &str = "SELECT id FROM thread WHERE ticket_id = $1 AND place NOT IN ('new', 'older', 'left_alone')
     UNION SELECT thread_id FROM side_conversation WHERE ticket_id = $1 ORDER BY 1";
+const OF_MERGED: &str = "SELECT id FROM thread WHERE thread_json ->> '$.follow_up.source' = $1 ORDER BY 1";
 const FOLLOW_UP: &str = "SELECT thread_id, ticket_id FROM follow_up WHERE source_ticket_id = $1";
 const FOLLOW_UPS: &str = "INSERT INTO follow_up (source_ticket_id, thread_id, claimed_at)
     SELECT value ->> 'source_ticket_id', value ->> 'thread_id', value ->> 'claimed_at' FROM json_each($1) WHERE true
     ON CONFLICT (source_ticket_id) DO NOTHING";
+const FOLLOW_UPS_GONE: &str = "DELETE FROM follow_up WHERE EXISTS (SELECT 1 FROM json_each($1) AS j
+    WHERE follow_up.source_ticket_id = (j.value ->> 'source_ticket_id') AND follow_up.ticket_id = (j.value ->> 'gone'))";
 const FOLLOWED: &str = "INSERT INTO follow_up (source_ticket_id, thread_id, claimed_at, ticket_id)
     SELECT value ->> 0, value ->> 1, 0, value ->> 2 FROM json_each($1) WHERE true
     ON CONFLICT (source_ticket_id) DO UPDATE SET ticket_id = excluded.ticket_id";
@@ -34,6 +37,15 @@ impl Store {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
+    /// The bridged threads for which it is not settled what becomes of this ticket. Looks through all of them.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn threads_of_merged(&self, ticket_id: i64) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(OF_MERGED).bind(ticket_id).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
     /// The thread that finds out what follows a closed ticket, and the follow-up once it is known; `None` if nobody has
     /// asked.
     ///
@@ -49,6 +61,7 @@ pub(super) async fn write(db: &mut SqliteConnection, commits: &[&Commit]) -> Res
     each(db, SIDE_CONVERSATIONS, commits.iter().flat_map(|c| &c.side_conversations)).await?;
     each(db, MOVES, commits.iter().flat_map(|c| &c.moves)).await?;
     each(db, NOT_FOLLOWED, commits.iter().flat_map(|c| &c.not_followed)).await?;
+    each(db, FOLLOW_UPS_GONE, commits.iter().flat_map(|c| &c.follow_ups)).await?;
     each(db, FOLLOW_UPS, commits.iter().flat_map(|c| &c.follow_ups)).await?;
     each(db, FOLLOWED, commits.iter().flat_map(|c| &c.followed)).await
 }

@@ -131,8 +131,7 @@ impl Store {
             .pragma("temp_store", "MEMORY")
             // What is blanked is gone from its page too, where that costs no further write.
             .pragma("secure_delete", "FAST")
-            .statement_cache_capacity(200)
-            .optimize_on_close(true, None);
+            .statement_cache_capacity(200);
         let writing = SqlitePoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
@@ -145,6 +144,10 @@ impl Store {
             }
             other => StoreError::Migrate(other),
         })?;
+        // Plans that were made from counts of small tables walk through large ones; without counts the indexes are used.
+        for statistics in ["DROP TABLE IF EXISTS sqlite_stat1", "DROP TABLE IF EXISTS sqlite_stat4"] {
+            sqlx::query(statistics).execute(&writing).await?;
+        }
         let reader = SqlitePoolOptions::new()
             .max_connections(2)
             .min_connections(1)

@@ -125,18 +125,21 @@ const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < $1 AN
 const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < $1";
 const DOUBT_WAITING: &str = "UPDATE outbox SET doubtful = 1 WHERE state = 'waiting'";
 const FORGET_ATTEMPTS: &str = "DELETE FROM attempt WHERE last_at < $1";
+// Old rows stand first, so few are looked at: what is not old yet, a month's worth, is not walked through each minute.
 const BLANK_INBOX: &str = "UPDATE inbox SET event_json = NULL WHERE seq IN (
-    SELECT seq FROM inbox WHERE seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
-        AND done_at < $1 AND event_json IS NOT NULL ORDER BY seq LIMIT 500)";
+    SELECT seq FROM (SELECT seq, done_at FROM inbox WHERE event_json IS NOT NULL
+        AND seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
+        ORDER BY seq LIMIT 5000) WHERE done_at < $1 ORDER BY seq LIMIT 500)";
 const BLANK_OUTBOX: &str = "UPDATE outbox SET effect_json = NULL WHERE id IN (
-    SELECT id FROM outbox WHERE id >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_outbox'), 0)
-        AND settled_at < $1 AND effect_json IS NOT NULL ORDER BY id LIMIT 500)";
+    SELECT id FROM (SELECT id, settled_at FROM outbox WHERE effect_json IS NOT NULL
+        AND id >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_outbox'), 0)
+        ORDER BY id LIMIT 5000) WHERE settled_at < $1 ORDER BY id LIMIT 500)";
 const BLANKED_INBOX: &str = "INSERT INTO setting (name, value)
-    SELECT 'blanked_inbox', coalesce(min(seq), 0) FROM inbox WHERE event_json IS NOT NULL
+    SELECT 'blanked_inbox', coalesce(min(seq), (SELECT max(seq) FROM inbox), 0) FROM inbox WHERE event_json IS NOT NULL
     AND seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 const BLANKED_OUTBOX: &str = "INSERT INTO setting (name, value)
-    SELECT 'blanked_outbox', coalesce(min(id), 0) FROM outbox WHERE effect_json IS NOT NULL
+    SELECT 'blanked_outbox', coalesce(min(id), (SELECT max(id) FROM outbox), 0) FROM outbox WHERE effect_json IS NOT NULL
     AND id >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_outbox'), 0)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 

@@ -40,15 +40,17 @@ const MAY_MISS: [&str; 9] = [
 ];
 
 impl ZendeskClient {
-    /// Looks for the ticket in which a closed one goes on; without one, says what makes it.
+    /// Looks for the ticket in which a closed one goes on; without one, says what makes it. `gone` is one that was there
+    /// and was deleted.
     ///
     /// # Errors
-    /// As for any read.
+    /// As for any read; `Missing` also where the source names a follow-up that reads may not show yet.
     pub async fn seek_follow_up(
         &self,
         call: &Call<'_>,
         source: TicketId,
         thread_url: &str,
+        gone: Option<TicketId>,
     ) -> Result<Answer, CallError> {
         let read = self.read_ticket_itself(source).await?;
         let is = now(&read);
@@ -56,14 +58,25 @@ impl ZendeskClient {
             return Ok(Answer::TicketOpen);
         }
         if is.merged {
-            return Ok(Answer::TicketClosed(ClosedTicket { ticket_id: source, merged: true }));
+            let into = self.merge_chain(source).await?.left;
+            return Ok(Answer::TicketClosed(ClosedTicket::by_merge(source, into)));
         }
         let said = self.said_so_far(call).await?;
         let mut closed = None;
         let mut others = Vec::new();
+        let (mut deleted, mut unread) = (gone, None);
         for ticket_id in follow_ups(&read) {
             let follow_up = match self.read_ticket_itself(ticket_id).await {
                 Ok(read) => read,
+                // It may be the one that is looked for, made a moment ago.
+                Err(missing @ CallError::Missing { .. }) if !call.believed && gone < Some(ticket_id) => {
+                    unread = Some(missing);
+                    continue;
+                }
+                Err(CallError::Missing { forbidden: false, .. }) => {
+                    deleted = deleted.max(Some(ticket_id));
+                    continue;
+                }
                 Err(CallError::Refused { .. } | CallError::Missing { .. }) => continue,
                 Err(other) => return Err(other),
             };
@@ -88,11 +101,14 @@ impl ZendeskClient {
                 None => followed,
             }));
         }
+        if let Some(missing) = unread {
+            return Err(missing);
+        }
         match closed {
             // It has a follow-up of its own, or gets one.
             Some(ticket_id) => Ok(followed(ticket_id, None)),
             None => {
-                let request = self.request(&read["ticket"], source, thread_url, &said, &others)?;
+                let request = self.request(&read["ticket"], (source, deleted), thread_url, &said, &others)?;
                 Ok(Answer::FollowUpNeeded { request })
             }
         }
@@ -104,7 +120,7 @@ impl ZendeskClient {
     /// After `Unknown` the same request may be sent again within two hours; later it must be looked for.
     pub async fn follow_up(&self, source: TicketId, request: &str) -> Result<Answer, CallError> {
         let url = self.http.api(&["tickets"], &[]);
-        let key = idempotency_key(source, request);
+        let key = idempotency_key(request);
         let body = Some(Bytes::copy_from_slice(request.as_bytes()));
         let failure = match self.http.send_bytes("POST tickets", Method::POST, &url, body, Some(&key)).await {
             Ok(answer) => {
@@ -121,7 +137,7 @@ impl ZendeskClient {
         if refusal.get("error").and_then(Value::as_str) == Some("IdempotentRequestError") {
             // The key was used for another request, of which nobody here knows: perhaps it made the ticket.
             let lost = CallError::Unknown { problem: "the idempotency key is in use".to_owned() };
-            return self.find_follow_up(source).await?.ok_or(lost);
+            return self.find_follow_up(source, request).await?.ok_or(lost);
         }
         if !now(&*self.read_ticket_itself(source).await?).closed {
             return Ok(Answer::TicketOpen);
@@ -137,7 +153,8 @@ impl ZendeskClient {
     ///
     /// # Errors
     /// As for any read.
-    pub async fn find_follow_up(&self, source: TicketId) -> Result<Option<Answer>, CallError> {
+    pub async fn find_follow_up(&self, source: TicketId, request: &str) -> Result<Option<Answer>, CallError> {
+        let marker = marker_of(request);
         let read = self.read_ticket_itself(source).await?;
         for ticket_id in follow_ups(&read) {
             let follow_up = match self.read_ticket_itself(ticket_id).await {
@@ -145,15 +162,15 @@ impl ZendeskClient {
                 Err(CallError::Refused { .. } | CallError::Missing { .. }) => continue,
                 Err(other) => return Err(other),
             };
-            if is_ours(&follow_up, source) {
+            if follow_up["ticket"]["external_id"].as_str() == Some(&marker) {
                 return Ok(Some(followed(ticket_id, Some(now(&follow_up).shown))));
             }
         }
-        let url = self.http.api(&["tickets"], &[("external_id", &external_id(source))]);
+        let url = self.http.api(&["tickets"], &[("external_id", &marker)]);
         let listed = self.http.get("GET tickets", &url).await.map_err(Failure::of_a_read)?;
         let found = decode::rows(&listed, "tickets")
             .iter()
-            .filter(|ticket| ticket.get("external_id").and_then(Value::as_str) == Some(external_id(source).as_str()));
+            .filter(|ticket| ticket.get("external_id").and_then(Value::as_str) == Some(&marker));
         let newest = found.filter_map(|ticket| ticket.get("id").and_then(decode::number)).max();
         Ok(newest.map(|id| followed(TicketId(id), None)))
     }
@@ -197,7 +214,7 @@ impl ZendeskClient {
     fn request(
         &self,
         source: &Value,
-        source_id: TicketId,
+        (source_id, deleted): (TicketId, Option<TicketId>),
         thread_url: &str,
         said: &[SideConversationEvent],
         others: &[String],
@@ -245,7 +262,7 @@ impl ZendeskClient {
             fields.retain(|field| !field["value"].is_null());
         }
         ticket.insert("via_followup_source_id".to_owned(), json!(source_id.0));
-        ticket.insert("external_id".to_owned(), json!(external_id(source_id)));
+        ticket.insert("external_id".to_owned(), json!(external_id(source_id, deleted)));
         ticket.insert("subject".to_owned(), json!(subject));
         ticket.insert("status".to_owned(), json!(rules.status));
         ticket.insert(
@@ -284,20 +301,32 @@ fn followed(ticket_id: TicketId, ticket: Option<Ticket>) -> Answer {
 
 /// The key under which Zendesk makes a follow-up once, whichever thread asks: another thread's request under the same key
 /// is refused, and what was made is then looked for. A request with something left out is another one.
-fn idempotency_key(source: TicketId, request: &str) -> String {
+fn idempotency_key(request: &str) -> String {
+    let marker = marker_of(request);
     let request = decode::json(request.as_bytes()).unwrap_or_default();
     let fields = request["ticket"].as_object().map_or(0, Map::len);
     let custom = request["ticket"]["custom_fields"].as_array().map_or(0, Vec::len);
-    format!("{}:{fields}:{custom}", external_id(source))
+    format!("{marker}:{fields}:{custom}")
 }
 
-/// The marker of the one follow-up that is made of a ticket, whichever thread makes it.
-fn external_id(source: TicketId) -> String {
-    format!("sidethread:follow-up:{source}")
+/// The marker of the one follow-up that is made of a ticket, whichever thread makes it; it says which deleted one it takes
+/// the place of.
+fn external_id(source: TicketId, deleted: Option<TicketId>) -> String {
+    match deleted {
+        None => format!("sidethread:follow-up:{source}"),
+        Some(deleted) => format!("{}:after:{deleted}", external_id(source, None)),
+    }
+}
+
+fn marker_of(request: &str) -> String {
+    let request = decode::json(request.as_bytes()).unwrap_or_default();
+    request["ticket"]["external_id"].as_str().unwrap_or_default().to_owned()
 }
 
 fn is_ours(read: &Value, source: TicketId) -> bool {
-    read["ticket"]["external_id"].as_str() == Some(external_id(source).as_str())
+    let marker = read["ticket"]["external_id"].as_str().unwrap_or_default();
+    let rest = marker.strip_prefix(&external_id(source, None));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(":after:"))
 }
 
 /// The follow-ups of a ticket that was read, newest first.

@@ -17,6 +17,7 @@ pub mod client;
 pub mod decode;
 pub mod errors;
 mod follow_up;
+mod merged;
 mod notes;
 mod people;
 mod replies;

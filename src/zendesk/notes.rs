@@ -11,6 +11,7 @@ use super::decode::{self, MARKER};
 use super::transport::Failure;
 use crate::bridge::Answer;
 use crate::bridge::content::text_hash;
+use crate::bridge::ids::TicketId;
 use crate::engine::outside::{Call, CallError};
 
 /// The newest three hundred comments.
@@ -32,13 +33,31 @@ impl ZendeskClient {
         sent.map(|_| Answer::Done).map_err(|failure| failure.error)
     }
 
-    /// Looks for a note that a doubtful call may have written.
+    /// Looks for a note that a doubtful call may have written, on each ticket on which the thread has been.
     ///
     /// # Errors
     /// As for any read.
     pub async fn find_note(&self, call: &Call<'_>) -> Result<Option<Answer>, CallError> {
-        let marker = call.marker();
-        let reference = reference(&marker);
+        let mut tickets = vec![call.thread.ticket_id];
+        for earlier in call.thread.earlier.iter().rev().map(|earlier| earlier.ticket_id) {
+            if !tickets.contains(&earlier) {
+                tickets.push(earlier);
+            }
+        }
+        for ticket_id in tickets {
+            match self.stands_on(ticket_id, &call.marker()).await {
+                Ok(true) => return Ok(Some(Answer::Done)),
+                Ok(false) => {}
+                // Where the thread was may be gone by now, and then nothing stands there.
+                Err(CallError::Refused { .. } | CallError::Missing { .. }) if ticket_id != call.thread.ticket_id => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn stands_on(&self, ticket_id: TicketId, marker: &str) -> Result<bool, CallError> {
+        let reference = reference(marker);
         let is_it = |comment: &Value| {
             let marked = comment.pointer(&format!("/metadata/custom/{MARKER}")).and_then(Value::as_str);
             let says =
@@ -48,7 +67,7 @@ impl ZendeskClient {
                 None => says("body") || says("plain_body"),
             }
         };
-        let ticket = call.thread.ticket_id.to_string();
+        let ticket = ticket_id.to_string();
         let segments = ["tickets", &ticket, "comments"];
         let mut query = vec![("sort", "-created_at".to_owned()), ("page[size]", "100".to_owned())];
         for _ in 0..MOST_PAGES {
@@ -56,7 +75,7 @@ impl ZendeskClient {
             let url = self.http.api(&segments, &pairs);
             let page = self.http.get("GET tickets/{id}/comments", &url).await.map_err(Failure::of_a_read)?;
             if decode::rows(&page, "comments").iter().any(is_it) {
-                return Ok(Some(Answer::Done));
+                return Ok(true);
             }
             // `links.next` stands there although there is no more.
             let more = page.pointer("/meta/has_more").and_then(Value::as_bool) == Some(true);
@@ -66,7 +85,7 @@ impl ZendeskClient {
             query.truncate(2);
             query.push(("page[after]", cursor));
         }
-        Ok(None)
+        Ok(false)
     }
 }
 

@@ -6,12 +6,10 @@ use serde_json::{Value, json};
 use super::client::{Author, ZendeskClient, in_order};
 use super::decode::{self, Abouts, MARKER};
 use super::people::{Readers, Scene};
-use super::tickets::now;
 use super::transport::Failure;
 use crate::bridge::content::{Names, escape_html};
 use crate::bridge::effect::Reply;
 use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, TicketRead};
-use crate::bridge::follow_up::ClosedTicket;
 use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId, ZendeskUserId};
 use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
@@ -62,24 +60,45 @@ impl ZendeskClient {
         names: &(dyn Names + Sync),
     ) -> Result<Answer, CallError> {
         let thread = call.thread;
+        let mut message = message(call, replies, names, self.http.now_ms());
+        let begins_on = thread.begins_on();
+        if begins_on.is_some() {
+            let from = notice::goes_on_from(thread.ticket_id);
+            let ends = [("body", format!("\n\n{from}")), ("html_body", format!("<p>{}</p>", escape_html(&from)))];
+            for (key, end) in ends {
+                message[key] = json!(format!("{}{end}", message[key].as_str().unwrap_or_default()));
+            }
+        }
+        self.send(call, message, begins_on).await
+    }
+
+    /// Sends a message to those who read the side conversation, if it may go to them: as a reply, or as the first message
+    /// of a side conversation that it begins on another ticket.
+    pub(super) async fn send(
+        &self,
+        call: &Call<'_>,
+        mut message: Value,
+        begins_on: Option<TicketId>,
+    ) -> Result<Answer, CallError> {
+        let thread = call.thread;
         let scene = Scene {
             ticket_id: thread.ticket_id,
             side_conversation_id: &thread.side_conversation_id,
             starter: thread.starter.as_ref(),
             outside: outside(call),
         };
-        let mut message = message(call, replies, names, self.http.now_ms());
         let Readers { candidates, audience } = self.readers(scene).await?;
         let (to, readers, left_out) = match decided(audience)? {
             Decided::Send { to, readers, left_out } => (to, readers, left_out),
             Decided::Answer(answer) => return Ok(answer),
         };
-        let ticket_id = thread.begins_on().unwrap_or(thread.ticket_id);
-        if let Some(closed) = closed(ticket_id, &*self.ticket_lately(ticket_id).await?) {
-            return Ok(closed);
+        let ticket_id = begins_on.unwrap_or(thread.ticket_id);
+        let lately = self.ticket_lately(ticket_id).await?;
+        if let Some(closed) = self.closed(ticket_id, &lately).await? {
+            return Ok(Answer::TicketClosed(closed));
         }
         message["to"] = recipients(&to);
-        let failure = match self.post_reply(call, &message).await {
+        let failure = match self.post(call, &message, begins_on).await {
             Ok(sent) => return Ok(sent.answer(readers, left_out)),
             Err(failure) => failure,
         };
@@ -87,8 +106,8 @@ impl ZendeskClient {
         if let CallError::Refused { .. } | CallError::Missing { .. } = failure.error {
             match self.read_ticket_itself(ticket_id).await {
                 Ok(read) => {
-                    if let Some(closed) = closed(ticket_id, &read) {
-                        return Ok(closed);
+                    if let Some(closed) = self.closed(ticket_id, &read).await? {
+                        return Ok(Answer::TicketClosed(closed));
                     }
                 }
                 Err(CallError::Refused { .. } | CallError::Missing { .. }) => {}
@@ -110,7 +129,7 @@ impl ZendeskClient {
             return Err(failure.error);
         }
         message["to"] = recipients(&fresh_to);
-        let sent = self.post_reply(call, &message).await.map_err(|failure| failure.error)?;
+        let sent = self.post(call, &message, begins_on).await.map_err(|failure| failure.error)?;
         Ok(sent.answer(readers, left_out))
     }
 
@@ -144,12 +163,15 @@ impl ZendeskClient {
         let Some(ticket_id) = thread.begins_on() else { return Ok(answers) };
         let entries = self.read_ticket(ticket_id).await?;
         for (call, answer) in calls.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
-            *answer = reply_among(call, &entries, app_user).map(|found| {
-                let side_conversation_id = found.side_conversation_id.clone();
-                Answer::Started { ticket_id, side_conversation_id, readers: vec![], left_out: vec![] }
-            });
+            *answer = begun_among(call, ticket_id, &entries, app_user);
         }
         Ok(answers)
+    }
+
+    /// Looks on a ticket for the side conversation that a doubtful call may have begun there.
+    pub(super) async fn find_begun(&self, call: &Call<'_>, ticket_id: TicketId) -> Result<Option<Answer>, CallError> {
+        let app_user = self.house.get().map(|house| house.app_user);
+        Ok(begun_among(call, ticket_id, &self.read_ticket(ticket_id).await?, app_user))
     }
 
     /// Marks the side conversation as done, or reopens it.
@@ -188,10 +210,9 @@ impl ZendeskClient {
         })
     }
 
-    /// Sends a reply; where the thread goes on in another ticket, begins a side conversation there with it.
-    async fn post_reply(&self, call: &Call<'_>, message: &Value) -> Result<Sent, Failure> {
+    async fn post(&self, call: &Call<'_>, message: &Value, begins_on: Option<TicketId>) -> Result<Sent, Failure> {
         let thread = call.thread;
-        let Some(ticket_id) = thread.begins_on() else {
+        let Some(ticket_id) = begins_on else {
             let url = self.side_conversation_url(call, Some("reply"));
             let body = json!({ "message": message });
             let answer = self.http.send("POST …/reply", Method::POST, &url, Some(&body)).await?;
@@ -200,10 +221,6 @@ impl ZendeskClient {
             ));
         };
         let mut message = message.clone();
-        let from = notice::goes_on_from(thread.ticket_id);
-        for (key, end) in [("body", format!("\n\n{from}")), ("html_body", format!("<p>{}</p>", escape_html(&from)))] {
-            message[key] = json!(format!("{}{end}", message[key].as_str().unwrap_or_default()));
-        }
         message["subject"] = json!(thread.subject);
         let url = self.http.api(&["tickets", &ticket_id.to_string(), "side_conversations"], &[]);
         let body = json!({"message": message, "external_ids": {MARKER: thread.id.as_str()}});
@@ -253,9 +270,14 @@ impl Sent {
     }
 }
 
-fn closed(ticket_id: TicketId, read: &Value) -> Option<Answer> {
-    let is = now(read);
-    is.closed.then_some(Answer::TicketClosed(ClosedTicket { ticket_id, merged: is.merged }))
+fn begun_among(
+    call: &Call<'_>,
+    ticket_id: TicketId,
+    entries: &[SideConversationEvent],
+    app_user: Option<ZendeskUserId>,
+) -> Option<Answer> {
+    let side_conversation_id = reply_among(call, entries, app_user)?.side_conversation_id.clone();
+    Some(Answer::Started { ticket_id, side_conversation_id, readers: vec![], left_out: vec![] })
 }
 
 /// The entry that is this reply: by its marker; failing that, by author and the addresses in it.
@@ -359,6 +381,11 @@ fn same(one: &Participant, other: &Participant) -> bool {
 fn reference(act: &Act) -> Option<String> {
     match act {
         Act::Reply(reply) => Some(format!("p{}", reply.ts.as_str().replace('.', ""))),
+        // The message that it names is the thread's first.
+        Act::ContinueOn { thread_url, .. } => {
+            let (_, after) = thread_url.rsplit_once('/')?;
+            after.split('?').next().map(str::to_owned)
+        }
         _ => None,
     }
 }

@@ -24,7 +24,12 @@ impl ZendeskClient {
     /// # Errors
     /// As for any read.
     pub async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError> {
-        Ok(now(&*self.read_ticket_itself(ticket_id).await?))
+        let is = now(&*self.read_ticket_itself(ticket_id).await?);
+        let into = match is.merged {
+            true => self.merge_chain(ticket_id).await?.left,
+            false => None,
+        };
+        Ok(TicketNow { into, ..is })
     }
 
     /// A ticket with its people as it was less than a minute ago: Zendesk's `ticket` and `users`.
@@ -55,9 +60,12 @@ pub(super) fn now(answer: &Value) -> TicketNow {
     let shown = shown(answer);
     let source = &ticket["via"]["source"];
     let follows = source["from"].get("ticket_id").and_then(decode::number).filter(|_| source["rel"] == "follow_up");
+    let closed = shown.status.as_deref() == Some("closed");
     TicketNow {
-        closed: shown.status.as_deref() == Some("closed"),
-        merged: decode::rows(ticket, "tags").iter().any(|tag| tag == MERGED),
+        closed,
+        // A follow-up has the tags of its source.
+        merged: closed && decode::rows(ticket, "tags").iter().any(|tag| tag == MERGED),
+        into: None,
         follows: follows.map(TicketId),
         shown,
     }

@@ -223,7 +223,7 @@ impl Transport {
 fn missing(status: StatusCode, error: CallError) -> CallError {
     match error {
         CallError::Refused { reason } if matches!(status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) => {
-            CallError::Missing { reason }
+            CallError::Missing { reason, forbidden: status == StatusCode::FORBIDDEN }
         }
         error => error,
     }

@@ -64,7 +64,7 @@
     const mine = ++asked;
     const response = await fetch(url, { headers: { accept: 'text/html' } });
     if (mine !== asked) return;
-    if (push) history.pushState(null, '', url);
+    if (push) history.pushState(null, '', response.url);
     fresh = false;
     await draw(response, true);
     show();
@@ -76,6 +76,12 @@
     if (target) {
       if (target.nodeName === 'DETAILS') target.open = true;
       target.scrollIntoView({ block: 'nearest' });
+    }
+    // What was just made is shown once, and not again by each look at the page.
+    const here = new URL(location.href);
+    if (here.searchParams.has('at')) {
+      here.searchParams.delete('at');
+      history.replaceState(null, '', `${here.pathname}${here.search}`);
     }
     if (document.activeElement === document.body || !document.activeElement.checkVisibility()) {
       document.querySelector(`#${view} .title`)?.focus({ preventScroll: true });
@@ -91,55 +97,121 @@
   document.addEventListener('submit', async (event) => {
     const { target: form, submitter } = event;
     event.preventDefault();
-    const data = new URLSearchParams(new FormData(form, submitter));
+    const filled = new FormData(form, submitter);
+    const data = form.enctype === 'multipart/form-data' ? filled : new URLSearchParams(filled);
     const action = submitter?.getAttribute('formaction') || form.getAttribute('action');
     if (form.method === 'get') return go(`${action}?${data}`, true);
     form.setAttribute('aria-busy', 'true');
     const mine = ++asked;
     try {
       const response = await fetch(action, { method: 'POST', body: data, headers: { accept: 'text/html' } });
-      if (!response.ok || !response.redirected || mine !== asked) return;
+      if (!response.ok) return warn(await response.text());
+      if (!response.redirected || mine !== asked) return;
       history.replaceState(null, '', response.url);
       if (!response.url.includes('notice=') && !submitter?.formNoValidate) form.reset();
       fresh = true;
       await draw(response, false);
       show();
       if ('again' in form.dataset) form.querySelector('textarea').focus();
+    } catch {
+      warn('The sandbox does not answer, so nothing was done.');
     } finally {
       form.removeAttribute('aria-busy');
       refresh();
     }
   });
+  const warn = (words) => {
+    const notice = byId('notice') || document.createElement('p');
+    Object.assign(notice, { id: 'notice', className: 'alert', role: 'alert', textContent: words });
+    byId('bar').after(notice);
+  };
   addEventListener('popstate', () => go(location.href, false));
 
+  // Draws the parts anew in which something changed, all of them at once.
+  const due = new Set();
   let asking = false;
-  let again = false;
-  const refresh = async () => {
-    again = asking;
-    if (asking) return;
+  const refresh = async (parts = 'bar,desk,bridge,slack') => {
+    for (const part of parts.split(',')) due.add(part);
+    if (asking || document.hidden) return;
     asking = true;
-    const [mine, where] = [asked, location.href];
-    try {
-      const response = await fetch(where, { headers: { accept: 'text/html' } });
-      fresh = true;
-      if (mine === asked && where === location.href) await draw(response, false);
-    } catch { /* the stream says that it is gone, and when it is back */ }
+    while (due.size && !document.hidden) {
+      const names = [...due].join(',');
+      const [mine, where] = [asked, location.search];
+      due.clear();
+      try {
+        const response = await fetch(`/sandbox/parts/${names}${where}`, { headers: { accept: 'text/html' } });
+        const html = await response.text();
+        if (response.ok && mine === asked && where === location.search) patch(html);
+      } catch { /* the stream says that it is gone, and when it is back */ }
+    }
     asking = false;
-    if (again) refresh();
   };
+  const patch = (html) => {
+    fresh = true;
+    for (const part of new DOMParser().parseFromString(html, 'text/html').body.children) {
+      const old = part.id && byId(part.id);
+      if (old) morph(old, part, false);
+    }
+  };
+
+  // A browser has few connections to one place for all its windows together. So one window that is seen listens and
+  // tells the others; one that is hidden lets go, and looks again when it is seen.
   const live = byId('live');
-  const source = new EventSource('/sandbox/live');
-  source.addEventListener('changed', refresh);
-  source.addEventListener('open', () => {
+  const others = new BroadcastChannel('sidethread');
+  let state = '';
+  let let_go = null;
+  let source = null;
+  const stands = (now) => {
+    state = now;
     live.hidden = false;
-    live.textContent = 'Live';
-    live.classList.remove('gone');
+    live.textContent = now === 'open' ? 'Live' : 'Not live: the sandbox does not answer';
+    live.classList.toggle('gone', now !== 'open');
+  };
+  const hear = ({ now, parts }) => {
+    if (now) stands(now);
+    if (parts) refresh(parts);
+  };
+  const say = (what) => {
+    hear(what);
+    others.postMessage(what);
+  };
+  const listen = () => {
+    source = new EventSource('/sandbox/live');
+    source.addEventListener('changed', (event) => say({ parts: event.data }));
+    source.addEventListener('open', () => say({ now: 'open', parts: 'bar,desk,bridge,slack' }));
+    source.addEventListener('error', () => say({ now: 'gone' }));
+  };
+  others.addEventListener('message', ({ data }) => {
+    if (!data.asks) hear(data);
+    else if (source && state) others.postMessage({ now: state });
+  });
+  const seen = () => {
+    if (let_go) return;
+    const stop = new AbortController();
+    const ends = new Promise((end) => {
+      let_go = () => {
+        let_go = null;
+        stop.abort();
+        source?.close();
+        source = null;
+        end();
+      };
+    });
+    if (navigator.locks) {
+      const turn = () => {
+        listen();
+        return ends;
+      };
+      navigator.locks.request('sidethread-live', { signal: stop.signal }, turn).catch(() => {});
+      others.postMessage({ asks: true });
+    } else {
+      listen();
+    }
     refresh();
-  });
-  source.addEventListener('error', () => {
-    live.hidden = false;
-    live.textContent = 'Not live: the sandbox does not answer';
-    live.classList.add('gone');
-  });
+  };
+  document.addEventListener('visibilitychange', () => (document.hidden ? let_go?.() : seen()));
+  addEventListener('pagehide', () => let_go?.());
+  addEventListener('pageshow', (event) => event.persisted && seen());
+  if (!document.hidden) seen();
   show();
 })();

@@ -2,6 +2,8 @@
 
 mod firm;
 mod slack_files;
+mod slack_inputs;
 mod slack_views;
 mod spec;
+mod webhook_trials;
 mod zendesk;

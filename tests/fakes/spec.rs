@@ -133,6 +133,7 @@ async fn slacks_methods_answer_as_slack_says() {
         (&bot, "chat.getPermalink", json!({"channel": SUPPORT, "message_ts": ts})),
         (&bot, "chat.postEphemeral", json!({"channel": SUPPORT, "user": MARTA, "text": "Psst"})),
         (&bot, "reactions.add", at.clone()),
+        (&bot, "reactions.get", at.clone()),
         (&bot, "reactions.remove", at),
         (&bot, "chat.delete", json!({"channel": SUPPORT, "ts": ts})),
         (&bot, "conversations.history", json!({"channel": SUPPORT, "limit": 3})),

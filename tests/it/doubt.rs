@@ -145,3 +145,33 @@ async fn slack_that_does_not_say_who_wrote_is_no_failure_of_zendesk() {
     assert_eq!(app.answers(&sc).len(), 5);
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn a_vendor_that_can_be_read_but_takes_nothing_loses_nothing_however_long_it_lasts() {
+    let app = House::with(Setup { routes: SLOW, ..Default::default() }).await;
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let other = app.ask("engineering", "Printer", "<p>Too?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    let (_, other_ts) = app.thread(&other);
+    fault(app.zendesk.faults(), serde_json::json!({"call": "POST …/reply", "fault": "status", "status": 503}));
+    for (thread, words) in [(&ts, "one"), (&other_ts, "two"), (&ts, "three")] {
+        app.slack.say(&app.ana, &channel, Some(thread), words).unwrap();
+    }
+    app.pass(Duration::from_secs(600)).await;
+    let (_, ready) = app.get("/readyz").await;
+    let why = ready["paused"][0]["why"].as_str().unwrap_or_default();
+    assert!(ready["paused"][0]["vendor"] == "zendesk" && why.contains("takes no message"), "{ready}");
+    // The other direction, and what is only read, goes on.
+    app.zendesk.reply(app.zoe, &sc, "<p>meanwhile</p>");
+    app.pass(Duration::from_secs(60)).await;
+    assert!(app.said(&sc).iter().any(|(_, text)| text == "meanwhile"), "{:?}", app.said(&sc));
+    app.settle_within(Duration::from_secs(3600)).await;
+    assert!(rows(&app, "SELECT id FROM outbox WHERE state = 'parked'").await.is_empty());
+    app.zendesk.faults().clear();
+    app.settle().await;
+    assert_eq!(app.answers(&sc), ["meanwhile", "one", "three"]);
+    assert_eq!(app.answers(&other), ["two"]);
+    let (_, ready) = app.get("/readyz").await;
+    assert_eq!(ready["paused"], serde_json::json!([]));
+    app.ends_quietly().await;
+}

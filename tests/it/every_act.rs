@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sidethread::bridge::{Act, Vendor};
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::slack::ChannelSpec;
-use sidethread::sandbox::zendesk::TicketChange;
+use sidethread::sandbox::zendesk::{TicketChange, TicketSpec};
 
 use crate::house::{House, Setup};
 
@@ -138,6 +138,13 @@ rows! {
         said: Some(not_delivered),
         ..of_a_closed_one("POST tickets")
     },
+    ContinueOn {} => Row {
+        before: |app| Box::pin(one_is_merged(app)),
+        cause: |app| continue_on(app, &app.ana),
+        stands: |app| app.zendesk.side_conversations(MERGED_INTO).len(),
+        said: Some(|app| app.told(&only(app)).iter().filter(|told| told.contains("cannot go on")).count()),
+        ..of_a_bridged_one(Vendor::Zendesk, "POST …/side_conversations")
+    },
     Note {} => Row {
         cause: |app| start(app, &["nowhere@slack.acme.example"]),
         stands: |app| app.notes().len(),
@@ -213,6 +220,24 @@ async fn one_is_closed(app: &House) {
     app.pass(Duration::from_secs(61)).await;
     let change = TicketChange { status: Some("closed".into()), ..Default::default() };
     assert!(app.zendesk.set_ticket(app.ticket, change));
+}
+
+const MERGED_INTO: i64 = 35437;
+
+async fn one_is_merged(app: &House) {
+    one_is_bridged(app).await;
+    // What was read of the ticket is known to be old by now.
+    app.pass(Duration::from_secs(61)).await;
+    let target = TicketSpec { id: Some(MERGED_INTO), requester_id: app.carla, ..Default::default() };
+    app.zendesk.add_ticket(target);
+    assert!(app.zendesk.merge(app.zoe, app.ticket, MERGED_INTO, None));
+    say(app);
+    app.settle_within(Duration::from_secs(60)).await;
+}
+
+fn continue_on(app: &House, person: &str) {
+    let (channel, notice) = crate::merged::proposed(app, &only(app));
+    app.slack.press(person, &channel, &notice, "continue_on").unwrap();
 }
 
 /// How often the word stands in tickets that follow up the closed one.

@@ -9,37 +9,37 @@ use sidethread::sandbox::zendesk::{ReplyOnClosed, TicketChange, TicketSpec, Unco
 use crate::house::{House, Setup};
 
 /// The ticket is closed, as an automation does it: nobody is told.
-fn close(app: &House, ticket: i64) {
+pub fn close(app: &House, ticket: i64) {
     let change = TicketChange { status: Some("closed".into()), ..Default::default() };
     assert!(app.zendesk.set_ticket(ticket, change), "the ticket cannot be closed");
 }
 
 /// What was read of a ticket is old.
-async fn later(app: &House) {
+pub async fn later(app: &House) {
     app.pass(Duration::from_secs(61)).await;
 }
 
 /// The tickets that follow up another one.
-fn follow_ups(app: &House, ticket: i64) -> Vec<i64> {
+pub fn follow_ups(app: &House, ticket: i64) -> Vec<i64> {
     let ticket = app.zendesk.ticket(ticket).unwrap();
     ticket["followup_ids"].as_array().unwrap().iter().filter_map(Value::as_i64).collect()
 }
 
 /// The one follow-up of a ticket.
-fn follow_up(app: &House, ticket: i64) -> i64 {
+pub fn follow_up(app: &House, ticket: i64) -> i64 {
     let found = follow_ups(app, ticket);
     assert_eq!(found.len(), 1, "one follow-up is made: {found:?}");
     found[0]
 }
 
 /// The side conversations of a ticket, by id.
-fn sides(app: &House, ticket: i64) -> Vec<String> {
+pub fn sides(app: &House, ticket: i64) -> Vec<String> {
     let sides = app.zendesk.side_conversations(ticket);
     sides.iter().map(|side| side["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The messages of a side conversation, without the line that names the author and the one that says where it came from.
-fn messages(app: &House, side: &str) -> Vec<String> {
+pub fn messages(app: &House, side: &str) -> Vec<String> {
     let messages = app.zendesk.events(side);
     let said = messages.iter().filter(|event| event["type"] == "create" || event["type"] == "reply").map(|event| {
         let body = event["message"]["body"].as_str().unwrap_or_default();
@@ -183,26 +183,6 @@ async fn what_the_follow_up_keeps_is_a_setting_and_what_is_refused_is_left_out_a
     assert!(note.contains("Not kept, because Zendesk refused it: assignee."), "{note}");
     assert_eq!(messages(&app, &sides(&app, made["id"].as_i64().unwrap())[0]), ["No."]);
     app.ends_quietly().await;
-}
-
-#[tokio::test]
-async fn a_merged_ticket_makes_no_follow_up_and_its_thread_is_told_once() {
-    let app = House::new().await;
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
-    later(&app).await;
-    let tags = TicketChange { tags: Some(vec!["closed_by_merge".into()]), ..Default::default() };
-    assert!(app.zendesk.set_ticket(app.ticket, tags));
-    close(&app, app.ticket);
-    for text in ["one", "two"] {
-        app.slack.say(&app.ana, &channel, Some(&ts), text).unwrap();
-        app.settle_within(Duration::from_secs(60)).await;
-    }
-    app.pass(Duration::from_secs(3600)).await;
-    assert_eq!(follow_ups(&app, app.ticket), [0; 0]);
-    assert_eq!(app.answers(&sc), [""; 0]);
-    let told = app.told(&sc);
-    assert_eq!(told.iter().filter(|told| told.contains("was merged")).count(), 1, "{told:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidethread::sandbox::faults::{Faults, Rule};
-use sidethread::sandbox::zendesk::{TicketChange, TicketSpec};
+use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
 use crate::house::{House, Setup};
 
@@ -88,4 +88,36 @@ async fn what_a_closed_ticket_does_not_take_goes_to_the_operator() {
         app.slack.messages(&ops).iter().map(|m| m["text"].as_str().unwrap_or_default().to_owned()).collect();
     assert_eq!(said.iter().filter(|text| text.contains("#nowhere-0")).count(), 1, "{said:?}");
     assert!(app.metrics().await.contains("sidethread_parked_total{direction=\"slack_to_zendesk\"} 1"));
+}
+
+#[tokio::test]
+async fn a_note_in_doubt_is_looked_for_where_its_thread_was_when_it_was_written() {
+    for (follow_up_keeps_ids, kind) in
+        [(false, "dropped_after"), (true, "dropped_after"), (false, "dropped_before"), (true, "dropped_before")]
+    {
+        let unconfirmed = Unconfirmed { follow_up_keeps_ids, ..Default::default() };
+        let app = House::with(Setup { unconfirmed, routes: "[done]\nnote = \"summary\"", ..Default::default() }).await;
+        let sc = app.ask("engineering", "Scanner", "<p>Is gate 3 down?</p>").await;
+        let (channel, ts) = app.thread(&sc);
+        app.slack.say(&app.ana, &channel, Some(&ts), "Yes.").unwrap();
+        app.pass(Duration::from_secs(10)).await;
+        fault(app.zendesk.faults(), serde_json::json!({"call": "PUT tickets/{id}", "fault": kind, "times": 1}));
+        let lag = serde_json::json!({"call": "GET tickets/{id}/comments", "fault": "reads_lag", "secs": 120});
+        fault(app.zendesk.faults(), lag);
+        app.slack.press(&app.ana, &channel, &ts, "mark_done").unwrap();
+        app.pass(Duration::from_secs(70)).await;
+        assert!(
+            app.zendesk.set_ticket(app.ticket, TicketChange { status: Some("closed".into()), ..Default::default() })
+        );
+        assert!(!app.zendesk.reply_by_mail("zoe@acme.example", &sc, "By mail.").is_empty());
+        app.pass(Duration::from_secs(1200)).await;
+        let about = |ticket: i64| {
+            let comments = app.zendesk.comments(ticket);
+            comments.iter().filter(|one| one["body"].as_str().unwrap().contains("Is gate 3 down?")).count()
+        };
+        let follow_up = app.zendesk.ticket(app.ticket).unwrap()["followup_ids"][0].as_i64().unwrap();
+        let expected = if kind == "dropped_after" { (1, 0) } else { (0, 1) };
+        assert_eq!((about(app.ticket), about(follow_up)), expected, "{kind}, the same ids: {follow_up_keeps_ids}");
+        app.ends_quietly().await;
+    }
 }

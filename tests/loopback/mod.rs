@@ -63,6 +63,11 @@ impl Firm {
 
     /// The seed decides which calls the faults strike that strike by chance.
     pub async fn with_seed(now: Now, seed: u64) -> Firm {
+        Firm::behind(now, seed, |router| router).await
+    }
+
+    /// The vendors' calls pass through what `behind` makes of their routers.
+    pub async fn behind(now: Now, seed: u64, behind: impl Fn(Router) -> Router) -> Firm {
         let at_slack = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at_zendesk = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let slack_options = SlackOptions {
@@ -107,8 +112,8 @@ impl Firm {
             assignee_id: Some(zoe),
             ..Default::default()
         });
-        let slack_server = Server::new(at_slack, slack.router());
-        let zendesk_server = Server::new(at_zendesk, zendesk.router());
+        let slack_server = Server::new(at_slack, behind(slack.router()));
+        let zendesk_server = Server::new(at_zendesk, behind(zendesk.router()));
         Firm { slack, zendesk, slack_server, zendesk_server, ana, engineering, zoe, ticket }
     }
 

@@ -39,6 +39,15 @@ pub fn thread_moved(from: (TicketId, &str), to: (TicketId, &str)) -> String {
     )
 }
 
+/// The thread: the follow-up in which it went on was deleted.
+pub fn follow_up_gone(gone: (TicketId, &str), source: (TicketId, &str)) -> String {
+    let ((gone, gone_url), (source, source_url)) = (gone, source);
+    format!(
+        "🗑️ Ticket <{gone_url}|#{gone}>, in which this thread went on, was deleted. What was written here since is kept, and \
+         another follow-up of ticket <{source_url}|#{source}> takes it; nobody has to send it again."
+    )
+}
+
 /// The thread: another ticket follows its ticket, or is followed by it, and has threads of its own.
 pub fn related(other: TicketId, url: &str, follows: bool, links: &[String]) -> String {
     let threads: Vec<String> = links.iter().map(|link| format!("<{link}|thread>")).collect();
@@ -53,14 +62,6 @@ pub fn related(other: TicketId, url: &str, follows: bool, links: &[String]) -> S
             threads.join(", ")
         ),
     }
-}
-
-/// The thread: its ticket was merged into another one, and nothing goes on by itself.
-pub fn ticket_merged(ticket: TicketId, url: &str) -> String {
-    format!(
-        "🔀 Ticket <{url}|#{ticket}> was merged into another ticket, so replies from here do not reach it. They are kept. \
-         Please ask the ticket's agent to start a side conversation in the ticket that goes on."
-    )
 }
 
 /// The thread: there is no follow-up ticket.

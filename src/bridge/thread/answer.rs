@@ -1,14 +1,14 @@
 //! What the answer of a call means.
 
 use super::super::effect::{Act, EffectId};
-use super::super::event::{Answer, Reader, Standing, State};
+use super::super::event::{Answer, Asks, Person, Press, Reader, Standing, State};
 use super::super::ids::Ts;
 use super::super::notice;
 use super::{AskedState, Deciding, Why};
 
 impl Deciding<'_> {
     pub(super) fn answered(&mut self, effect: &EffectId, order: i64, act: &Act, answer: &Answer, in_doubt: bool) {
-        let tried_again = self.tried_again(effect, answer);
+        let tried_again = self.tried_again(effect, act, answer);
         self.no_longer_late(effect, order, act, answer);
         self.forget_deleted(act);
         self.ticket_is_back(act, answer);
@@ -21,7 +21,10 @@ impl Deciding<'_> {
             (Act::OpenChannel { .. } | Act::PostCard, Answer::ChannelClosed(problem)) => self.channel_closed(problem),
             (Act::PostCard, Answer::Posted { channel, ts }) => self.card_posted(channel.clone(), ts.clone(), in_doubt),
             (Act::Reply(_), Answer::Replied { readers, left_out, .. }) => self.replied(effect, readers, left_out),
-            (Act::Reply(_), Answer::Started { ticket_id, side_conversation_id, readers, left_out }) => {
+            (
+                Act::Reply(_) | Act::ContinueOn { .. },
+                Answer::Started { ticket_id, side_conversation_id, readers, left_out },
+            ) => {
                 self.moves_to(*ticket_id, side_conversation_id, None, None);
                 self.ignored = None;
                 self.replied(effect, readers, left_out);
@@ -31,30 +34,16 @@ impl Deciding<'_> {
             {
                 self.follow_up_answered(*source, answer);
             }
-            (Act::Reply(_), Answer::Withheld { outsiders, readers }) => {
-                self.show_readers(readers);
-                if !self.thread.told.withheld {
-                    self.thread.told.withheld = true;
-                    // The rule may have changed since the card was drawn, with the same readers.
-                    self.update_card();
-                    self.tell("withheld".to_owned(), notice::withheld(outsiders), false);
-                }
+            (Act::ContinueOn { ticket_id, .. }, answer) if !matches!(answer, Answer::Parked { .. }) => {
+                self.begin_answered(*ticket_id, answer);
             }
-            (Act::AskWho { press }, Answer::Person(person)) => {
-                if person.standing != Standing::Member {
-                    self.whisper(effect, &press.user, notice::may_not_press(person.standing));
-                } else if self.thread.state == press.state
-                    || self.thread.asked_state.as_ref().is_some_and(|asked| asked.state == press.state)
-                {
-                    self.whisper(effect, &press.user, notice::already(press.state));
-                } else {
-                    let id = EffectId::new(format!("state:{}:{}", press.action_ts, press.user));
-                    let order = press.action_ts.parse::<Ts>().map_or(self.at_ms * 1000, |ts| ts.micros());
-                    self.thread.asked_state = Some(AskedState { state: press.state, name: person.name.clone() });
-                    let act = Act::SetState { state: press.state, user: press.user.clone(), name: person.name.clone() };
-                    self.ask(id, order, act);
+            (Act::Reply(_), Answer::Withheld { outsiders, readers }) => self.withheld(outsiders, readers),
+            (Act::AskWho { press }, Answer::Person(person)) => match &press.asks {
+                Asks::State(state) => self.state_pressed(effect, press, person, *state),
+                Asks::ContinueOn { ticket_id, notice } => {
+                    self.continue_pressed(effect, press, person, (*ticket_id, notice.as_ref()));
                 }
-            }
+            },
             (Act::SetState { state, user, .. }, Answer::Done) => {
                 self.thread.asked_state = None;
                 self.whisper(effect, user, notice::state_changed_meanwhile(*state));
@@ -74,6 +63,32 @@ impl Deciding<'_> {
             (Act::Notify { .. }, Answer::Parked { reason, .. }) => self.assignee_not_told(effect, reason),
             (act, Answer::Parked { reason, .. }) => self.parked(effect, act, reason, tried_again),
             _ => {}
+        }
+    }
+
+    /// Somebody wants the side conversation done or open, and it is known who.
+    fn state_pressed(&mut self, cause: &EffectId, press: &Press, person: &Person, state: State) {
+        if person.standing != Standing::Member {
+            return self.whisper(cause, &press.user, notice::may_not_press(person.standing));
+        }
+        let asked = self.thread.asked_state.as_ref().is_some_and(|asked| asked.state == state);
+        if self.thread.state == state || asked {
+            return self.whisper(cause, &press.user, notice::already(state));
+        }
+        let id = EffectId::new(format!("state:{}:{}", press.action_ts, press.user));
+        let order = press.action_ts.parse::<Ts>().map_or(self.at_ms * 1000, |ts| ts.micros());
+        self.thread.asked_state = Some(AskedState { state, name: person.name.clone() });
+        let act = Act::SetState { state, user: press.user.clone(), name: person.name.clone() };
+        self.ask(id, order, act);
+    }
+
+    pub(super) fn withheld(&mut self, outsiders: &[String], readers: &[Reader]) {
+        self.show_readers(readers);
+        if !self.thread.told.withheld {
+            self.thread.told.withheld = true;
+            // The rule may have changed since the card was drawn, with the same readers.
+            self.update_card();
+            self.tell("withheld".to_owned(), notice::withheld(outsiders), false);
         }
     }
 

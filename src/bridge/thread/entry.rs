@@ -74,7 +74,12 @@ impl Deciding<'_> {
             self.ask(
                 EffectId::new(format!("state-told:{}", entry.id)),
                 entry.created_at_ms * 1000,
-                Act::Tell { text: notice::state_changed_in_zendesk(&name, state), reopen: false, retry: None },
+                Act::Tell {
+                    text: notice::state_changed_in_zendesk(&name, state),
+                    reopen: false,
+                    retry: None,
+                    continue_on: None,
+                },
             );
         }
     }

@@ -6,7 +6,8 @@
 //! said there still arrives.
 //!
 //! Races it allows for: the first entry of the side conversation that a reply began is read before its call has answered;
-//! Zendesk's own follow-up is found while ours is looked for; a follow-up that is closed itself, which is then followed.
+//! Zendesk's own follow-up is found while ours is looked for; a follow-up that is closed itself, which is then followed; one
+//! that is deleted, which another one takes the place of.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ use super::super::event::{Answer, SideConversationEvent, State, Ticket};
 use super::super::follow_up::{ClosedTicket, Followed, StateNow};
 use super::super::ids::{SideConversationId, TicketId};
 use super::super::notice;
+use super::merged::Continuing;
 use super::{BridgedThread, Deciding, Place, Retrying, Why};
 
 /// Before every reply of its lane.
@@ -28,12 +30,28 @@ pub struct FollowUp {
     /// Whether it was merged into another one, so that nothing goes on by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merged: bool,
+    /// The ticket in which it goes on since it was merged, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<TicketId>,
+    /// Who lets the thread go on after a merge, once somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Continuing>,
     /// The ticket in which the next reply begins a side conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_id: Option<TicketId>,
     /// What the card shows of that ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<Ticket>,
+    /// Since when that ticket is known, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "super::is_never")]
+    pub since_ms: i64,
+}
+
+impl FollowUp {
+    /// Of a ticket of which only that is known.
+    pub fn of(source: TicketId) -> FollowUp {
+        FollowUp { source, merged: false, into: None, by: None, ticket_id: None, ticket: None, since_ms: 0 }
+    }
 }
 
 /// Where a thread was before it moved.
@@ -51,9 +69,24 @@ impl BridgedThread {
         self.follow_up.as_ref().and_then(|follow_up| follow_up.ticket_id)
     }
 
+    /// The follow-up that its replies go to, and since when that is known, in milliseconds since 1970.
+    pub fn goes_on_in(&self) -> Option<(TicketId, i64)> {
+        match &self.follow_up {
+            Some(follow_up) => follow_up.ticket_id.map(|ticket_id| (ticket_id, follow_up.since_ms)),
+            None => self.source().map(|_| (self.ticket_id, self.ticket_since_ms)),
+        }
+    }
+
+    /// The ticket that the thread's one follows up, as far as the thread has been there.
+    fn source(&self) -> Option<TicketId> {
+        self.earlier.last().map(|earlier| earlier.ticket_id).filter(|earlier| *earlier != self.ticket_id)
+    }
+
     /// Whether what follows this ticket is still asked for.
     pub fn seeks(&self, source: TicketId) -> bool {
-        self.follow_up.as_ref().is_some_and(|follow_up| follow_up.source == source && follow_up.ticket_id.is_none())
+        self.follow_up
+            .as_ref()
+            .is_some_and(|follow_up| follow_up.source == source && !follow_up.merged && follow_up.ticket_id.is_none())
     }
 }
 
@@ -70,39 +103,63 @@ impl Deciding<'_> {
     }
 
     pub(super) fn ticket_closed(&mut self, closed: &ClosedTicket) {
-        let ClosedTicket { ticket_id, merged } = *closed;
+        let ClosedTicket { ticket_id, merged, into } = *closed;
         let (asked, here) = match &self.thread.follow_up {
             Some(follow_up) => (true, follow_up.ticket_id == Some(ticket_id)),
             None => (false, self.thread.ticket_id == ticket_id),
         };
         match (here, asked) {
-            (true, _) if merged => self.merged(ticket_id),
-            (true, _) => self.seek(ticket_id),
-            (false, true) => self.ignored = Some(Why::Known),
+            (true, _) if merged => self.merged(ticket_id, into),
+            (true, _) => self.seek(ticket_id, None),
+            (false, true) => self.merged_again(closed),
             (false, false) => self.ignored = Some(Why::Stale),
         }
     }
 
-    fn seek(&mut self, source: TicketId) {
+    /// The follow-up was deleted: the thread is where it was before, and another one is looked for.
+    pub(super) fn follow_up_gone(&mut self, gone: TicketId) {
+        let source = match &self.thread.follow_up {
+            Some(follow_up) if follow_up.ticket_id == Some(gone) => Some(follow_up.source),
+            None if self.thread.ticket_id == gone => self.thread.source(),
+            _ => None,
+        };
+        let (Some(source), true) = (source, self.thread.link().is_some()) else {
+            self.ignored = Some(Why::Stale);
+            return;
+        };
+        if self.thread.follow_up.is_none()
+            && let Some(before) = self.thread.earlier.pop()
+        {
+            let side_conversation_id = before.side_conversation_id;
+            let left = std::mem::replace(&mut self.thread.side_conversation_id, side_conversation_id);
+            self.was_there(Earlier { ticket_id: gone, side_conversation_id: left });
+            self.thread.ticket_id = source;
+            self.thread.ticket_since_ms = self.at_ms;
+        }
+        self.thread.gone = None;
+        self.seek(source, Some(gone));
+        let text = notice::follow_up_gone((gone, &self.ticket_url(gone)), (source, &self.ticket_url(source)));
+        self.tell(format!("follow-up-gone:{gone}"), text, false);
+    }
+
+    /// What follows a closed ticket is looked for, or made, but not the one that is gone; who lets the thread go on there
+    /// stays known.
+    pub(super) fn seek(&mut self, source: TicketId, gone: Option<TicketId>) {
         let Some((channel, ts)) = self.thread.link() else {
             self.ignored = Some(Why::NotLinked);
             return;
         };
         let thread_url = self.permalink(ts, channel, ts);
-        self.thread.follow_up = Some(FollowUp { source, merged: false, ticket_id: None, ticket: None });
-        self.ask_for_follow_up("seek-follow-up", source, Act::SeekFollowUp { source, thread_url });
+        let by = self.thread.follow_up.take().and_then(|follow_up| follow_up.by);
+        self.thread.follow_up = Some(FollowUp { by, ..FollowUp::of(source) });
+        self.ask_first("seek-follow-up", source, Act::SeekFollowUp { source, thread_url, gone });
     }
 
-    fn ask_for_follow_up(&mut self, what: &str, source: TicketId, act: Act) {
+    /// Asks for something before every reply of the lane.
+    pub(super) fn ask_first(&mut self, what: &str, source: TicketId, act: Act) {
         self.thread.told.follow_ups += 1;
         let id = EffectId::new(format!("{what}:{source}:{}", self.thread.told.follow_ups));
         self.effects.push(Effect { id, order: FIRST, not_before_ms: 0, act });
-    }
-
-    fn merged(&mut self, source: TicketId) {
-        self.thread.follow_up = Some(FollowUp { source, merged: true, ticket_id: None, ticket: None });
-        let text = notice::ticket_merged(source, &self.ticket_url(source));
-        self.tell(format!("merged:{source}:{}", self.at_ms), text, false);
     }
 
     /// What came of looking for what follows a ticket, or of making it.
@@ -114,10 +171,11 @@ impl Deciding<'_> {
         match answer {
             Answer::FollowUpNeeded { request } | Answer::FollowUpRefused { request } => {
                 let act = Act::FollowUp { source, request: request.clone(), decided_at_ms: self.at_ms };
-                self.ask_for_follow_up("follow-up", source, act);
+                self.ask_first("follow-up", source, act);
             }
             Answer::Followed(followed) => self.followed(source, followed),
-            Answer::TicketClosed(closed) if closed.merged => self.merged(source),
+            Answer::TicketClosed(closed) if closed.merged => self.merged(source, closed.into),
+            Answer::TicketOpen if self.is_continuing() => self.begin_on(source),
             Answer::TicketOpen => self.thread.follow_up = None,
             _ => {}
         }
@@ -129,11 +187,17 @@ impl Deciding<'_> {
             Some(side_conversation_id) => {
                 self.moves_to(followed.ticket_id, side_conversation_id, ticket, followed.state);
             }
+            None if self.is_continuing() => self.begin_on(followed.ticket_id),
             None => {
                 let ticket_id = Some(followed.ticket_id);
-                self.thread.follow_up = Some(FollowUp { source, merged: false, ticket_id, ticket });
+                let since_ms = self.at_ms;
+                self.thread.follow_up = Some(FollowUp { ticket_id, ticket, since_ms, ..FollowUp::of(source) });
             }
         }
+    }
+
+    fn is_continuing(&self) -> bool {
+        self.thread.follow_up.as_ref().is_some_and(|follow_up| follow_up.by.is_some())
     }
 
     /// Zendesk has made a follow-up of its own, with a copy of the side conversation.
@@ -172,13 +236,15 @@ impl Deciding<'_> {
         state: Option<StateNow>,
     ) {
         let (old_ticket, old) = (self.thread.ticket_id, self.thread.side_conversation_id.clone());
-        let known = self.thread.follow_up.take().and_then(|follow_up| follow_up.ticket);
+        let settled = self.thread.follow_up.take();
+        let continued = settled.as_ref().is_some_and(|follow_up| follow_up.by.is_some());
+        let known = settled.and_then(|follow_up| follow_up.ticket);
         if old == *to && old_ticket == ticket_id {
             self.ignored = Some(Why::Known);
             return;
         }
+        self.was_there(Earlier { ticket_id: old_ticket, side_conversation_id: old.clone() });
         if old != *to {
-            self.thread.earlier.push(Earlier { ticket_id: old_ticket, side_conversation_id: old });
             self.thread.side_conversation_id = to.clone();
             // What is new is open.
             let new = StateNow { state: State::Open, updated_at_ms: self.at_ms };
@@ -198,7 +264,11 @@ impl Deciding<'_> {
         }
         self.update_card();
         let (old_url, url) = (self.ticket_url(old_ticket), self.ticket_url(ticket_id));
-        let text = notice::thread_moved((old_ticket, &old_url), (ticket_id, &url));
+        let (from, into) = ((old_ticket, old_url.as_str()), (ticket_id, url.as_str()));
+        let text = match continued {
+            true => notice::thread_continues(from, into),
+            false => notice::thread_moved(from, into),
+        };
         self.tell(format!("moved:{ticket_id}:{to}"), text, false);
     }
 
@@ -223,6 +293,11 @@ impl Deciding<'_> {
         began
     }
 
+    fn was_there(&mut self, place: Earlier) {
+        self.thread.earlier.retain(|earlier| *earlier != place);
+        self.thread.earlier.push(place);
+    }
+
     fn was_in(&self, side_conversation_id: &SideConversationId) -> bool {
         self.thread.earlier.iter().any(|earlier| earlier.side_conversation_id == *side_conversation_id)
     }
@@ -230,6 +305,11 @@ impl Deciding<'_> {
     /// There is no follow-up; what was to go there waits.
     pub(super) fn no_follow_up(&mut self, effect: &EffectId, source: TicketId, reason: &str, again: Option<Retrying>) {
         let text = notice::no_follow_up(source, &self.ticket_url(source), reason);
+        self.tell_undone(effect, text, again);
+    }
+
+    /// Tells the thread, in the place of what told it before, of something that can be tried again.
+    pub(super) fn tell_undone(&mut self, effect: &EffectId, text: String, again: Option<Retrying>) {
         let retry = Some(effect.clone());
         match again {
             Some(Retrying { notice: Some(ts), .. }) => self.change_tell(&format!("parked:{effect}"), ts, text, retry),
@@ -238,7 +318,7 @@ impl Deciding<'_> {
         }
     }
 
-    fn ticket_url(&self, ticket_id: TicketId) -> String {
+    pub(super) fn ticket_url(&self, ticket_id: TicketId) -> String {
         format!("{}/agent/tickets/{ticket_id}", self.policy.zendesk_url)
     }
 }

@@ -1,11 +1,13 @@
 //! The ticket is not there any more, or may not be written to: what is written here waits, and the thread is told once.
 //!
-//! Whoever restores the ticket, or gives the right back, need do no more: the first reply that gets through ends it.
+//! Whoever restores the ticket, or gives the right back, need do no more: the first reply that gets through ends it. A
+//! follow-up that was deleted is not waited for: its source is followed up once more.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::effect::Act;
 use super::super::event::Answer;
+use super::super::ids::TicketId;
 use super::super::notice;
 use super::{Deciding, Why};
 
@@ -19,7 +21,10 @@ pub struct Gone {
 }
 
 impl Deciding<'_> {
-    pub(super) fn ticket_gone(&mut self, reason: &str) {
+    pub(super) fn ticket_gone(&mut self, reason: &str, follow_up: Option<TicketId>) {
+        if let Some(follow_up) = follow_up {
+            return self.follow_up_gone(follow_up);
+        }
         if self.thread.gone.is_some() {
             self.ignored = Some(Why::Known);
             return;

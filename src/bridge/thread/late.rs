@@ -18,6 +18,7 @@ impl BridgedThread {
     pub fn wants(&self, effect: &Effect) -> bool {
         match &effect.act {
             Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } => self.seeks(*source),
+            Act::ContinueOn { ticket_id, .. } => self.continues_on(*ticket_id),
             Act::Tell { .. } if effect.id.as_str().starts_with(TELL) => {
                 self.not_in_ticket.as_ref().is_some_and(|late| late.tell == effect.id)
             }

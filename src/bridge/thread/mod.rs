@@ -5,7 +5,7 @@
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
 //! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `follow_up` (what happens to
-//! its ticket), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
+//! its ticket), `merged` (that ticket is part of another), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
 //! long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
 //! delivered), `unpark` (what is tried again).
 
@@ -16,6 +16,7 @@ mod entry;
 mod follow_up;
 mod gone;
 mod late;
+mod merged;
 mod noticed;
 mod notices;
 mod reach;
@@ -34,6 +35,7 @@ use super::ids::{
 use super::route::{Route, Target};
 use super::rules::Rules;
 pub use gone::Gone;
+pub use merged::Continuing;
 pub use noticed::Noticed;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
@@ -453,11 +455,12 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
         What::Unreachable(problem) => deciding.unreachable(problem),
-        What::TicketGone { reason } => deciding.ticket_gone(reason),
+        What::TicketGone { reason, follow_up } => deciding.ticket_gone(reason, *follow_up),
         What::MessageDeleted { channel, ts } => deciding.message_deleted(channel, ts),
         What::CardGone { ts } => deciding.card_gone(ts),
         What::TicketChanged { ticket_id, ticket } => deciding.ticket_changed(*ticket_id, ticket),
         What::TicketClosed(closed) => deciding.ticket_closed(closed),
+        What::MergedInto { source, into } => deciding.merged_into(*source, *into),
         What::Adopted { source, ticket_id, side_conversation_id, state } => {
             deciding.adopted(*source, *ticket_id, side_conversation_id, *state);
         }
@@ -532,7 +535,7 @@ impl Deciding<'_> {
     }
 
     fn tell(&mut self, id: String, text: String, reopen: bool) {
-        self.ask(EffectId::new(id), self.at_ms * 1000, Act::Tell { text, reopen, retry: None });
+        self.ask(EffectId::new(id), self.at_ms * 1000, Act::Tell { text, reopen, retry: None, continue_on: None });
     }
 
     fn whisper(&mut self, cause: &EffectId, user: &SlackUserId, text: String) {

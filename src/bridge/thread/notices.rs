@@ -1,6 +1,7 @@
 //! What people are told of what was not delivered.
 
 use super::super::effect::{Act, EffectId};
+use super::super::event::Asks;
 use super::super::notice;
 use super::{Deciding, EffectIds, Retrying};
 
@@ -22,6 +23,7 @@ impl Deciding<'_> {
             Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } => {
                 self.no_follow_up(effect, *source, reason, again);
             }
+            Act::ContinueOn { ticket_id, .. } => self.not_begun(effect, *ticket_id, reason, again),
             Act::SetState { state, user, .. } => {
                 self.thread.asked_state = None;
                 self.whisper(effect, user, notice::state_not_set(*state, reason));
@@ -37,7 +39,13 @@ impl Deciding<'_> {
                 let text = notice::not_told_in_slack(text);
                 self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
             }
-            Act::AskWho { press } => self.whisper(effect, &press.user, notice::state_not_set(press.state, reason)),
+            Act::AskWho { press } => {
+                let text = match &press.asks {
+                    Asks::State(state) => notice::state_not_set(*state, reason),
+                    Asks::ContinueOn { .. } => notice::cannot_continue(reason),
+                };
+                self.whisper(effect, &press.user, text);
+            }
             Act::Note { text } if self.policy.operator => {
                 let text = notice::told_nowhere_else(self.thread.ticket_id, text);
                 self.ask(EffectId::new(format!("operator:{effect}")), 0, Act::TellOperator { text });

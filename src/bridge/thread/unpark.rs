@@ -33,18 +33,34 @@ impl Deciding<'_> {
             // The next reply asks anew; else it would wait without end.
             self.thread.follow_up = None;
         }
+        let begins = match parked.act {
+            Act::ContinueOn { ticket_id, .. } => Some(ticket_id),
+            _ => None,
+        };
         let text = match wish {
-            Wish::Drop => notice::given_up(),
+            Wish::Drop => match begins {
+                Some(ticket_id) => {
+                    self.begin_given_up(ticket_id);
+                    notice::not_continued_any_more()
+                }
+                None => notice::given_up(),
+            },
             Wish::Retry => {
                 let (notice, by) = (unpark.notice.clone(), by.clone());
                 self.thread.retrying.push(Retrying { effect: effect.clone(), notice, by });
                 if let Act::SetState { state, name, .. } = &parked.act {
                     self.thread.asked_state = Some(AskedState { state: *state, name: name.clone() });
                 }
-                notice::tried_again(unpark.by.as_ref())
+                match begins {
+                    Some(_) => notice::continues_again(),
+                    None => notice::tried_again(unpark.by.as_ref()),
+                }
             }
         };
-        let has_notice = matches!(parked.act, Act::Reply(_) | Act::SeekFollowUp { .. } | Act::FollowUp { .. });
+        let has_notice = matches!(
+            parked.act,
+            Act::Reply(_) | Act::SeekFollowUp { .. } | Act::FollowUp { .. } | Act::ContinueOn { .. }
+        );
         if let Some(ts) = unpark.notice.as_ref().filter(|_| has_notice) {
             let what = match wish {
                 Wish::Retry => "retry",
@@ -60,17 +76,20 @@ impl Deciding<'_> {
             Act::PostCard | Act::OpenChannel { .. } | Act::ReadTicket { .. } => true,
             Act::SetState { state, .. } => *state == self.thread.state || self.thread.asked_state.is_some(),
             Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } => !self.thread.seeks(*source),
+            Act::ContinueOn { ticket_id, .. } => !self.thread.continues_on(*ticket_id),
             Act::Reply(_) | Act::Post { .. } => matches!(self.thread.place, Place::Older | Place::LeftAlone),
             _ => false,
         }
     }
 
     /// Notes that what was being tried again has ended, and shows on its notice that it arrived.
-    pub(super) fn tried_again(&mut self, effect: &EffectId, answer: &Answer) -> Option<Retrying> {
+    pub(super) fn tried_again(&mut self, effect: &EffectId, act: &Act, answer: &Answer) -> Option<Retrying> {
         let index = self.thread.retrying.iter().position(|other| other.effect == *effect)?;
         let again = self.thread.retrying.remove(index);
         let text = match answer {
             Answer::Parked { .. } => return Some(again),
+            Answer::Started { .. } if matches!(act, Act::ContinueOn { .. }) => notice::continued_after_all(),
+            _ if matches!(act, Act::ContinueOn { .. }) => notice::continues_again(),
             Answer::FollowUpNeeded { .. }
             | Answer::FollowUpRefused { .. }
             | Answer::Followed(_)
@@ -90,6 +109,6 @@ impl Deciding<'_> {
     }
 
     pub(super) fn tell_with_retry(&mut self, id: String, text: String, retry: Option<EffectId>) {
-        self.ask(EffectId::new(id), self.at_ms * 1000, Act::Tell { text, reopen: false, retry });
+        self.ask(EffectId::new(id), self.at_ms * 1000, Act::Tell { text, reopen: false, retry, continue_on: None });
     }
 }

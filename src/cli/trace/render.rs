@@ -215,7 +215,7 @@ fn message(row: &TracedEvent) -> (String, Told) {
         Some(What::Late(late)) => (row.key.clone(), None, format!("{} has waited too long", late.effect), None),
         Some(What::Unreachable(_)) => (row.key.clone(), None, "The Slack channel takes no posts".to_owned(), None),
         Some(What::CardGone { ts }) => (row.key.clone(), None, format!("The card {ts} is gone"), None),
-        Some(What::TicketGone { reason }) => {
+        Some(What::TicketGone { reason, .. }) => {
             (row.key.clone(), None, format!("The ticket is out of reach: {reason}"), None)
         }
         Some(What::MessageDeleted { ts, .. }) => {
@@ -227,6 +227,12 @@ fn message(row: &TracedEvent) -> (String, Told) {
         Some(What::TicketClosed(closed)) => {
             (row.key.clone(), None, format!("Ticket {} is closed", closed.ticket_id), None)
         }
+        Some(What::MergedInto { source, into }) => (
+            row.key.clone(),
+            None,
+            format!("The operator says that ticket {source} was merged into ticket {into}"),
+            None,
+        ),
         Some(What::Adopted { ticket_id, side_conversation_id, .. }) => {
             let title = format!("Zendesk goes on in {side_conversation_id} of ticket {ticket_id}");
             (row.key.clone(), None, title, None)

@@ -75,46 +75,180 @@ pub(super) struct Top {
     pub(super) lanes: Option<std::sync::Arc<Value>>,
 }
 
+/// What of the page is drawn anew by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// What stands above the rest.
+    Bar,
+    Desk,
+    /// With the tabs of a narrow window, which say how much is under way.
+    Bridge,
+    Slack,
+}
+
+impl Part {
+    pub(super) const ALL: [Part; 4] = [Part::Bar, Part::Desk, Part::Bridge, Part::Slack];
+
+    /// Its name in an address.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Part::Bar => "bar",
+            Part::Desk => "desk",
+            Part::Bridge => "bridge",
+            Part::Slack => "slack",
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "sandbox/page.html")]
-struct Page {
-    place: Place,
+struct Page<'a> {
     at: String,
     notice: Option<String>,
-    morning: Option<(usize, usize)>,
-    domain: String,
-    channel_name: String,
+    place: &'a Place,
+    channel_name: &'a str,
+    domain: &'a str,
     first_ticket: i64,
+    bar: Bar<'a>,
+    tabs: Tabs<'a>,
+    desk: DeskPane<'a>,
+    middle: MiddlePane<'a>,
+    slack: SlackPane<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "sandbox/bar.html")]
+struct Bar<'a> {
+    place: &'a Place,
+    morning: Option<(usize, usize)>,
+}
+
+#[derive(Template)]
+#[template(path = "sandbox/tabs.html")]
+struct Tabs<'a> {
+    place: &'a Place,
+    under_way: i64,
+}
+
+#[derive(Template)]
+#[template(path = "sandbox/desk.html")]
+struct DeskPane<'a> {
+    place: &'a Place,
+    channel_name: &'a str,
+    domain: &'a str,
     desk: Desk,
+}
+
+#[derive(Template)]
+#[template(path = "sandbox/middle.html")]
+struct MiddlePane<'a> {
+    place: &'a Place,
     middle: Middle,
+}
+
+#[derive(Template)]
+#[template(path = "sandbox/workspace.html")]
+struct SlackPane<'a> {
+    place: &'a Place,
     slack: Workspace,
 }
 
+/// What all of the page is made from.
+struct Look<'a> {
+    sandbox: &'a Sandbox,
+    place: Place,
+    top: Top,
+    command: Option<u64>,
+}
+
+impl<'a> Look<'a> {
+    fn at(sandbox: &'a Sandbox, asked: &Asked, top: Top) -> Self {
+        let mut asked = asked.clone();
+        if asked.channel.is_empty() {
+            asked.channel = sandbox.world.channels.first().map(|channel| channel.id.clone()).unwrap_or_default();
+        }
+        let mut place = Place::find(sandbox, &asked);
+        if place.tour == 0 && !top.toured {
+            place.tour = 1;
+        }
+        Look { sandbox, place, top, command: asked.command.parse().ok() }
+    }
+
+    fn channel_name(&self) -> &str {
+        self.sandbox.world.channels.first().map_or("", |channel| channel.name.as_str())
+    }
+
+    fn bar(&self) -> Bar<'_> {
+        Bar { place: &self.place, morning: self.top.morning }
+    }
+
+    fn desk(&self) -> DeskPane<'_> {
+        let desk = Desk::look(self.sandbox, &self.place.on(View::Desk));
+        let domain = &self.sandbox.credentials().channel_domain;
+        DeskPane { place: &self.place, channel_name: self.channel_name(), domain, desk }
+    }
+
+    fn middle(&self) -> MiddlePane<'_> {
+        let middle = Middle::look(self.sandbox, &self.place.on(View::Bridge), self.top.lanes.as_deref());
+        MiddlePane { place: &self.place, middle }
+    }
+
+    fn tabs(&self, middle: &Middle) -> Tabs<'_> {
+        Tabs { place: &self.place, under_way: middle.under_way }
+    }
+
+    fn slack(&self) -> SlackPane<'_> {
+        let slack = Workspace::look(self.sandbox, &self.place.on(View::Slack), self.command);
+        SlackPane { place: &self.place, slack }
+    }
+}
+
 /// The page as HTML.
-pub(super) fn show(sandbox: &Sandbox, asked: &Asked, top: Top) -> Result<String, askama::Error> {
-    let first = sandbox.world.channels.first();
-    let mut asked = asked.clone();
-    if asked.channel.is_empty() {
-        asked.channel = first.map(|channel| channel.id.clone()).unwrap_or_default();
-    }
-    let mut place = Place::find(sandbox, &asked);
-    if place.tour == 0 && !top.toured {
-        place.tour = 1;
-    }
-    let known = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+pub(super) fn show(sandbox: &Sandbox, asked: &Asked, mut top: Top) -> Result<String, askama::Error> {
+    let known = |c: &char| c.is_ascii_alphanumeric() || *c == '.' || *c == '-';
+    let notice = top.notice.take();
+    let look = Look::at(sandbox, asked, top);
+    let middle = look.middle();
     let page = Page {
-        at: asked.at.chars().take(60).filter(|c| known(*c)).collect(),
-        notice: top.notice,
-        morning: top.morning,
-        domain: sandbox.credentials().channel_domain.clone(),
-        channel_name: first.map(|channel| channel.name.clone()).unwrap_or_default(),
+        at: asked.at.chars().take(60).filter(known).collect(),
+        notice,
+        place: &look.place,
+        channel_name: look.channel_name(),
+        domain: &sandbox.credentials().channel_domain,
         first_ticket: sandbox.world.tickets.first().copied().unwrap_or_default(),
-        desk: Desk::look(sandbox, &place.on(View::Desk)),
-        middle: Middle::look(sandbox, &place.on(View::Bridge), top.lanes.as_deref()),
-        slack: Workspace::look(sandbox, &place.on(View::Slack), asked.command.parse().ok()),
-        place,
+        bar: look.bar(),
+        tabs: look.tabs(&middle.middle),
+        desk: look.desk(),
+        middle,
+        slack: look.slack(),
     };
     page.render()
+}
+
+/// These parts of the page as HTML, one after the other.
+pub(super) fn show_parts(sandbox: &Sandbox, asked: &Asked, top: Top, parts: &[Part]) -> Result<String, askama::Error> {
+    let look = Look::at(sandbox, asked, top);
+    let mut html = String::new();
+    for part in parts {
+        match part {
+            Part::Bar => look.bar().render_into(&mut html)?,
+            Part::Desk => look.desk().render_into(&mut html)?,
+            Part::Slack => look.slack().render_into(&mut html)?,
+            Part::Bridge => {
+                let middle = look.middle();
+                look.tabs(&middle.middle).render_into(&mut html)?;
+                middle.render_into(&mut html)?;
+            }
+        }
+    }
+    Ok(html)
+}
+
+/// Where to go so that what was just made is seen, if it is not seen as the page was asked for.
+pub(super) fn to_see(sandbox: &Sandbox, asked: &Asked) -> Option<String> {
+    let ts = asked.at.strip_prefix('m')?;
+    let place = workspace::to_see(sandbox, &Place::find(sandbox, asked), ts)?;
+    Some(format!("{}&at=m{ts}#m{ts}", place.address()))
 }
 
 /// Everybody who can be chosen to write: neither the app nor Slackbot.

@@ -193,7 +193,8 @@ impl Names {
         match digits.len().checked_sub(6) {
             Some(point) if known && point > 0 => {
                 let keeps = self.keeps.replace('&', "&amp;");
-                format!("/?channel={channel}{keeps}#m{}.{}", &digits[..point], &digits[point..])
+                let at = format!("m{}.{}", &digits[..point], &digits[point..]);
+                format!("/?channel={channel}{keeps}&amp;at={at}#{at}")
             }
             _ => target.to_owned(),
         }
@@ -234,7 +235,10 @@ mod tests {
         assert_eq!(html("<!here> <!date^1^{date}|2 May>"), "<span class=\"mention\">@here</span> 2 May");
         assert_eq!(html("<mailto:a@b.example|a@b.example>"), "a@b.example");
         let link = html("<https://acme.slack.com/archives/C1/p1790000000000100?thread_ts=1|t>");
-        assert!(link.contains("href=\"/?channel=C1&amp;ticket=7#m1790000000.000100\""), "{link}");
+        assert!(
+            link.contains("href=\"/?channel=C1&amp;ticket=7&amp;at=m1790000000.000100#m1790000000.000100\""),
+            "{link}"
+        );
     }
 
     #[test]

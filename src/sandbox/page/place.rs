@@ -11,6 +11,7 @@ use crate::sandbox::Sandbox;
 /// How many steps the tour has.
 pub(in crate::sandbox) const TOUR_STEPS: usize = 6;
 const LONGEST_FIND: usize = 80;
+const LONGEST_TS: usize = 24;
 
 /// What is chosen, as an address or a form has it; nonsense chooses nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -24,6 +25,7 @@ pub(in crate::sandbox) struct Asked {
     panel: String,
     find: String,
     page: String,
+    until: String,
     tour: String,
     /// The number of a sentence to show at the top.
     pub(in crate::sandbox) notice: String,
@@ -67,6 +69,8 @@ pub(in crate::sandbox) struct Place {
     pub(super) find: String,
     /// Of the list of tickets, from 1.
     pub(super) page: usize,
+    /// The root of the last thread that is shown of the channel; empty for the latest.
+    pub(in crate::sandbox) until: String,
     /// The tour's step, 0 for none.
     pub(super) tour: usize,
 }
@@ -100,6 +104,7 @@ impl Place {
             faults: asked.panel == "faults",
             find: asked.find.trim().chars().take(LONGEST_FIND).collect(),
             page: asked.page.parse().unwrap_or(1).max(1),
+            until: asked.until.chars().take(LONGEST_TS).filter(|c| c.is_ascii_digit() || *c == '.').collect(),
             tour: asked.tour.parse().unwrap_or(0).min(TOUR_STEPS),
         }
     }
@@ -122,6 +127,7 @@ impl Place {
         kept.extend(self.faults.then(|| ("panel", "faults".to_owned())));
         kept.extend(Some(("find", self.find.clone())).filter(|(_, find)| !find.is_empty()));
         kept.extend(Some(("page", self.page.to_string())).filter(|_| self.page > 1));
+        kept.extend(Some(("until", self.until.clone())).filter(|(_, until)| !until.is_empty()));
         kept.extend(Some(("tour", self.tour.to_string())).filter(|_| self.tour > 0));
         kept
     }
@@ -144,7 +150,11 @@ impl Place {
     }
 
     pub(super) fn with_channel(&self, channel: &str) -> String {
-        Place { channel: channel.to_owned(), ..self.on(View::Slack) }.address()
+        Place { channel: channel.to_owned(), until: String::new(), ..self.on(View::Slack) }.address()
+    }
+
+    pub(super) fn with_until(&self, until: &str) -> String {
+        Place { until: until.to_owned(), ..self.on(View::Slack) }.address()
     }
 
     pub(super) fn with_page(&self, page: usize) -> String {

@@ -149,7 +149,8 @@ impl Trip {
         let to_slack = if event.is_null() { first_vendor != Some("zendesk") } else { !of_slack };
         let (who, words) = match (event.is_null(), of_slack) {
             (true, _) => {
-                ("The bridge".to_owned(), calls.first().map(|call| act(text(call, "act"))).unwrap_or_default())
+                let own = calls.first().map(|call| format!("has to {}", act(text(call, "act"))));
+                ("The bridge".to_owned(), own.unwrap_or_default())
             }
             (_, true) => said_in_slack(sandbox, names, text(event, "key")),
             (_, false) => said_in_zendesk(sandbox, text(event, "name")),
@@ -359,7 +360,13 @@ fn act(name: &str) -> String {
         "ask_who" => "look up who wrote",
         "reply" => "reply in the side conversation",
         "set_state" => "mark it in Zendesk",
+        "set_ticket" => "give the ticket its status",
         "note" => "write an internal note",
+        "seek_follow_up" => "look for a follow-up of the ticket",
+        "follow_up" => "make a follow-up ticket",
+        "read_said" => "read what was said before",
+        "find_assignee" => "look up whose ticket it is",
+        "notify" => "tell somebody directly",
         other => return other.replace('_', " "),
     }
     .to_owned()

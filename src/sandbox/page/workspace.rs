@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::slack::SeenThread;
 
 /// How many threads of a channel, and how many answers of a thread, are shown.
-const MOST_THREADS: usize = 40;
+const MOST_THREADS: usize = 20;
 const MOST_ANSWERS: usize = 60;
 
 pub(super) struct Workspace {
@@ -35,7 +35,11 @@ pub(super) struct Channel {
     /// What keeps the app or the person from something here.
     pub(super) remarks: Vec<String>,
     pub(super) person: String,
-    pub(super) earlier: usize,
+    /// The part of the channel before this one, and the one after it: how many threads, address.
+    pub(super) earlier: Option<(usize, String)>,
+    pub(super) later: Option<(usize, String)>,
+    /// The last part, if that is not the one after this.
+    pub(super) latest: Option<String>,
     pub(super) threads: Vec<Thread>,
     pub(super) command: Option<Answer>,
 }
@@ -51,6 +55,21 @@ pub(super) struct Thread {
     pub(super) earlier: usize,
     pub(super) answers: Vec<Message>,
     pub(super) can_be_answered: bool,
+}
+
+/// Where a channel is to be opened so that the thread of a message is seen: nothing, if it is seen as the place is.
+pub(in crate::sandbox) fn to_see(sandbox: &Sandbox, place: &Place, ts: &str) -> Option<Place> {
+    let root = sandbox.slack.root_of(&place.channel, ts)?;
+    let is_seen = |until: Option<&str>| {
+        let seen = sandbox.slack.threads_until(&place.channel, until, MOST_THREADS, 0);
+        seen.threads.iter().any(|thread| text(&thread.root, "ts") == root)
+    };
+    let until = Some(place.until.as_str()).filter(|until| !until.is_empty());
+    match () {
+        () if is_seen(until) => None,
+        () if is_seen(None) => Some(Place { until: String::new(), ..place.clone() }),
+        () => Some(Place { until: root, ..place.clone() }),
+    }
 }
 
 impl Workspace {
@@ -97,7 +116,9 @@ impl Channel {
             (channel["is_ext_shared"] == true).then(|| "This channel is shared with another firm.".to_owned()),
             (!is_in(channel, &place.person)).then(|| format!("{person} is not in this channel.")),
         ];
-        let (all, threads) = threads(sandbox, place, directory);
+        let until = Some(place.until.as_str()).filter(|until| !until.is_empty());
+        let seen = sandbox.slack.threads_until(&place.channel, until, MOST_THREADS, MOST_ANSWERS);
+        let part = |count: usize, until: &Option<String>| Some((count, place.with_until(until.as_ref()?)));
         let command = command.map(|id| match sandbox.slack.command_answer(id) {
             Some(mut answer) => {
                 answer["bot_id"] = directory.app_bot_id.clone().into();
@@ -110,16 +131,22 @@ impl Channel {
             topic: line(text(&channel["topic"], "value"), directory),
             remarks: remarks.into_iter().flatten().collect(),
             person,
-            earlier: all.saturating_sub(MOST_THREADS),
-            threads,
+            earlier: part(seen.earlier, &seen.before),
+            // The last part is the latest for good, and so has no end.
+            later: match seen.later {
+                0 => None,
+                count if count <= MOST_THREADS => Some((count, place.with_until(""))),
+                count => part(count, &seen.after),
+            },
+            latest: (seen.later > MOST_THREADS).then(|| place.with_until("")),
+            threads: threads(sandbox, place, directory, seen.threads),
             command,
         }
     }
 }
 
-/// How many threads there are, and the latest in order, with what only the person sees among them.
-fn threads(sandbox: &Sandbox, place: &Place, directory: &Directory) -> (usize, Vec<Thread>) {
-    let (all, seen) = sandbox.slack.latest_threads(&place.channel, MOST_THREADS, MOST_ANSWERS);
+/// Threads in order, with what only the person sees among them.
+fn threads(sandbox: &Sandbox, place: &Place, directory: &Directory, seen: Vec<SeenThread>) -> Vec<Thread> {
     let mut whispers = sandbox.slack.ephemerals(&place.person);
     whispers.retain(|whisper| text(whisper, "channel") == place.channel);
     let mut threads: Vec<(String, Thread)> = Vec::new();
@@ -134,13 +161,13 @@ fn threads(sandbox: &Sandbox, place: &Place, directory: &Directory) -> (usize, V
     let since = threads.first().map(|(ts, _)| ts.clone()).unwrap_or_default();
     for whisper in whispers.iter().filter(|whisper| text(whisper, "thread_ts").is_empty()) {
         let ts = text(whisper, "ts").to_owned();
-        if ts >= since {
+        if ts >= since && place.until.is_empty() {
             let root = Message::look(whisper, place, directory);
             threads.push((ts, Thread { root, earlier: 0, answers: Vec::new(), can_be_answered: false }));
         }
     }
     threads.sort_by(|(one, _), (other, _)| one.cmp(other));
-    (all, threads.into_iter().map(|(_, thread)| thread).collect())
+    threads.into_iter().map(|(_, thread)| thread).collect()
 }
 
 fn is_direct(channel: &Value) -> bool {

@@ -1,12 +1,13 @@
 //! What the forms on the left of the page do: an agent in Zendesk.
 
 use axum::body::Body;
-use axum::extract::{Form, State};
+use axum::extract::{DefaultBodyLimit, Form, State};
 use axum::http::Response;
 use axum::routing::post;
 use serde::Deserialize;
 
 use super::Desktop;
+use super::posted::{Chosen, LARGEST, Posted};
 use crate::sandbox::page::{Asked, Place};
 use crate::sandbox::zendesk::{FakeZendesk, TicketChange};
 
@@ -19,6 +20,7 @@ pub(super) fn router() -> axum::Router<Desktop> {
         .route("/sandbox/zendesk/status", post(status))
         .route("/sandbox/zendesk/delete", post(delete))
         .route("/sandbox/zendesk/restore", post(restore))
+        .layer(DefaultBodyLimit::max(LARGEST))
 }
 
 #[derive(Deserialize)]
@@ -37,28 +39,29 @@ struct Filled {
     state: String,
 }
 
-async fn start(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+async fn start(State(desktop): State<Desktop>, Posted(filled, files): Posted<Filled>) -> Response<Body> {
     let place = desktop.place(&filled.asked);
     let to: Vec<&str> = filled.to.split([',', ';']).map(str::trim).filter(|address| !address.is_empty()).collect();
     let done = match place.ticket {
         None => Err("Choose a ticket first.".to_owned()),
-        Some(ticket) => desktop
-            .sandbox
-            .zendesk
-            .desk_start(place.agent, ticket, &to, &filled.subject, &filled.message)
-            .map_err(|why| refused(&why)),
+        Some(ticket) => {
+            let zendesk = &desktop.sandbox.zendesk;
+            let (words, files) = ((filled.subject.as_str(), filled.message.as_str()), stored(zendesk, &files));
+            zendesk.desk_start_with(place.agent, ticket, &to, words, files).map_err(|why| refused(&why))
+        }
     };
     desktop.back(&place, done.map(|id| format!("s{id}"))).await
 }
 
-async fn reply(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+async fn reply(State(desktop): State<Desktop>, Posted(filled, files): Posted<Filled>) -> Response<Body> {
     let place = desktop.place(&filled.asked);
     let id = &filled.side_conversation;
-    let done = desktop.sandbox.zendesk.desk_reply(place.agent, id, &filled.message);
+    let zendesk = &desktop.sandbox.zendesk;
+    let done = zendesk.desk_reply_with(place.agent, id, &filled.message, stored(zendesk, &files));
     desktop.back(&place, done.map(|_| format!("s{id}")).map_err(|why| refused(&why))).await
 }
 
-async fn state(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+async fn state(State(desktop): State<Desktop>, Posted(filled, _): Posted<Filled>) -> Response<Body> {
     let place = desktop.place(&filled.asked);
     let id = &filled.side_conversation;
     let zendesk = &desktop.sandbox.zendesk;
@@ -118,6 +121,11 @@ async fn on_ticket(
         }
     };
     desktop.back(place, done).await
+}
+
+/// The ids of files that were chosen, once Zendesk has them.
+fn stored(zendesk: &FakeZendesk, files: &[Chosen]) -> Vec<String> {
+    files.iter().map(|file| zendesk.add_file(&file.name, &file.content_type, &file.bytes)).collect()
 }
 
 fn refused(why: &str) -> String {

@@ -13,7 +13,7 @@ use axum::routing::get;
 
 use super::Sandbox;
 use super::changes::Changes;
-use super::page::{self, Asked, Place, Top};
+use super::page::{self, Asked, Part, Place, Top};
 use super::post::Sender;
 
 mod bridge;
@@ -23,6 +23,7 @@ mod live;
 mod mail;
 mod morning;
 mod operator;
+mod posted;
 mod time;
 mod tour;
 mod workspace;
@@ -72,6 +73,7 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
     Router::new()
         .merge(of_bridge)
         .route("/", get(show))
+        .route("/sandbox/parts/{names}", get(parts))
         .route("/sandbox/style.css", get(style))
         .route("/sandbox/live.js", get(script))
         .route("/sandbox/icon.svg", get(icon))
@@ -90,13 +92,28 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
 }
 
 async fn show(State(desktop): State<Desktop>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response<Body> {
-    let top = Top {
-        notice: asked.notice.parse().ok().and_then(|id| desktop.notice(id)),
-        morning: desktop.morning.stands(),
-        toured: tour::is_closed(&headers),
-        lanes: desktop.sandbox.operator.lanes().await,
-    };
-    match page::show(&desktop.sandbox, &asked, top) {
+    if let Some(address) = page::to_see(&desktop.sandbox, &asked) {
+        return Redirect::to(&address).into_response();
+    }
+    let top = desktop.top(&asked, &headers).await;
+    drawn(page::show(&desktop.sandbox, &asked, top))
+}
+
+/// Some parts of the page, named with commas: what a window draws anew when it hears that something changed.
+async fn parts(
+    State(desktop): State<Desktop>,
+    Path(names): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let mut wanted = Part::ALL.to_vec();
+    wanted.retain(|part| names.split(',').any(|name| name == part.name()));
+    let top = desktop.top(&asked, &headers).await;
+    drawn(page::show_parts(&desktop.sandbox, &asked, top, &wanted))
+}
+
+fn drawn(html: Result<String, askama::Error>) -> Response<Body> {
+    match html {
         Ok(html) => answer("text/html; charset=utf-8", html),
         Err(error) => {
             let mut response = answer("text/plain; charset=utf-8", format!("The page could not be made: {error}\n"));
@@ -135,6 +152,15 @@ fn answer(content_type: &'static str, body: String) -> Response<Body> {
 impl Desktop {
     fn place(&self, asked: &Asked) -> Place {
         Place::find(&self.sandbox, asked)
+    }
+
+    async fn top(&self, asked: &Asked, headers: &HeaderMap) -> Top {
+        Top {
+            notice: asked.notice.parse().ok().and_then(|id| self.notice(id)),
+            morning: self.morning.stands(),
+            toured: tour::is_closed(headers),
+            lanes: self.sandbox.operator.lanes().await,
+        }
     }
 
     fn notice(&self, id: u64) -> Option<String> {

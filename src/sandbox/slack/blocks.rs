@@ -69,6 +69,16 @@ pub fn check_view(view: &Value, kind: &str) -> Result<(), Complaints> {
     if checker.complaints.is_empty() { Ok(()) } else { Err(checker.complaints) }
 }
 
+/// Checks what an app suggests for a menu: `options`, or `option_groups`.
+///
+/// # Errors
+/// Every complaint, in order.
+pub fn check_suggestions(said: &Value) -> Result<(), Complaints> {
+    let mut checker = Checker::default();
+    checker.options_or_groups("", said);
+    if checker.complaints.is_empty() { Ok(()) } else { Err(checker.complaints) }
+}
+
 /// Fills in what Slack fills in: text objects get their defaults.
 pub fn dress(value: &mut Value) {
     match value {
@@ -209,13 +219,20 @@ impl Checker {
                     self.complain(&format!("{path}/style"), "must be one of primary, danger");
                 }
             }
-            Some("overflow" | "static_select" | "radio_buttons" | "checkboxes") => {
-                let most = if element["type"] == "overflow" { 5 } else { 100 };
-                if let Some(options) = element.get("options") {
-                    self.items(&format!("{path}/options"), Some(options), most, |checker, path, option| {
-                        checker.text(&format!("{path}/text"), option.get("text"), 75, &["plain_text", "mrkdwn"]);
-                        checker.string(path, option, "value", 150, true);
-                    });
+            Some("overflow") => self.options(&format!("{path}/options"), element.get("options"), 5),
+            Some("radio_buttons" | "checkboxes") => {
+                self.options(&format!("{path}/options"), element.get("options"), 10);
+            }
+            Some("static_select" | "multi_static_select") => self.options_or_groups(path, element),
+            Some("external_select" | "multi_external_select") => {
+                for (field, least) in [("min_query_length", 0), ("max_selected_items", 1)] {
+                    let given = element.get(field).filter(|given| !given.is_null());
+                    if given.is_some_and(|given| given.as_i64().is_none_or(|given| given < least)) {
+                        self.complain(&format!("{path}/{field}"), &format!("must be a number from {least}"));
+                    }
+                }
+                for option in element.get("initial_option").into_iter().chain(list(element, "initial_options")) {
+                    self.option(&format!("{path}/initial_option"), option);
                 }
             }
             Some("plain_text_input") => {
@@ -227,6 +244,31 @@ impl Checker {
         }
         if let Some(placeholder) = element.get("placeholder").filter(|text| !text.is_null()) {
             self.text(&format!("{path}/placeholder"), Some(placeholder), 150, &["plain_text"]);
+        }
+    }
+
+    fn options_or_groups(&mut self, path: &str, of: &Value) {
+        match (of.get("options"), of.get("option_groups")) {
+            (Some(options), None) => self.options(&format!("{path}/options"), Some(options), 100),
+            (None, Some(groups)) => {
+                self.items(&format!("{path}/option_groups"), Some(groups), 100, |checker, path, group| {
+                    checker.text(&format!("{path}/label"), group.get("label"), 75, &["plain_text"]);
+                    checker.options(&format!("{path}/options"), group.get("options"), 100);
+                });
+            }
+            _ => self.complain(path, "either options or option_groups must be provided"),
+        }
+    }
+
+    fn options(&mut self, path: &str, options: Option<&Value>, most: usize) {
+        self.items(path, options, most, Self::option);
+    }
+
+    fn option(&mut self, path: &str, option: &Value) {
+        self.text(&format!("{path}/text"), option.get("text"), 75, &["plain_text", "mrkdwn"]);
+        self.string(path, option, "value", 150, true);
+        if let Some(description) = option.get("description").filter(|text| !text.is_null()) {
+            self.text(&format!("{path}/description"), Some(description), 75, &["plain_text", "mrkdwn"]);
         }
     }
 
@@ -322,4 +364,8 @@ impl Checker {
             Some(_) => self.complain(&here, "must provide a string"),
         }
     }
+}
+
+fn list<'a>(of: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    of.get(field).and_then(Value::as_array).into_iter().flatten()
 }

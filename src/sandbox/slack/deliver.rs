@@ -71,6 +71,7 @@ pub enum Purpose {
     Interaction,
     Command { user: String, channel: String, command: String },
     View { view: String },
+    Suggestion { menu: String },
 }
 
 impl Workspace<'_> {
@@ -171,6 +172,7 @@ impl Workspace<'_> {
         match &parcel.purpose {
             Purpose::Command { user, channel, command } => self.answer_command(id, user, channel, command, receipt),
             Purpose::View { view } => self.answer_view(id, view, receipt),
+            Purpose::Suggestion { menu } => self.answer_suggestion(id, menu, receipt),
             Purpose::Event | Purpose::Interaction => {}
         }
     }

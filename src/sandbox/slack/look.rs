@@ -19,6 +19,21 @@ pub struct SeenThread {
     pub replies: Vec<Value>,
 }
 
+/// A part of a channel as somebody looks at it, in order of time.
+#[derive(Default)]
+pub struct SeenChannel {
+    /// Its threads.
+    pub threads: Vec<SeenThread>,
+    /// How many threads are before those that are here.
+    pub earlier: usize,
+    /// The root of the last of those.
+    pub before: Option<String>,
+    /// How many threads are after those that are here.
+    pub later: usize,
+    /// The root of the last of the next part.
+    pub after: Option<String>,
+}
+
 impl FakeSlack {
     /// Every message of a channel, replies and metadata included, in order.
     pub fn messages(&self, channel: &str) -> Vec<Value> {
@@ -38,14 +53,21 @@ impl FakeSlack {
 
     /// The latest threads of a channel, each a root and its latest replies; how many roots there are in all.
     pub fn latest_threads(&self, channel: &str, threads: usize, replies: usize) -> (usize, Vec<SeenThread>) {
+        let seen = self.threads_until(channel, None, threads, replies);
+        (seen.earlier + seen.threads.len(), seen.threads)
+    }
+
+    /// The threads of a channel up to the one whose root has this `ts`, or up to the latest: so many of them, each a
+    /// root and its latest replies.
+    pub fn threads_until(&self, channel: &str, until: Option<&str>, threads: usize, replies: usize) -> SeenChannel {
         let workspace = self.workspace();
-        let Ok(place) = workspace.channel(channel) else { return (0, Vec::new()) };
-        let all = place.messages.values().filter(|message| message.root.is_none()).count();
-        let mut roots: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
-        for message in place.messages.values().rev().filter(|message| message.root.is_none()).take(threads) {
-            roots.insert(message.key, Vec::new());
-        }
-        if let Some(first) = roots.keys().next().copied() {
+        let Ok(place) = workspace.channel(channel) else { return SeenChannel::default() };
+        let until = until.and_then(show::parse_ts).unwrap_or(Key::MAX);
+        let keys: Vec<Key> = place.messages.values().filter(|one| one.root.is_none()).map(|one| one.key).collect();
+        let end = keys.partition_point(|key| *key <= until);
+        let begin = end.saturating_sub(threads);
+        let mut roots: BTreeMap<Key, Vec<Key>> = keys[begin..end].iter().map(|key| (*key, Vec::new())).collect();
+        if let Some(first) = keys.get(begin) {
             for (key, message) in place.messages.range(first..) {
                 if let Some(found) = message.root.and_then(|root| roots.get_mut(&root)) {
                     found.push(*key);
@@ -58,7 +80,21 @@ impl FakeSlack {
             let replies = found[earlier..].iter().filter_map(shown).collect();
             Some(SeenThread { root: shown(root)?, earlier, replies })
         });
-        (all, seen.collect())
+        SeenChannel {
+            threads: seen.collect(),
+            earlier: begin,
+            before: begin.checked_sub(1).map(|at| show::ts(keys[at])),
+            later: keys.len() - end,
+            after: (end < keys.len()).then(|| show::ts(keys[(end + threads).min(keys.len()) - 1])),
+        }
+    }
+
+    /// The root of the thread that a message of a channel is in: itself, if it is one.
+    pub fn root_of(&self, channel: &str, ts: &str) -> Option<String> {
+        let workspace = self.workspace();
+        let key = show::parse_ts(ts)?;
+        let message = workspace.channel(channel).ok()?.messages.get(&key)?;
+        Some(show::ts(message.root.unwrap_or(key)))
     }
 
     /// One message, if it is still there.

@@ -23,6 +23,7 @@ mod budget;
 mod build;
 mod deliver;
 mod files;
+mod inputs;
 mod look;
 mod made;
 mod people;
@@ -37,7 +38,7 @@ mod world;
 
 pub use build::{ChannelSpec, PersonSpec};
 pub use deliver::Counters;
-pub use look::SeenThread;
+pub use look::{SeenChannel, SeenThread};
 pub use made::Written;
 pub use people::Say;
 pub use quirks::Quirks;
@@ -71,6 +72,8 @@ pub struct Options {
     pub events_path: String,
     /// Where on the app interactions go.
     pub interactions_path: String,
+    /// Where on the app menus ask for their options.
+    pub options_path: String,
     /// Where on the app slash commands go.
     pub commands_path: String,
     /// Where the fake itself is reached; response URLs begin with it.
@@ -115,6 +118,7 @@ impl Default for Options {
             signing_secret: "8f742231b10e8888abcd99baac85a5a1".into(),
             events_path: "/slack/events".into(),
             interactions_path: "/slack/interactions".into(),
+            options_path: "/slack/options".into(),
             commands_path: "/slack/commands".into(),
             base_url: "http://127.0.0.1:8788".into(),
             scopes: scopes.map(String::from).to_vec(),

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::FakeSlack;
 use super::deliver::Purpose;
+use super::inputs;
 use super::show;
 use super::timeline::{Draft, object};
 use super::world::{Ephemeral, Fields, Key, Kind, ResponseUrl, Workspace};
@@ -16,8 +17,24 @@ impl FakeSlack {
     /// Presses the button with this `action_id` in a message, an ephemeral one included.
     ///
     /// # Errors
-    /// `message_not_found`, `channel_not_found`, `user_not_found`, or `no_such_action`.
+    /// As [`FakeSlack::choose`].
     pub fn press(&self, user: &str, channel: &str, message_ts: &str, action_id: &str) -> Result<(), String> {
+        self.choose(user, channel, message_ts, action_id, &Value::Null)
+    }
+
+    /// Uses an element of a message, as [`FakeSlack::use_in_view`] does in a view.
+    ///
+    /// # Errors
+    /// `message_not_found`, `channel_not_found`, `user_not_found`, `no_such_action`, `no_such_option`, or
+    /// `too_many_options`.
+    pub fn choose(
+        &self,
+        user: &str,
+        channel: &str,
+        message_ts: &str,
+        action_id: &str,
+        chosen: &Value,
+    ) -> Result<(), String> {
         let mut workspace = self.workspace();
         let key = show::parse_ts(message_ts).ok_or("message_not_found")?;
         let place = workspace.channel(channel)?;
@@ -31,18 +48,15 @@ impl FakeSlack {
             Some(ephemeral) => (ephemeral.shown(), true),
             None => (workspace.shown(channel, key).ok_or("message_not_found")?, false),
         };
-        let (block_id, element) = find_action(&message, action_id).ok_or("no_such_action")?;
+        let element =
+            message.get("blocks").and_then(|blocks| inputs::find(blocks, action_id)).ok_or("no_such_action")?;
+        let chosen = workspace.chosen(user, message_ts, &element, chosen)?;
+        let mut action = inputs::action_of(element.fields, &chosen);
+        action.insert("block_id".into(), element.block_id.into());
         let thread_ts = message.get("thread_ts").and_then(Value::as_str).map(String::from);
         let (who, team) = workspace.who_and_team(user)?;
         let link = workspace.new_response_url(user, channel, Some((key, is_ephemeral)));
         let trigger = workspace.issue_trigger(user);
-        let mut action = Fields::new();
-        for field in ["type", "action_id", "text", "value", "style", "url"] {
-            if let Some(value) = element.get(field) {
-                action.insert(field.into(), value.clone());
-            }
-        }
-        action.insert("block_id".into(), block_id);
         action.insert("action_ts".into(), show::ts(workspace.next_key()).into());
         let mut container = object(json!({
             "type": "message", "message_ts": message_ts, "channel_id": channel, "is_ephemeral": is_ephemeral,
@@ -187,7 +201,7 @@ impl Workspace<'_> {
     }
 
     /// A channel's name in payloads: private ones and direct messages have stand-ins.
-    fn wire_name(&self, channel: &str, name: &str) -> String {
+    pub fn wire_name(&self, channel: &str, name: &str) -> String {
         match self.channel(channel).map(|place| place.kind) {
             Ok(Kind::Im) => "directmessage".to_owned(),
             Ok(Kind::Private) => "privategroup".to_owned(),
@@ -236,18 +250,4 @@ fn said(body: &[u8]) -> Option<Map<String, Value>> {
 fn failed(command: &str, with: &str) -> Fields {
     let text = format!("{command} failed with the error \"{with}\"");
     object(json!({"response_type": "ephemeral", "text": text, "error": with}))
-}
-
-/// The element of this `action_id` and the id of the block that has it.
-fn find_action(message: &Fields, action_id: &str) -> Option<(Value, Fields)> {
-    for block in message.get("blocks")?.as_array()? {
-        let elements = block.get("elements").and_then(Value::as_array).into_iter().flatten();
-        for element in elements.chain(block.get("accessory")) {
-            if element.get("action_id").and_then(Value::as_str) == Some(action_id) {
-                let block_id = block.get("block_id").cloned().unwrap_or_default();
-                return Some((block_id, object(element.clone())));
-            }
-        }
-    }
-    None
 }

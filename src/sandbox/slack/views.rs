@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::FakeSlack;
 use super::blocks;
 use super::deliver::Purpose;
+use super::inputs;
 use super::timeline::object;
 use super::world::{Fields, Workspace};
 use crate::sandbox::post::Receipt;
@@ -23,6 +24,9 @@ pub struct Views {
     /// By id; a modal that was closed is gone.
     pub open: BTreeMap<String, View>,
     triggers: BTreeMap<String, Trigger>,
+    /// What the app suggested last, by who looks for it in which menu.
+    #[serde(default)]
+    pub offered: BTreeMap<String, Vec<Value>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,8 +80,8 @@ impl FakeSlack {
         workspace.tell("app_home_opened", &[], Some(&channel), event);
     }
 
-    /// Somebody submits the modal on top, with `block_id` -> `action_id` -> value; gives the parcel's id, under which
-    /// the app's answer is found later.
+    /// Somebody submits the modal on top, with `block_id` -> `action_id` -> value beside what was chosen before; gives
+    /// the parcel's id, under which the app's answer is found later.
     ///
     /// # Errors
     /// `view_not_found`, or `user_not_found`.
@@ -85,6 +89,12 @@ impl FakeSlack {
         let mut workspace = self.workspace();
         let id = workspace.stack(user).pop().ok_or("view_not_found")?;
         let view = workspace.views.open.get_mut(&id).ok_or("view_not_found")?;
+        for (block_id, given) in values.as_object().into_iter().flatten() {
+            for (action_id, value) in given.as_object().into_iter().flatten() {
+                view.fields["state"]["values"][block_id][action_id] = value.clone();
+            }
+        }
+        let values = inputs::values_of(&view.fields);
         view.fields.insert("state".into(), json!({ "values": values }));
         let shown = view.fields.clone();
         let (who, team) = workspace.who_and_team(user)?;

@@ -2,7 +2,9 @@
 
 use super::answer::{Ask, Outcome};
 use super::world::World;
-use super::{auth, conversation_calls, ends, feed, files, macros, people, search, ticket_calls, triggers, webhooks};
+use super::{
+    auth, conversation_calls, ends, feed, files, macros, people, search, ticket_calls, trials, triggers, webhooks,
+};
 
 /// One row of the table.
 pub(super) struct Call {
@@ -66,6 +68,7 @@ calls! {
     "DELETE triggers/{id}": "DELETE" "triggers/{n}", Agents, triggers::delete;
     "GET webhooks": "GET" "webhooks", Agents, webhooks::list;
     "POST webhooks": "POST" "webhooks", Agents, webhooks::create;
+    "POST webhooks/test": "POST" "webhooks/test", Agents, trials::test;
     "GET webhooks/{id}": "GET" "webhooks/{s}", Agents, webhooks::show;
     "PUT webhooks/{id}": "PUT" "webhooks/{s}", Agents, webhooks::change;
     "PATCH webhooks/{id}": "PATCH" "webhooks/{s}", Agents, webhooks::change;

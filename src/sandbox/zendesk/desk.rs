@@ -3,9 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::FakeZendesk;
-use super::acts::answer_all;
 use super::answer::{Answer, Content};
-use super::conversations::Draft;
 use super::world::Ticket;
 
 impl FakeZendesk {
@@ -21,16 +19,7 @@ impl FakeZendesk {
         subject: &str,
         body: &str,
     ) -> Result<String, String> {
-        let now = self.now();
-        let mut world = self.world();
-        let act = world.act(agent, "support", now);
-        let draft = Draft {
-            to: to.iter().map(|email| json!({ "email": email })).collect(),
-            subject: Some(subject.to_owned()),
-            body: Some(body.to_owned()),
-            ..Draft::default()
-        };
-        world.start(ticket, &act, draft, Map::new()).map_err(|refusal| reason(&refusal))
+        self.desk_start_with(agent, ticket, to, (subject, body), Vec::new())
     }
 
     /// An agent replies to everybody else in plain text; the event's id.
@@ -38,10 +27,7 @@ impl FakeZendesk {
     /// # Errors
     /// Zendesk's reason, as a sentence.
     pub fn desk_reply(&self, agent: i64, side_conversation: &str, body: &str) -> Result<String, String> {
-        let now = self.now();
-        let draft = Draft { body: Some(body.to_owned()), ..Draft::default() };
-        answer_all(&mut self.world(), agent, "support", side_conversation, draft, now)
-            .map_err(|refusal| reason(&refusal))
+        self.desk_reply_with(agent, side_conversation, body, Vec::new())
     }
 
     /// An agent comments on a ticket, for the customer to see or as an internal note.
@@ -116,7 +102,8 @@ impl FakeZendesk {
 
     /// How many deliveries to the bridge wait or are on their way.
     pub fn pending(&self) -> usize {
-        self.world().hooks.len()
+        let world = self.world();
+        world.hooks.len() + world.trials.len()
     }
 
     /// A user's name.
@@ -136,7 +123,7 @@ impl FakeZendesk {
 }
 
 /// The most telling text of a refusal: what is wrong with a field, else the description, else the error.
-fn reason(refusal: &Answer) -> String {
+pub(super) fn reason(refusal: &Answer) -> String {
     let Content::Json(body) = &refusal.body else { return format!("HTTP status {}", refusal.status) };
     let of_fields = body.get("details").and_then(Value::as_object).into_iter().flat_map(Map::values);
     let details: Vec<&str> = of_fields

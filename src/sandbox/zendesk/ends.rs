@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::FakeZendesk;
 use super::answer::{Answer, Ask, Outcome};
 use super::pages;
 use super::text;
@@ -34,13 +35,48 @@ impl World {
     /// What stops a merge, if anything does.
     fn unmergeable(&self, target: i64, sources: &[i64]) -> Option<&'static str> {
         let open = |id: i64| self.tickets.get(&id).is_some_and(|one| !one.closed() && !one.deleted);
-        if sources.is_empty() || sources.contains(&target) {
+        if sources.is_empty() {
+            return Some("No ticket to merge is named");
+        }
+        if sources.contains(&target) {
             return Some("A ticket cannot be merged into itself");
         }
         if !open(target) || !sources.iter().all(|id| open(*id)) {
             return Some("Closed tickets cannot be merged");
         }
         None
+    }
+
+    fn merge(
+        &mut self,
+        target: i64,
+        sources: &[i64],
+        asked: &Map<String, Value>,
+        by: (i64, i64),
+    ) -> Result<(), Answer> {
+        let (user, now) = by;
+        let via = json!({"channel": "api", "source": {"from": {}, "to": {}, "rel": "merge"}});
+        let said = |name: &str, usual: String| {
+            let given = asked.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+            let public = asked.get(&format!("{name}_is_public")).and_then(Value::as_bool).unwrap_or(false);
+            json!({"body": given.map_or(usual, str::to_owned), "public": public})
+        };
+        let subject = self.tickets.get(&target).and_then(|ticket| ticket.fields.get("subject")?.as_str());
+        let subject = subject.unwrap_or_default();
+        let usual = format!("This request was closed and merged into request #{target} \"{subject}\".");
+        for id in sources {
+            let patch = Map::from_iter([
+                ("comment".to_owned(), said("source_comment", usual.clone())),
+                ("additional_tags".to_owned(), json!([MERGED])),
+                ("status".to_owned(), json!("closed")),
+            ]);
+            self.update_ticket(*id, user, &patch, via.clone(), now)?;
+        }
+        let named = sources.iter().map(|id| format!("#{id}")).collect::<Vec<_>>().join(", ");
+        let usual = format!("Request {named} was closed and merged into this request.");
+        let patch = Map::from_iter([("comment".to_owned(), said("target_comment", usual))]);
+        self.update_ticket(target, user, &patch, via, now)?;
+        Ok(())
     }
 }
 
@@ -57,28 +93,24 @@ pub(super) fn merge(world: &mut World, ask: &Ask) -> Outcome {
     if let Some(why) = world.unmergeable(target, &sources) {
         return Ok(Answer::ok(json!({"job_status": world.job(Some(why))})));
     }
-    let via = json!({"channel": "api", "source": {"from": {}, "to": {}, "rel": "merge"}});
-    let said = |name: &str, usual: String| {
-        let given = asked.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let public = asked.get(&format!("{name}_is_public")).and_then(Value::as_bool).unwrap_or(false);
-        json!({"body": given.map_or(usual, str::to_owned), "public": public})
-    };
-    for id in &sources {
-        let patch = Map::from_iter([
-            (
-                "comment".to_owned(),
-                said("source_comment", format!("This request was closed and merged into request #{target}")),
-            ),
-            ("additional_tags".to_owned(), json!([MERGED])),
-            ("status".to_owned(), json!("closed")),
-        ]);
-        world.update_ticket(*id, ask.user, &patch, via.clone(), ask.now)?;
-    }
-    let named = sources.iter().map(|id| format!("#{id}")).collect::<Vec<_>>().join(", ");
-    let usual = format!("Request {named} was closed and merged into this request.");
-    let patch = Map::from_iter([("comment".to_owned(), said("target_comment", usual))]);
-    world.update_ticket(target, ask.user, &patch, via, ask.now)?;
+    world.merge(target, &sources, &asked, (ask.user, ask.now))?;
     Ok(Answer::ok(json!({"job_status": world.job(None)})))
+}
+
+/// Merging as an agent does it.
+impl FakeZendesk {
+    /// Merges a ticket into another one, with the usual comments or, on the one that is closed, these words; false if that
+    /// is not possible.
+    pub fn merge(&self, agent: i64, source: i64, target: i64, words: Option<&str>) -> bool {
+        let now = self.now();
+        let mut world = self.world();
+        if world.unmergeable(target, &[source]).is_some() {
+            return false;
+        }
+        world
+            .merge(target, &[source], &Map::from_iter([("source_comment".to_owned(), json!(words))]), (agent, now))
+            .is_ok()
+    }
 }
 
 pub(super) fn job(world: &mut World, ask: &Ask) -> Outcome {

@@ -32,6 +32,63 @@ fn here(options: &Options, path: &str) -> String {
     format!("{}{path}", base.strip_suffix("/zendesk").unwrap_or(base))
 }
 
+/// Where a webhook leads within the sandbox.
+pub(super) fn path_here(fields: &Map<String, Value>, options: &Options) -> Option<String> {
+    let endpoint = fields.get("endpoint").and_then(Value::as_str)?;
+    endpoint.strip_prefix(&here(options, "")).filter(|path| path.starts_with('/')).map(str::to_owned)
+}
+
+/// The headers that a webhook's own fields ask for: how it is written, who calls, and what else it is to bear.
+pub(super) fn own_headers(fields: &Map<String, Value>) -> Vec<(String, String)> {
+    let format = match fields.get("request_format").and_then(Value::as_str) {
+        Some("xml") => "application/xml; charset=utf-8",
+        Some("form_encoded") => "application/x-www-form-urlencoded; charset=utf-8",
+        _ => "application/json; charset=utf-8",
+    };
+    let mut headers = vec![("Content-Type".to_owned(), format.to_owned())];
+    let authentication = fields.get("authentication").unwrap_or(&Value::Null);
+    let word = |name: &str| authentication["data"][name].as_str().unwrap_or_default();
+    match authentication["type"].as_str() {
+        Some("bearer_token") => headers.push(("Authorization".to_owned(), format!("Bearer {}", word("token")))),
+        Some("basic_auth") => {
+            let pair = STANDARD.encode(format!("{}:{}", word("username"), word("password")));
+            headers.push(("Authorization".to_owned(), format!("Basic {pair}")));
+        }
+        Some("api_key") => headers.push((word("name").to_owned(), word("value").to_owned())),
+        _ => {}
+    }
+    let more = fields.get("custom_headers").and_then(Value::as_object).into_iter().flatten();
+    headers.extend(more.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))));
+    headers
+}
+
+/// What a request of a webhook is made of when it is sent.
+pub(super) struct Signed {
+    pub(super) webhook: String,
+    pub(super) invocation: String,
+    pub(super) secret: String,
+    pub(super) body: Vec<u8>,
+    /// Its headers beside those of every webhook.
+    pub(super) more: Vec<(String, String)>,
+}
+
+impl Signed {
+    /// The request, signed now.
+    pub(super) fn parcel(&self, id: u64, path: String, options: &Options, now: i64) -> Parcel {
+        let timestamp = text::seconds(now);
+        let headers = [
+            ("X-Zendesk-Account-Id", options.account_id.to_string()),
+            ("X-Zendesk-Webhook-Id", self.webhook.clone()),
+            ("X-Zendesk-Webhook-Invocation-Id", self.invocation.clone()),
+            ("X-Zendesk-Webhook-Signature", sign(&self.secret, &timestamp, &self.body)),
+            ("X-Zendesk-Webhook-Signature-Timestamp", timestamp),
+            ("User-Agent", "Zendesk Webhook".to_owned()),
+        ];
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(self.more.clone());
+        Parcel { id, path, headers: headers.collect(), body: self.body.clone() }
+    }
+}
+
 /// The webhooks, and the deliveries that wait for their turn or for their answer.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Hooks {
@@ -158,8 +215,7 @@ impl Hooks {
             attempts: Vec::new(),
         });
         for _ in 0..times {
-            let id = self.next;
-            self.next += 1;
+            let id = self.next_id();
             let delivery = Delivery {
                 webhook: webhook.to_owned(),
                 invocation: invocation.clone(),
@@ -173,6 +229,12 @@ impl Hooks {
             };
             self.waiting.insert(id, delivery);
         }
+    }
+
+    /// A number that no delivery has had.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
     }
 
     pub(super) fn take_due(&mut self, options: &Options, now: i64) -> Vec<Parcel> {
@@ -199,21 +261,16 @@ impl Hooks {
     fn parcel(&mut self, id: u64, options: &Options, now: i64) -> Option<Parcel> {
         let delivery = self.waiting.get_mut(&id)?;
         let webhook = self.webhooks.get(&delivery.webhook)?;
-        let endpoint = webhook.fields.get("endpoint").and_then(Value::as_str)?;
-        let path = endpoint.strip_prefix(&here(options, "")).filter(|path| path.starts_with('/'))?.to_owned();
+        let path = path_here(&webhook.fields, options)?;
         delivery.in_flight = true;
-        let timestamp = text::seconds(now);
-        let headers = [
-            ("X-Zendesk-Account-Id", options.account_id.to_string()),
-            ("X-Zendesk-Webhook-Id", delivery.webhook.clone()),
-            ("X-Zendesk-Webhook-Invocation-Id", delivery.invocation.clone()),
-            ("X-Zendesk-Webhook-Signature", sign(&webhook.secret, &timestamp, &delivery.body)),
-            ("X-Zendesk-Webhook-Signature-Timestamp", timestamp),
-            ("Content-Type", "application/json; charset=utf-8".to_owned()),
-            ("User-Agent", "Zendesk Webhook".to_owned()),
-        ];
-        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Some(Parcel { id, path, headers, body: delivery.body.clone() })
+        let signed = Signed {
+            webhook: delivery.webhook.clone(),
+            invocation: delivery.invocation.clone(),
+            secret: webhook.secret.clone(),
+            body: delivery.body.clone(),
+            more: own_headers(&webhook.fields),
+        };
+        Some(signed.parcel(id, path, options, now))
     }
 
     /// Writes an attempt down.

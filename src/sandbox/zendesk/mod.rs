@@ -15,6 +15,7 @@ mod calls;
 mod conversation_calls;
 mod conversations;
 mod desk;
+mod desk_files;
 mod ends;
 mod feed;
 mod files;
@@ -33,6 +34,7 @@ mod service;
 mod text;
 mod ticket_calls;
 mod tickets;
+mod trials;
 mod triggers;
 mod webhooks;
 mod world;
@@ -135,15 +137,21 @@ impl Sender for FakeZendesk {
     fn take_due(&self) -> Vec<Parcel> {
         let now = self.now();
         let world = &mut *self.world();
-        world.hooks.take_due(&world.options, now)
+        let mut parcels = world.hooks.take_due(&world.options, now);
+        parcels.extend(world.trials.take_due(&world.options, now));
+        parcels
     }
 
     fn settle(&self, id: u64, receipt: Receipt) {
         let now = self.now();
-        self.world().hooks.settle(id, &receipt, now);
+        let world = &mut *self.world();
+        if !world.trials.settle(id, &receipt) {
+            world.hooks.settle(id, &receipt, now);
+        }
     }
 
     fn next_due(&self) -> Option<i64> {
-        self.world().hooks.next_due()
+        let world = self.world();
+        [world.hooks.next_due(), world.trials.next_due()].into_iter().flatten().min()
     }
 }

@@ -69,6 +69,8 @@ pub struct Unconfirmed {
     /// The automatic follow-up holds the same side conversation (same ids and `external_ids`, tied by an
     /// `add-entity` event); else it holds a copy with ids of its own and without `external_ids`.
     pub follow_up_keeps_ids: bool,
+    /// A closed ticket still names a follow-up that was deleted.
+    pub deleted_follow_ups_named: bool,
     /// The status of the answer to a reply, 200 or 201.
     pub reply_status: u16,
     /// The answer to an attachment's upload is wrapped in `attachment`; else its fields are at the top.
@@ -88,6 +90,7 @@ impl Default for Unconfirmed {
             feed_always_has_next_page: false,
             reply_on_closed: ReplyOnClosed::Accepted,
             follow_up_keeps_ids: false,
+            deleted_follow_ups_named: true,
             reply_status: 200,
             attachment_wrapped: false,
         }

@@ -56,25 +56,20 @@ pub(super) fn by_cursor<T>(
         (None, None) => 0,
     };
     let end = start.saturating_add(size).min(rows.len());
-    let keys = ["page[after]", "page[before]", "page[size]"];
-    let to = |key: &str, place: usize| {
-        address(ask, base_url, &keys, &[(key, format!("at-{place}")), ("page[size]", size.to_string())])
-    };
     let shown: Vec<Value> = rows[start..end].iter().map(show).collect();
-    let (next, previous) = if shown.is_empty() {
-        (Value::Null, Value::Null)
-    } else {
-        (json!(format!("at-{end}")), json!(format!("at-{start}")))
-    };
-    // Recorded answers have `links.next` although there is no more.
-    Ok((
-        json!({
-            name: shown,
-            "meta": {"has_more": end < rows.len(), "after_cursor": next, "before_cursor": previous},
-            "links": {"prev": to("page[before]", start), "next": to("page[after]", end)},
-        }),
-        start..end,
-    ))
+    // Recorded answers have `links.next` although there is no more: only an empty page leads nowhere, and that is
+    // where clients stop that follow links.
+    let (mut meta, mut links) = (json!({"has_more": end < rows.len()}), json!({}));
+    for (cursor, link, key, place) in
+        [("after_cursor", "next", "page[after]", end), ("before_cursor", "prev", "page[before]", start)]
+    {
+        let cursor_there = (!shown.is_empty()).then(|| format!("at-{place}"));
+        let keys = ["page[after]", "page[before]", "page[size]"];
+        let to = |at: &String| address(ask, base_url, &keys, &[(key, at.clone()), ("page[size]", size.to_string())]);
+        links[link] = json!(cursor_there.as_ref().map(to));
+        meta[cursor] = json!(cursor_there);
+    }
+    Ok((json!({name: shown, "meta": meta, "links": links}), start..end))
 }
 
 fn number(ask: &Ask, name: &str) -> Option<usize> {

@@ -8,18 +8,23 @@ use axum::extract::State;
 use axum::http::{Request, Response, request::Parts};
 use axum::routing::any;
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::FakeZendesk;
 use super::answer::{Answer, Ask};
 use super::auth::{Caller, missing_scope};
 use super::calls::{self, Call, Who};
+use super::trials;
 use super::world::World;
 use crate::sandbox::faults::{self, Fault};
+use crate::sandbox::post::Receipt;
 
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 << 20;
 /// How many calls are remembered.
 const REMEMBERED: usize = 200_000;
+/// How long the answer to a webhook's trial is waited for; Zendesk's own time-out for webhooks.
+const TRIAL_PATIENCE: Duration = Duration::from_secs(12);
 
 pub(super) fn router(fake: FakeZendesk) -> Router {
     Router::new()
@@ -33,19 +38,39 @@ async fn serve(State(fake): State<FakeZendesk>, request: Request<Body>) -> Respo
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
         return Answer::text(413, "Request Entity Too Large").into_response();
     };
-    let (response, wait) = answer(&fake, parts, body);
+    let (reply, wait) = answer(&fake, parts, body);
     if let Some(wait) = wait {
         tokio::time::sleep(wait).await;
     }
-    response
+    match reply {
+        Reply::Is(response) => response,
+        Reply::AfterTrial(answer, telling) => {
+            let told = tokio::time::timeout(TRIAL_PATIENCE, telling).await;
+            let tried = trials::answered(told.ok().and_then(Result::ok).as_ref());
+            Answer { headers: answer.headers, ..tried }.into_response()
+        }
+    }
 }
 
-fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Response<Body>, Option<Duration>) {
+/// What a call is answered, or what that waits for.
+enum Reply {
+    Is(Response<Body>),
+    /// The headers stand; the rest is made of what the request of a webhook's trial is answered.
+    AfterTrial(Answer, oneshot::Receiver<Receipt>),
+}
+
+impl From<Response<Body>> for Reply {
+    fn from(response: Response<Body>) -> Self {
+        Reply::Is(response)
+    }
+}
+
+fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Reply, Option<Duration>) {
     let now = (fake.shared.now)();
     let path = parts.uri.path().trim_start_matches("/zendesk/");
     let path = path.strip_prefix("api/v2/").filter(|path| !path.starts_with("oauth/")).unwrap_or(path);
     let Some((call, params)) = calls::find(parts.method.as_str(), path) else {
-        return (Answer::invalid_endpoint().into_response(), None);
+        return (Answer::invalid_endpoint().into_response().into(), None);
     };
     let mut world = fake.world();
     if world.calls.len() >= REMEMBERED {
@@ -60,16 +85,16 @@ fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Response<Body>, Opt
     let concerns = |fault: &Fault| fault.is_of_calls() && !matches!(fault, Fault::Latency { .. });
     let fault = fake.shared.faults.strike(call.name, concerns);
     match &fault {
-        Some(Fault::Status { status }) => return (faults::bare(*status), wait),
+        Some(Fault::Status { status }) => return (faults::bare(*status).into(), wait),
         Some(Fault::RateLimited { retry_after }) => {
-            return (world.limits.refuse(*retry_after, "API requests per minute").into_response(), wait);
+            return (world.limits.refuse(*retry_after, "API requests per minute").into_response().into(), wait);
         }
-        Some(Fault::RateLimitedPlain { retry_after }) => return (faults::limited_plainly(*retry_after), wait),
-        Some(Fault::DroppedBefore) => return (faults::dropped(), wait),
+        Some(Fault::RateLimitedPlain { retry_after }) => return (faults::limited_plainly(*retry_after).into(), wait),
+        Some(Fault::DroppedBefore) => return (faults::dropped().into(), wait),
         Some(Fault::Refused) => {
-            return (Answer::record_invalid("base", "It is refused by a fault").into_response(), wait);
+            return (Answer::record_invalid("base", "It is refused by a fault").into_response().into(), wait);
         }
-        Some(Fault::TokenRevoked) => return (Answer::invalid_token().into_response(), wait),
+        Some(Fault::TokenRevoked) => return (Answer::invalid_token().into_response().into(), wait),
         _ => {}
     }
     let lag = if call.method == "GET" { fake.shared.faults.reads_lag(call.name) } else { 0 };
@@ -87,14 +112,16 @@ fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Response<Body>, Opt
         visible_until: if lag == 0 { i64::MAX } else { now.saturating_sub(lag) },
     };
     let answered = work(&mut world, call, ask);
+    let trial = world.trials.asked.take();
     drop(world);
-    let response = match fault {
-        Some(Fault::DroppedAfter) => faults::dropped(),
-        Some(Fault::Html) => faults::html(),
-        Some(Fault::ErrorAfter) => faults::bare(500),
-        _ => answered.into_response(),
+    let reply = match (fault, trial) {
+        (Some(Fault::DroppedAfter), _) => faults::dropped().into(),
+        (Some(Fault::Html), _) => faults::html().into(),
+        (Some(Fault::ErrorAfter), _) => faults::bare(500).into(),
+        (_, Some(telling)) => Reply::AfterTrial(answered, telling),
+        (_, None) => answered.into_response().into(),
     };
-    (response, wait)
+    (reply, wait)
 }
 
 fn work(world: &mut World, call: &Call, mut ask: Ask) -> Answer {

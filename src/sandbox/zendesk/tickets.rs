@@ -129,7 +129,14 @@ impl World {
     }
 
     pub(super) fn show_ticket(&self, fields: &Map<String, Value>) -> Value {
-        Value::Object(fields.clone())
+        let mut shown = fields.clone();
+        if !self.options.unconfirmed.deleted_follow_ups_named
+            && let Some(ids) = shown.get_mut("followup_ids").and_then(Value::as_array_mut)
+        {
+            let there = |id: &Value| id.as_i64().and_then(|id| self.tickets.get(&id)).is_some_and(|one| !one.deleted);
+            ids.retain(there);
+        }
+        Value::Object(shown)
     }
 
     pub(super) fn new_ticket(&mut self, spec: TicketSpec, by: i64, via: Value, now: i64) -> i64 {

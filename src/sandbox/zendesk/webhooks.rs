@@ -116,9 +116,11 @@ pub(super) fn attempts(world: &mut World, ask: &Ask) -> Outcome {
 }
 
 fn found<'a>(world: &'a World, ask: &Ask) -> Result<&'a Webhook, Answer> {
-    world.hooks.webhooks.get(ask.text(0)).ok_or_else(|| {
-        Answer::json(404, json!({"errors": [{"code": "WebhookNotFound", "title": "Webhook not found"}]}))
-    })
+    world.hooks.webhooks.get(ask.text(0)).ok_or_else(not_found)
+}
+
+pub(super) fn not_found() -> Answer {
+    Answer::json(404, json!({"errors": [{"code": "WebhookNotFound", "title": "Webhook not found"}]}))
 }
 
 /// Secrets of the authentication are never shown.
@@ -131,7 +133,7 @@ fn shown(hook: &Webhook) -> Value {
 }
 
 /// The fields of a webhook, with those of `base` where nothing is given.
-fn checked(asked: &Map<String, Value>, base: &Map<String, Value>) -> Result<Map<String, Value>, Answer> {
+pub(super) fn checked(asked: &Map<String, Value>, base: &Map<String, Value>) -> Result<Map<String, Value>, Answer> {
     let given = asked.get("webhook").and_then(Value::as_object).ok_or_else(|| invalid("webhook is required"))?;
     let mut fields = base.clone();
     for name in [
@@ -169,6 +171,6 @@ fn checked(asked: &Map<String, Value>, base: &Map<String, Value>) -> Result<Map<
     Ok(fields)
 }
 
-fn invalid(detail: &str) -> Answer {
+pub(super) fn invalid(detail: &str) -> Answer {
     Answer::json(400, json!({"errors": [{"code": "InvalidWebhook", "title": "Invalid webhook", "detail": detail}]}))
 }

@@ -13,6 +13,7 @@ use super::limits::Limits;
 use super::options::Options;
 use super::people::User;
 use super::text;
+use super::trials::Trials;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::kept::Word;
 
@@ -50,6 +51,8 @@ pub(super) struct World {
     #[serde(skip)]
     pub(super) limits: Limits,
     pub(super) hooks: Hooks,
+    #[serde(skip)]
+    pub(super) trials: Trials,
     #[serde(skip)]
     pub(super) faults: Faults,
     /// When time was let pass, and by how much: everything older than that is older by it.
@@ -181,6 +184,7 @@ impl World {
         let node = random.u64(..);
         let mut world = World {
             hooks: Hooks::new(faults.clone(), random.fork()),
+            trials: Trials::default(),
             faults,
             options,
             random,

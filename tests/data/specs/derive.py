@@ -18,7 +18,7 @@ folder = pathlib.Path(sys.argv[1])
 SLACK = """api.test auth.test bots.info chat.delete chat.getPermalink chat.postEphemeral chat.postMessage chat.update
 conversations.history conversations.info conversations.join conversations.list conversations.members conversations.open
 conversations.replies emoji.list files.completeUploadExternal files.delete files.getUploadURLExternal files.info
-reactions.add reactions.remove team.info usergroups.list users.conversations users.info users.list users.lookupByEmail
+reactions.add reactions.get reactions.remove team.info usergroups.list users.conversations users.info users.list users.lookupByEmail
 views.open views.publish views.push views.update""".split()
 
 # The sandbox's name of a call, and the path that describes it.

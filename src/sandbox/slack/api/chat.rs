@@ -1,4 +1,4 @@
-//! `chat.*` and reactions.
+//! `chat.*`.
 
 use serde_json::{Value, json};
 
@@ -122,43 +122,23 @@ pub fn post_ephemeral(workspace: &mut Workspace<'_>, caller: &Caller, args: &Arg
 
 pub fn permalink(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -> Answer {
     let channel = workspace.visible(caller, &args.needed("channel")?)?;
-    let ts = args.needed("message_ts")?;
-    let key = show::parse_ts(&ts).ok_or("message_not_found")?;
-    let place = workspace.channel(&channel)?;
-    let message = place.messages.get(&key).ok_or("message_not_found")?;
-    let domain = &workspace.options.team_domain;
-    let mut link = format!("https://{domain}.slack.com/archives/{channel}/p{}", ts.replace('.', ""));
-    if let Some(root) = message.root {
-        link.push_str(&format!("?thread_ts={}&cid={channel}", show::ts(root)));
-    }
+    let key = show::parse_ts(&args.needed("message_ts")?).ok_or("message_not_found")?;
+    let link = workspace.address_of(&channel, key)?;
     Ok(object(json!({"channel": channel, "permalink": link})))
 }
 
-pub fn react(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -> Answer {
-    reaction(workspace, caller, args, true)
-}
-
-pub fn unreact(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -> Answer {
-    reaction(workspace, caller, args, false)
-}
-
-fn reaction(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args, adds: bool) -> Answer {
-    let channel = workspace.visible(caller, &args.text("channel").ok_or("no_item_specified")?)?;
-    let key = args.text("timestamp").and_then(|ts| show::parse_ts(&ts)).ok_or("bad_timestamp")?;
-    let name = args.needed("name")?;
-    let name = name.trim_matches(':');
-    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-+:'".contains(c);
-    if name.is_empty() || !name.chars().all(known) {
-        return Err("invalid_name".into());
-    }
-    if workspace.channel(&channel)?.archived {
-        return Err("is_archived".into());
-    }
-    workspace.react(&caller.user, &channel, key, name, adds)?;
-    Ok(object(json!({})))
-}
-
 impl Workspace<'_> {
+    /// Where a message is read in a browser.
+    pub fn address_of(&self, channel: &str, key: Key) -> Result<String, Fail> {
+        let message = self.channel(channel)?.messages.get(&key).ok_or("message_not_found")?;
+        let (domain, ts) = (&self.options.team_domain, show::ts(key));
+        let mut link = format!("https://{domain}.slack.com/archives/{channel}/p{}", ts.replace('.', ""));
+        if let Some(root) = message.root {
+            link.push_str(&format!("?thread_ts={}&cid={channel}", show::ts(root)));
+        }
+        Ok(link)
+    }
+
     /// The channel that `named` names, if the caller may know of it.
     pub fn visible(&self, caller: &Caller, named: &str) -> Result<String, Fail> {
         let place = self.channel(named)?;

@@ -5,7 +5,7 @@
 use super::super::budget::Tier;
 use super::super::world::Workspace;
 use super::args::Args;
-use super::{Answer, Caller, chat, conversations, files, history, users, views};
+use super::{Answer, Caller, chat, conversations, files, history, reactions, users, views};
 
 type Run = fn(&mut Workspace<'_>, &Caller, &Args) -> Answer;
 
@@ -92,8 +92,9 @@ static METHODS: &[Method] = &[
     method("files.delete", true, FILES, Tier::Three, &["file"], files::delete),
     method("files.getUploadURLExternal", false, FILES, Tier::Four, &["filename", "length"], files::get_upload_url),
     method("files.info", false, &["files:read"], Tier::Four, &["file"], files::info),
-    method("reactions.add", true, &["reactions:write"], Tier::Three, &["channel", "name", "timestamp"], chat::react),
-    method("reactions.remove", true, &["reactions:write"], Tier::Two, &["name"], chat::unreact),
+    method("reactions.add", true, &["reactions:write"], Tier::Three, &["channel", "name", "timestamp"], reactions::add),
+    method("reactions.get", false, &["reactions:read"], Tier::Three, &[], reactions::get),
+    method("reactions.remove", true, &["reactions:write"], Tier::Two, &["name"], reactions::remove),
     method("team.info", true, &["team:read"], Tier::Three, &[], users::team_info),
     method("usergroups.list", false, &["usergroups:read"], Tier::Two, &[], views::usergroups),
     method("users.conversations", false, READ, Tier::Three, &[], conversations::of_user),

@@ -23,6 +23,7 @@ mod conversations;
 mod files;
 mod history;
 mod methods;
+mod reactions;
 mod users;
 mod views;
 

@@ -1,0 +1,156 @@
+//! The ticket was merged into another one: the thread goes on there if somebody wants that.
+//!
+//! Who merges tickets decides about their requester, not about who else was asked: so nothing goes on by itself. The thread
+//! is told once, with a button; whoever presses it first has a side conversation begun on the ticket that is left, and
+//! what waits goes there. That ticket may be merged or closed itself by then: a merged one is followed to the last of its
+//! chain, a closed one has a follow-up made or found as any other, and the side conversation is begun in that.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::effect::{Act, EffectId};
+use super::super::event::{Answer, Person, Press, Standing, State};
+use super::super::follow_up::ClosedTicket;
+use super::super::ids::{SlackUserId, TicketId, Ts};
+use super::super::notice;
+use super::follow_up::FollowUp;
+use super::{BridgedThread, Deciding, Retrying, Why};
+
+const CONTINUE: &str = "continue-on";
+
+/// Who lets a thread go on in another ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continuing {
+    /// Who.
+    pub user: SlackUserId,
+    /// Their name.
+    pub name: String,
+}
+
+impl BridgedThread {
+    /// Whether a side conversation is still to be begun on this ticket because somebody pressed a button.
+    pub fn continues_on(&self, ticket_id: TicketId) -> bool {
+        self.follow_up.as_ref().is_some_and(|follow_up| {
+            follow_up.by.is_some() && follow_up.into == Some(ticket_id) && follow_up.ticket_id.is_none()
+        })
+    }
+
+    /// Whether nobody lets it go on yet since this ticket was merged.
+    pub fn waits_after_merge(&self, source: TicketId) -> bool {
+        self.follow_up.as_ref().is_some_and(|one| one.merged && one.source == source && one.by.is_none())
+    }
+
+    /// Whether it is told that its ticket was merged, although nobody has written anything that waits: while it is not
+    /// done, once; and once more when it is known at last into which.
+    pub fn heeds_a_merge(&self, into: Option<TicketId>) -> bool {
+        match &self.follow_up {
+            None => self.link().is_some() && self.state == State::Open,
+            Some(follow_up) => follow_up.merged && follow_up.into.is_none() && into.is_some(),
+        }
+    }
+}
+
+impl Deciding<'_> {
+    pub(super) fn merged(&mut self, source: TicketId, into: Option<TicketId>) {
+        self.thread.follow_up = Some(FollowUp { merged: true, into, ..FollowUp::of(source) });
+        let (url, into_url) = (self.ticket_url(source), into.map(|ticket| (ticket, self.ticket_url(ticket))));
+        let into_url = into_url.as_ref().map(|(ticket, url)| (*ticket, url.as_str()));
+        let text = notice::ticket_merged((source, &url), into_url);
+        let named = into.map_or(String::new(), |into| format!(":{into}"));
+        let id = EffectId::new(format!("merged:{source}{named}:{}", self.at_ms));
+        let act = Act::Tell { text, reopen: false, retry: None, continue_on: into };
+        self.ask(id, self.at_ms * 1000, act);
+    }
+
+    /// A ticket of which the thread knows that it was merged is spoken of again: perhaps it is known at last into which.
+    pub(super) fn merged_again(&mut self, closed: &ClosedTicket) {
+        let unknown = self.thread.follow_up.as_ref().is_some_and(|follow_up| {
+            follow_up.merged && follow_up.source == closed.ticket_id && follow_up.into.is_none()
+        });
+        match unknown && closed.into.is_some() {
+            true => self.merged(closed.ticket_id, closed.into),
+            false => self.ignored = Some(Why::Known),
+        }
+    }
+
+    /// The operator says where the merged ticket goes on, which counts more than what was read of it.
+    pub(super) fn merged_into(&mut self, source: TicketId, into: TicketId) {
+        match self.thread.waits_after_merge(source) {
+            true => self.merged(source, Some(into)),
+            false => self.ignored = Some(Why::Stale),
+        }
+    }
+
+    /// Somebody wants the thread to go on in the ticket that a button named, and it is known who.
+    pub(super) fn continue_pressed(
+        &mut self,
+        cause: &EffectId,
+        press: &Press,
+        person: &Person,
+        (ticket_id, stood): (TicketId, Option<&Ts>),
+    ) {
+        if person.standing != Standing::Member {
+            return self.whisper(cause, &press.user, notice::may_not_press(person.standing));
+        }
+        let proposed = self.thread.follow_up.as_mut().filter(|follow_up| follow_up.merged);
+        let Some(follow_up) = proposed.filter(|one| one.into == Some(ticket_id) && one.by.is_none()) else {
+            let (here, moves) = (self.thread.ticket_id, self.thread.follow_up.is_some());
+            let url = self.ticket_url(here);
+            let text = notice::continues_already((!moves).then_some((here, url.as_str())));
+            return self.whisper(cause, &press.user, text);
+        };
+        let source = follow_up.source;
+        follow_up.by = Some(Continuing { user: press.user.clone(), name: person.name.clone() });
+        self.begin_on(ticket_id);
+        if let Some(ts) = stood {
+            let text = notice::continues(source, (ticket_id, &self.ticket_url(ticket_id)), &person.name);
+            self.change_tell(&format!("{CONTINUE}:{ticket_id}"), ts.clone(), text, None);
+        }
+    }
+
+    /// Has a side conversation begun on a ticket, for whoever pressed the button.
+    pub(super) fn begin_on(&mut self, ticket_id: TicketId) {
+        let Some((channel, ts)) = self.thread.link() else {
+            self.ignored = Some(Why::NotLinked);
+            return;
+        };
+        let thread_url = self.permalink(ts, channel, ts);
+        let Some(follow_up) = &mut self.thread.follow_up else { return };
+        let Some(Continuing { user, name }) = follow_up.by.clone() else { return };
+        (follow_up.merged, follow_up.into, follow_up.ticket_id) = (true, Some(ticket_id), None);
+        let act = Act::ContinueOn { ticket_id, user, name, thread_url };
+        self.ask_first(CONTINUE, ticket_id, act);
+    }
+
+    /// What came of beginning it.
+    pub(super) fn begin_answered(&mut self, ticket_id: TicketId, answer: &Answer) {
+        if !self.thread.continues_on(ticket_id) {
+            self.ignored = Some(Why::Known);
+            return;
+        }
+        let source = self.thread.follow_up.as_ref().map_or(ticket_id, |follow_up| follow_up.source);
+        match answer {
+            Answer::TicketClosed(closed) if closed.merged => self.merged(closed.ticket_id, closed.into),
+            Answer::TicketClosed(closed) => self.seek(closed.ticket_id, None),
+            Answer::Withheld { outsiders, readers } => {
+                self.withheld(outsiders, readers);
+                self.merged(source, Some(ticket_id));
+            }
+            _ => {}
+        }
+    }
+
+    /// None was begun; what was to go there waits.
+    pub(super) fn not_begun(&mut self, effect: &EffectId, ticket_id: TicketId, reason: &str, again: Option<Retrying>) {
+        let text = notice::not_continued((ticket_id, &self.ticket_url(ticket_id)), reason);
+        self.tell_undone(effect, text, again);
+    }
+
+    /// The operator has given it up: the button stands again.
+    pub(super) fn begin_given_up(&mut self, ticket_id: TicketId) {
+        if self.thread.continues_on(ticket_id)
+            && let Some(follow_up) = &self.thread.follow_up
+        {
+            self.merged(follow_up.source, Some(ticket_id));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What people do on both sides, and what they see of it.
+
+use thirtyfour::prelude::*;
+
+use crate::stage::{FIRST_SIDE, LAST_THREAD, Stage, TICKET, TURN, Window, ask};
+
+#[tokio::test]
+async fn a_question_goes_to_slack_and_its_answer_comes_back_in_every_window() {
+    let _turn = TURN.lock().await;
+    let Some(stage) = Stage::set() else { return };
+    let agent = stage.open(Window::default()).await;
+    let engineer = stage.open(Window { dark: true, ..Window::default() }).await;
+    agent.go("/?").await;
+    agent.sees("#tour", "Two desks, one conversation").await;
+    agent.is_accessible("first sight").await;
+    agent.picture("first-light").await;
+    engineer.go(TICKET).await;
+    engineer.picture("first-dark").await;
+    engineer.click("#tour form button").await;
+    agent.click("#tour .primary").await;
+    agent.sees("#tour", "Ask from a ticket").await;
+    agent.click("#tour p a").await;
+    agent.sees("#desk .title", "Encomenda").await;
+    agent.click("#tour form button").await;
+    agent.is_without("#tour").await;
+    agent.go(TICKET).await;
+    assert!(agent.driver.find(By::Id("tour")).await.is_err(), "the tour never comes back");
+
+    ask(&agent, "Scanner in Kraków", "Can somebody look at it?").await;
+    agent.sees(LAST_THREAD, "Can somebody look at it?").await;
+    engineer.sees(LAST_THREAD, "Scanner in Kraków").await;
+    engineer.sees("#bridge .trip", "Can somebody look at it?").await;
+    engineer.sees("#bridge .trip.done .line", "arrived in").await;
+
+    engineer.write(&format!("{LAST_THREAD} .answer textarea"), "On it, ten minutes.").await;
+    engineer.click(&format!("{LAST_THREAD} .answer .primary")).await;
+    agent.sees(FIRST_SIDE, "On it, ten minutes.").await;
+    agent.sees("#bridge .trip.done", "On it, ten minutes.").await;
+    agent.picture("answered-light").await;
+    engineer.picture("answered-dark").await;
+    agent.is_accessible("answered").await;
+    engineer.is_accessible("answered, dark").await;
+
+    agent.write(&format!("{FIRST_SIDE} textarea"), "not sent yet").await;
+    engineer.write("#text", "Beside the thread").await;
+    engineer.click("#slack .compose .primary").await;
+    agent.sees("#slack", "Beside the thread").await;
+    let draft = agent.on(&format!("{FIRST_SIDE} textarea")).await.value().await.expect("a value");
+    assert_eq!(draft.as_deref(), Some("not sent yet"), "what somebody is writing stays");
+
+    agent.click(&format!("{FIRST_SIDE} button[name=state]")).await;
+    agent.sees(FIRST_SIDE, "marked it as done").await;
+    engineer.sees("#slack .thread", "Reopen").await;
+    engineer.click("#slack button[value$=' reopen']").await;
+    agent.sees(FIRST_SIDE, "reopened it").await;
+    engineer.sees("#slack .thread", "Mark as done").await;
+    agent.click("#bridge .follow > summary").await;
+    agent.sees("#bridge .follow[open]", "accepted from").await;
+    agent.picture("followed-light").await;
+
+    let marks = "#slack .message:has(button.primary) .more";
+    engineer.click(&format!("{marks} > summary")).await;
+    engineer.click(&format!("{marks} button[value$=' eyes']")).await;
+    agent.sees("#slack .reactions", "1").await;
+    agent.leave().await;
+    engineer.leave().await;
+}
+
+#[tokio::test]
+async fn a_morning_is_played_and_all_of_it_arrives() {
+    let _turn = TURN.lock().await;
+    let Some(stage) = Stage::set() else { return };
+    let browser = stage.open(Window::default()).await;
+    browser.go(TICKET).await;
+    browser.click("#tour form button").await;
+    // As the button does, but faster.
+    let play = "fetch('/sandbox/morning', {method: 'POST', body: new URLSearchParams({what: 'play', seed: '7', \
+                pause_ms: '150'})})";
+    browser.script(play).await;
+    browser.sees(".bar", "of 30").await;
+    browser.sees(".bar", "Play a morning").await;
+    browser.is_quiet().await;
+    browser.picture("morning-light").await;
+    browser.is_accessible("after a morning").await;
+    let parked = browser.driver.find_all(By::Css("#bridge .trip.parked, #bridge .trip.waiting")).await.expect("trips");
+    assert!(parked.is_empty(), "everything arrived");
+    let trips = browser.driver.find_all(By::Css("#bridge .trip.done")).await.expect("trips");
+    assert!(trips.len() >= 20, "{}", trips.len());
+    browser.leave().await;
+}

@@ -1,0 +1,112 @@
+//! The page while things go wrong.
+
+use crate::stage::{FIRST_SIDE, LAST_THREAD, Stage, TICKET, TURN, Window, ask};
+
+#[tokio::test]
+async fn with_faults_on_it_waits_says_for_what_and_arrives_once() {
+    let _turn = TURN.lock().await;
+    let Some(stage) = Stage::set() else { return };
+    let browser = stage.open(Window::default()).await;
+    browser.go(&format!("{TICKET}&panel=faults")).await;
+    browser.click("#tour form button").await;
+    browser.is_accessible("faults").await;
+    browser.click("#fault-rate_limited details > summary").await;
+    browser.choose("#call-rate_limited", "slack: chat.postMessage").await;
+    browser.write("#value-rate_limited", "10").await;
+    browser.write("#times-rate_limited", "1").await;
+    browser.click("#fault-rate_limited > .row button").await;
+    browser.sees("#fault-rate_limited", "chat.postMessage, 10 seconds, 1 more time").await;
+    browser.picture("faults-light").await;
+    ask(&browser, "Label printer", "Is it the driver?").await;
+    browser.click("#bridge .switch a").await;
+    browser.sees("#bridge .trip.waiting", "Is it the driver?").await;
+    browser.picture("waiting-light").await;
+    browser.is_accessible("waiting").await;
+    browser.sees("#bridge .trip.done", "after one more try").await;
+    browser.sees(LAST_THREAD, "Is it the driver?").await;
+
+    browser.click("#bridge .switch a:last-child").await;
+    browser.click("#fault-dropped_after details > summary").await;
+    browser.choose("#call-dropped_after", "zendesk: POST …/reply").await;
+    browser.write("#times-dropped_after", "1").await;
+    browser.click("#fault-dropped_after > .row button").await;
+    browser.sees("#fault-dropped_after", "POST …/reply, 1 more time").await;
+    browser.write(&format!("{LAST_THREAD} .answer textarea"), "It was done, and nobody heard.").await;
+    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
+    browser.sees(FIRST_SIDE, "It was done, and nobody heard.").await;
+    browser.sees("#fault-dropped_after > .row button", "Off").await;
+    browser.click("#bridge .switch a").await;
+    browser.sees("#bridge .trip.done", "It was done, and nobody heard.").await;
+    let side = browser.sees(FIRST_SIDE, "nobody heard").await;
+    assert_eq!(side.matches("nobody heard").count(), 1, "{side}");
+    browser.leave().await;
+}
+
+/// What was said, as often as it stands there.
+fn count(page: &str, words: &str) -> usize {
+    page.matches(words).count()
+}
+
+#[tokio::test]
+async fn with_faults_on_and_a_kill_in_the_middle_nothing_is_lost_and_nothing_comes_twice() {
+    let _turn = TURN.lock().await;
+    let Some(stage) = Stage::set() else { return };
+    let browser = stage.open(Window::default()).await;
+    browser.go(TICKET).await;
+    browser.click("#tour form button").await;
+    let rules = r#"[
+        {"vendor": "slack", "call": "chat.postMessage", "fault": "rate_limited", "retry_after": 1, "times": 2},
+        {"vendor": "slack", "call": "chat.postMessage", "fault": "error_after", "percent": 40, "times": 4},
+        {"vendor": "slack", "call": "conversations.replies", "fault": "reads_lag", "secs": 2},
+        {"vendor": "zendesk", "call": "POST …/reply", "fault": "rate_limited", "retry_after": 1, "times": 2},
+        {"vendor": "zendesk", "call": "POST …/reply", "fault": "dropped_after", "percent": 40, "times": 4},
+        {"vendor": "zendesk", "call": "*", "fault": "events_twice"},
+        {"vendor": "slack", "call": "*", "fault": "events_twice"}
+    ]"#;
+    stage.post("/sandbox/faults", rules).await;
+    ask(&browser, "Gate 4", "Who opens gate 4?").await;
+    browser.sees(LAST_THREAD, "Who opens gate 4?").await;
+
+    for at in 1..=6 {
+        browser.write(&format!("{LAST_THREAD} .answer textarea"), &format!("From Slack, number {at}.")).await;
+        browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
+        browser.sees(LAST_THREAD, &format!("From Slack, number {at}.")).await;
+        browser.write(&format!("{FIRST_SIDE} textarea"), &format!("From the desk, number {at}.")).await;
+        browser.click(&format!("{FIRST_SIDE} .primary")).await;
+        browser.sees(FIRST_SIDE, &format!("From the desk, number {at}.")).await;
+        if at % 3 == 2 {
+            browser.click("#bridge .danger").await;
+            browser.sees("#kills", &format!("killed {}", if at == 2 { "once" } else { "2 times" })).await;
+        }
+        if at == 2 {
+            browser.picture("killed-light").await;
+        }
+    }
+    browser.sees("#bridge .running", "runs").await;
+    for at in 1..=6 {
+        browser.sees(FIRST_SIDE, &format!("From Slack, number {at}.")).await;
+        browser.sees(LAST_THREAD, &format!("From the desk, number {at}.")).await;
+    }
+    browser.click(&format!("{FIRST_SIDE} button[name=state]")).await;
+    browser.sees(FIRST_SIDE, "marked it as done").await;
+    browser.sees(LAST_THREAD, "Reopen").await;
+    browser.click(&format!("{LAST_THREAD} button[value$=' reopen']")).await;
+    browser.sees(FIRST_SIDE, "reopened it").await;
+    browser.is_quiet().await;
+    let (side, thread) = (browser.sees(FIRST_SIDE, "").await, browser.sees(LAST_THREAD, "").await);
+    for at in 1..=6 {
+        for words in [format!("From Slack, number {at}."), format!("From the desk, number {at}.")] {
+            assert_eq!(count(&side, &words), 1, "{words} on the ticket: {side}");
+            assert_eq!(count(&thread, &words), 1, "{words} in Slack: {thread}");
+        }
+    }
+    let order = |page: &str, from: &str| {
+        let places: Vec<_> = (1..=6).map(|at| page.find(&format!("{from}, number {at}."))).collect();
+        assert!(places.is_sorted(), "in order: {page}");
+    };
+    order(&side, "From Slack");
+    order(&thread, "From the desk");
+    assert_eq!(count(&side, "reopened it"), 1, "{side}");
+    browser.picture("after-faults-light").await;
+    browser.leave().await;
+}
