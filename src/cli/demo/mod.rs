@@ -4,6 +4,9 @@
 //! is told where to keep it. The bridge in it is the same that `serve` runs, as a process of its own with a database
 //! of its own, so that it can be killed; it reaches the fakes as it would reach the vendors. Its standard input is a
 //! pipe from here: when this process ends, in whatever way, the pipe closes and the bridge stops.
+//!
+//! What people do in it can be recorded, and played again to a new firm with a new bridge: see
+//! [`record`](crate::sandbox::record).
 
 mod child;
 mod home;
@@ -29,7 +32,7 @@ use crate::sandbox::bridge::{Bridge, State};
 use crate::sandbox::carrier::Carry;
 use crate::sandbox::post::{Now, Sender};
 use crate::sandbox::record::{Anonymiser, CarryRecorded, Head, Player, Recorder, Recording};
-use crate::sandbox::{Credentials, Furnishing, Sandbox, carrier, guard};
+use crate::sandbox::{Credentials, Furnishing, Sandbox, carrier, fill, guard};
 use crate::wire::HttpWire;
 
 /// Where it listens unless it is told otherwise.
@@ -144,6 +147,7 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
         Some(recorder) => recorder.layer(sandbox.router()),
         None => sandbox.router(),
     };
+    let router = fill::layer(router, fill::MOST);
     let router = guard::layer(router, address, !address.ip().is_loopback());
     let http = tokio::spawn(serve(listener, router.clone(), stop.clone()));
     let inner = inner.map(|inner| tokio::spawn(serve(inner, router, stop.clone())));

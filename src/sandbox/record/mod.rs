@@ -34,7 +34,7 @@ mod recorder;
 use serde::{Deserialize, Serialize};
 
 pub use anonymise::Anonymiser;
-pub use body::Body;
+pub use body::{Body, Part};
 pub use play::{Difference, Player, Report};
 pub use recorder::{CarryRecorded, Recorder};
 

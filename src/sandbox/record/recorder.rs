@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::Body as HttpBody;
+use axum::body::{Body as HttpBody, HttpBody as _};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn};
@@ -214,8 +214,9 @@ impl Recorder {
     async fn answered(&self, number: u64, response: Response<HttpBody>) -> Response<HttpBody> {
         let status = response.status().as_u16();
         let kind = text(response.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let large = response.body().size_hint().upper().is_none_or(|most| most > LARGEST_ANSWER as u64);
         let broken = response.extensions().get::<Dropped>().is_some();
-        if broken || !kind.starts_with("application/json") {
+        if broken || large || !kind.starts_with("application/json") {
             self.look();
             self.write(What::Answered { number, status });
             return response;
@@ -229,7 +230,7 @@ impl Recorder {
                 Response::from_parts(parts, HttpBody::from(bytes))
             }
             Err(_) => {
-                let mut response = Response::new(HttpBody::from("This answer is too large to be recorded.\n"));
+                let mut response = Response::new(HttpBody::from("This answer broke off.\n"));
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
                 response
             }

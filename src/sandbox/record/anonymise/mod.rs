@@ -97,15 +97,15 @@ impl Anonymiser {
         };
         let Ok(query) = map_fields(&asked.query, &mut hide);
         let headers = asked.headers.iter().map(|(name, value)| (name.clone(), self.header(name, value))).collect();
-        let body = match &asked.body {
-            Body::Bytes(encoded) => {
-                Body::Bytes(STANDARD.encode(self.bytes(&STANDARD.decode(encoded).unwrap_or_default())))
+        let Ok(mut body) = asked.body.map(&mut hide);
+        match &mut body {
+            Body::Bytes(encoded) => *encoded = without_content(encoded),
+            Body::Parts { parts, .. } => {
+                let files = parts.iter_mut().filter(|part| part.file.is_some());
+                files.for_each(|part| part.value = without_content(&part.value));
             }
-            body => {
-                let Ok(body) = body.map(&mut hide);
-                body
-            }
-        };
+            _ => {}
+        }
         Asked { path: self.path(&asked.path), query, headers, body, ..asked }
     }
 
@@ -181,37 +181,6 @@ impl Anonymiser {
         }
     }
 
-    /// The bytes of a file, as many as there were; of several parts, those that their headers are about.
-    fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        const BREAK: &[u8] = b"\r\n\r\n";
-        if !bytes.starts_with(b"--") {
-            return vec![b'x'; bytes.len()];
-        }
-        let end = find(bytes, b"\r\n").unwrap_or(bytes.len());
-        let boundary = [b"\r\n", &bytes[..end]].concat();
-        let (mut hidden, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
-        while let Some(head) = find(rest, BREAK) {
-            let (headers, content) = rest.split_at(head + BREAK.len());
-            hidden.extend_from_slice(self.part_headers(&String::from_utf8_lossy(headers)).as_bytes());
-            let length = find(content, &boundary).unwrap_or(content.len());
-            let is_file = find(headers, b"filename=").is_some();
-            match std::str::from_utf8(&content[..length]) {
-                Ok(text) if !is_file => hidden.extend_from_slice(self.text(text).as_bytes()),
-                _ => hidden.resize(hidden.len() + length, b'x'),
-            }
-            rest = &content[length..];
-        }
-        hidden.extend_from_slice(rest);
-        hidden
-    }
-
-    fn part_headers(&self, headers: &str) -> String {
-        const FILE_NAME: &str = "filename=\"";
-        let Some((before, after)) = headers.split_once(FILE_NAME) else { return headers.to_owned() };
-        let (name, after) = after.split_once('"').unwrap_or((after, ""));
-        format!("{before}{FILE_NAME}{}\"{after}", self.file_name(name))
-    }
-
     fn tag_of(&self, word: &str) -> hmac::Tag {
         hmac::sign(&self.key, word.as_bytes())
     }
@@ -226,8 +195,14 @@ fn is_bone(value: &str) -> bool {
     bare.len() <= 200 && !bare.contains(char::is_whitespace) && !bare.contains('@')
 }
 
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
+/// A file of the same size; of a picture the size in pixels stays as well.
+fn without_content(encoded: &str) -> String {
+    const PICTURE: &[u8] = b"\x89PNG";
+    const HEAD: usize = 33;
+    let mut bytes = STANDARD.decode(encoded).unwrap_or_default();
+    let begin = if bytes.starts_with(PICTURE) { HEAD.min(bytes.len()) } else { 0 };
+    bytes[begin..].fill(b'x');
+    STANDARD.encode(bytes)
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ fn asked(text: &str) -> Vec<Asked> {
                 "text": {"type": "mrkdwn", "text": text}}]})),
         ),
         of("/slack/upload/v1/x", Body::Text(text.to_owned())),
-        of("/slack/upload/v1/x", Body::Bytes(STANDARD.encode(multipart))),
+        of("/slack/upload/v1/x", Body::of("multipart/form-data; boundary=b", multipart.as_bytes())),
         Asked {
             query: vec![pair("filename"), pair("query")],
             headers: vec![("authorization".into(), format!("Bearer {text}")), pair("idempotency-key")],
