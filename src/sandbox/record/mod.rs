@@ -14,7 +14,8 @@
 //!   own ids of them: see [`names`]. Secrets are named as well, so that none is written.
 //! - *Order.* Between what people did stands what the bridge had put before them by then. A replay goes on only when
 //!   that is there, or has been waited for long enough: see [`play`].
-//! - *Time.* A replay lives at the time of the recording, at its pace or a multiple of it; the bridge in it as well.
+//! - *Time.* A replay lives at the time of the recording, at its pace or a multiple of it; the bridge in it as well. Where
+//!   it falls behind, everything comes later by as much.
 //!
 //! What the bridge put before people is also what two runs are compared by: see [`outcome`]. Its calls and the
 //! deliveries to it stand in the file in short, for whoever reads it.

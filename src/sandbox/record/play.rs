@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const PATIENCE_WITH_WORDS: Duration = Duration::from_secs(2);
 /// How long nothing may change before what the bridge made beyond the recording counts.
 const QUIET: Duration = Duration::from_millis(1_500);
+/// A replay that is behind by less than this, by the clock on the wall, is not late.
+const LATE_MS: f64 = 20.0;
 /// By how much an act begins before the next one.
 const HEAD_START: Duration = Duration::from_millis(20);
 /// The largest answer that is looked into for ids, in bytes.
@@ -44,6 +46,8 @@ pub struct Player {
     outcome: Outcome,
     /// Whether the recording has shapes in place of what the bridge says.
     shapes: bool,
+    /// By how much the replay is behind the recording's times.
+    late_ms: i64,
     /// What was waited for in vain.
     missed: BTreeSet<String>,
     asked: u64,
@@ -88,7 +92,20 @@ impl Player {
     pub fn new(sandbox: Sandbox, router: Router, now: Now, speed: f64) -> Player {
         let (names, outcome) = (Names::of(&sandbox), Outcome::from(now()));
         let (missed, refused, begun) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
-        Player { sandbox, router, now, speed, names, outcome, shapes: false, missed, asked: 0, refused, begun }
+        Player {
+            sandbox,
+            router,
+            now,
+            speed,
+            names,
+            outcome,
+            shapes: false,
+            late_ms: 0,
+            missed,
+            asked: 0,
+            refused,
+            begun,
+        }
     }
 
     /// Plays it to its end.
@@ -190,7 +207,7 @@ impl Player {
             None => !player.outcome.says().contains_key(&item.name),
         };
         let mut patience = self.patience();
-        patience.until_ms = patience.until_ms.max(at_ms + PATIENCE_MS);
+        patience.until_ms = patience.until_ms.max(at_ms + self.late_ms + PATIENCE_MS);
         loop {
             self.look();
             if met(self) {
@@ -266,10 +283,14 @@ impl Player {
         self.outcome.look(&self.sandbox, &self.names, born, now);
     }
 
-    async fn until(&self, at_ms: i64) {
-        let left = at_ms - (self.now)();
+    /// Waits for a time of the recording. Where the replay had to wait for something, all that comes is later by that,
+    /// so that what lay apart does not come at once.
+    async fn until(&mut self, at_ms: i64) {
+        let left = at_ms + self.late_ms - (self.now)();
         if left > 0 {
             tokio::time::sleep(Duration::from_secs_f64(left as f64 / 1000.0 / self.speed)).await;
+        } else if -left as f64 > LATE_MS * self.speed {
+            self.late_ms -= left;
         }
     }
 
