@@ -17,6 +17,10 @@
 //! - *Time.* A replay lives at the time of the recording, at its pace or a multiple of it; the bridge in it as well. Where
 //!   it falls behind, everything comes later by as much.
 //!
+//! What remains is chance. A fault that strikes in a share of all cases strikes the same how many-th calls of a kind again;
+//! which calls these are depends on how those of several threads fall between each other. A bug that is shown with faults
+//! that strike for certain comes out the same on any machine.
+//!
 //! What the bridge put before people is also what two runs are compared by: see [`outcome`]. Its calls and the
 //! deliveries to it stand in the file in short, for whoever reads it.
 //!
