@@ -176,6 +176,9 @@ pub enum Act {
         user: SlackUserId,
         /// The threads.
         news: Vec<News>,
+        /// What that message says already.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        told: Vec<News>,
         /// The message that tells it from now on; without one it is a message of its own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Ts>,

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::effect::{Act, Effect};
 use super::event::Participant;
 use super::ids::{SlackUserId, TicketId, ZendeskUserId};
-use super::notice;
 use super::thread::{BridgedThread, Card, FollowUp, Noticed, Place};
+use super::{news, notice};
 
 /// Of what or of whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,12 +83,7 @@ impl Whom {
     pub fn gives_up(&self, effect: &Effect, own: &[String]) -> bool {
         let says = matches!(
             effect.act,
-            Act::Reply(_)
-                | Act::Post { .. }
-                | Act::Tell { .. }
-                | Act::ChangeTell { .. }
-                | Act::Note { .. }
-                | Act::Notify { .. }
+            Act::Reply(_) | Act::Post { .. } | Act::Tell { .. } | Act::ChangeTell { .. } | Act::Note { .. }
         );
         match (self, &effect.act) {
             (Whom::Ticket(_), _) => says,
@@ -98,6 +93,18 @@ impl Whom {
             }
             _ => false,
         }
+    }
+
+    /// A direct message without what it says of the ticket and of the threads at these addresses, if it says any of it;
+    /// what is left says nothing new where nothing new is left.
+    pub fn left_of(&self, effect: &Effect, links: &[String]) -> Option<Effect> {
+        let (Whom::Ticket(ticket_id), Act::Notify { user, news, told, message }) = (self, &effect.act) else {
+            return None;
+        };
+        let (left, known) = (news::without(news, *ticket_id, links), news::without(told, *ticket_id, links));
+        let changed = left.len() < news.len() || known.len() < told.len();
+        let act = Act::Notify { user: user.clone(), news: left, told: known, message: message.clone() };
+        changed.then(|| Effect { act, ..effect.clone() })
     }
 
     /// Forgets what a thread and its card hold. `own` are the entries that the person wrote in Zendesk.

@@ -7,6 +7,7 @@
 //! - A side conversation older than the app is never posted; one whose recipients name no channel is left alone.
 //! - What the app itself wrote is recognised by its marker, else by the address of the Slack message in it.
 //! - A closed ticket gets no reply: what follows it is found or made once, and the thread goes on there ([`follow_up`]).
+//! - A merged ticket gets none either: the thread goes on in the one that is left when a person wants that, once.
 //! - Who reads a reply is decided when it is sent ([`readers`]), from what Zendesk says then.
 //!
 //! Races it allows for: an entry read before the call that made it has answered; answers of the two vendors in any

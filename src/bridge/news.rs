@@ -36,6 +36,12 @@ pub fn gathered(news: impl IntoIterator<Item = News>) -> Vec<News> {
     all
 }
 
+/// What is left without the news of a ticket and of the threads at these addresses.
+pub fn without(news: &[News], ticket_id: TicketId, links: &[String]) -> Vec<News> {
+    let stays = |one: &&News| one.ticket_id != ticket_id && !links.contains(&one.link);
+    news.iter().filter(stays).cloned().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

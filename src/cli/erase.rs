@@ -120,6 +120,13 @@ fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
     if threads > LISTED {
         out.push_str(&format!("  … and {} more threads\n", threads - LISTED));
     }
+    if !erased.direct.is_empty() {
+        let members: Vec<&str> = erased.direct.iter().map(String::as_str).collect();
+        out.push_str(&format!(
+            "  direct messages of the app that tell of it, to the Slack members {}\n",
+            members.join(", ")
+        ));
+    }
     out
 }
 

@@ -14,6 +14,8 @@
 //! A gap is: the start; a clock that jumped, as it does when the machine sleeps; Slack held and going on; Slack's word
 //! that it had to send an event three times, or that it sends no more for a while.
 
+mod read;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +25,8 @@ use super::gap::{Gap, Key};
 use super::outside::CallError;
 use super::pace::Budget;
 use super::queue::Work;
-use crate::bridge::Vendor;
 use crate::bridge::ids::{ChannelId, ThreadId, Ts};
-use crate::store::{Commit, Store, StoreError, Sweep, Swept};
+use crate::store::{Commit, Store, StoreError, Sweep};
 use crate::telemetry::Direction;
 
 /// How old a root may be to be found through its channel, and how long a done thread stays in, in milliseconds.
@@ -342,94 +343,6 @@ impl Engine {
         Duration::ZERO
     }
 
-    fn slack_said(&self, error: Option<&CallError>) {
-        match error {
-            None => self.answers(Vendor::Slack, false),
-            Some(error) => self.read_failed(Vendor::Slack, error),
-        }
-    }
-
-    async fn catch_up_step(&self, step: &Step) -> Result<(), CallError> {
-        let failed = |error: StoreError| CallError::Later { after: None, problem: error.to_string() };
-        match step {
-            Step::Channel { channel, oldest, page } => {
-                let read = self.outside.read_channel(channel, oldest, page).await;
-                self.slack_said(read.as_ref().err());
-                let read = match read {
-                    Err(CallError::Refused { reason }) => {
-                        self.lock().catch_up.gap.compared(channel);
-                        return gone(channel, &reason);
-                    }
-                    other => other?,
-                };
-                let mut differing = Vec::new();
-                for (thread_ts, latest) in read.threads {
-                    let swept = self.store.swept(channel.as_str(), thread_ts.as_str()).await.map_err(failed)?;
-                    let Some(swept) = swept else { continue };
-                    let from = swept.unwrap_or_else(|| thread_ts.to_string());
-                    if from.parse::<Ts>().is_ok_and(|from| from < latest) {
-                        differing.push((thread_ts, from));
-                    }
-                }
-                let mut state = self.lock();
-                let catch_up = &mut state.catch_up;
-                for (thread_ts, from) in differing {
-                    let channel = channel.clone();
-                    catch_up.gap.differs((channel.clone(), thread_ts.clone()));
-                    catch_up.steps.push_back(Step::Thread { channel, thread_ts, from, page: String::new() });
-                }
-                match read.next {
-                    Some(page) => {
-                        let (channel, oldest) = (channel.clone(), oldest.clone());
-                        catch_up.steps.push_front(Step::Channel { channel, oldest, page });
-                    }
-                    None => catch_up.gap.compared(channel),
-                }
-                Ok(())
-            }
-            Step::Thread { channel, thread_ts, from, page } => {
-                let key = (channel.clone(), thread_ts.clone());
-                let from = match from.is_empty() {
-                    false => from.clone(),
-                    true => {
-                        let swept = self.store.swept(channel.as_str(), thread_ts.as_str()).await.map_err(failed)?;
-                        swept.flatten().unwrap_or_else(|| thread_ts.to_string())
-                    }
-                };
-                let read = self.outside.read_replies(channel, thread_ts, &from, page).await;
-                self.slack_said(read.as_ref().err());
-                let read = match read {
-                    Err(CallError::Refused { reason }) => {
-                        self.read_through(&key);
-                        return gone(channel, &reason);
-                    }
-                    other => other?,
-                };
-                for (message, what) in read.messages {
-                    let taken = self.take_read_back(message, channel, thread_ts, what).await.map_err(failed)?;
-                    if taken == super::intake::Taken::Stored {
-                        self.metrics.caught_up(Direction::from(Vendor::Slack));
-                    }
-                }
-                if let Some(page) = read.next {
-                    let (channel, thread_ts) = key;
-                    self.lock().catch_up.steps.push_front(Step::Thread { channel, thread_ts, from, page });
-                    return Ok(());
-                }
-                self.read_through(&key);
-                if let Some(through) = read.through {
-                    let swept = vec![Swept {
-                        channel_id: channel.to_string(),
-                        thread_ts: thread_ts.to_string(),
-                        swept_ts: through.to_string(),
-                    }];
-                    self.store.commit(Commit { swept, ..Commit::default() }).await.map_err(failed)?;
-                }
-                Ok(())
-            }
-        }
-    }
-
     /// Stores what was read back. What it asks for is looked for before it is done.
     pub(super) async fn store_what_was_missed(
         &self,
@@ -447,14 +360,6 @@ impl Engine {
         drop(state);
         self.wake.notify_one();
         Ok(super::intake::Taken::Stored)
-    }
-
-    /// What waited for a thread goes on.
-    fn read_through(&self, key: &Key) {
-        let mut state = self.lock();
-        if let Some((thread_id, work)) = state.catch_up.gap.read_through(key) {
-            work.into_iter().for_each(|one| state.queue.add_work(&thread_id, one));
-        }
     }
 
     /// Stores a live delivery in a thread that may lack something, to be handled after what was missed. `None`: it need
@@ -487,10 +392,4 @@ impl Engine {
         self.wake.notify_one();
         Ok(Some(super::intake::Taken::Stored))
     }
-}
-
-/// A channel or thread that cannot be read is left for the next round.
-fn gone(channel: &ChannelId, reason: &str) -> Result<(), CallError> {
-    tracing::warn!(slack.channel_id = %channel, reason, "a bridged channel cannot be read; it is asked again in the next round");
-    Ok(())
 }

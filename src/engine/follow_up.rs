@@ -99,6 +99,9 @@ impl Engine {
             if thread.ticket.as_ref() != Some(&ticket.shown) {
                 tell("ticket", What::TicketChanged { ticket_id, ticket: ticket.shown.clone() });
             }
+            if let Some(what) = self.ticket_shown(&thread) {
+                tell("ticket-shown", what);
+            }
             if ticket.merged && thread.heeds_a_merge(ticket.into) {
                 tell("merged", What::TicketClosed(ClosedTicket::by_merge(ticket_id, ticket.into)));
             }
@@ -107,9 +110,9 @@ impl Engine {
     }
 }
 
-/// Whether calls of a thread that rested because its ticket is closed have somewhere to go.
+/// Whether calls of a thread that rested because its ticket is closed, or not there, have somewhere to go.
 pub(super) fn goes_on(before: &BridgedThread, after: &BridgedThread) -> bool {
-    before.follow_up.is_some() && before.follow_up != after.follow_up
+    before.follow_up.is_some() && before.follow_up != after.follow_up || before.gone.is_some() && after.gone.is_none()
 }
 
 /// Writes down which closed tickets the effects ask about.

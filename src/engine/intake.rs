@@ -266,5 +266,5 @@ impl Engine {
 }
 
 fn raw(event: &Event) -> Result<Box<serde_json::value::RawValue>, StoreError> {
-    to_raw_value(event).map_err(|error| StoreError::Driver(sqlx::Error::Encode(Box::new(error))))
+    to_raw_value(event).map_err(StoreError::unwritable)
 }

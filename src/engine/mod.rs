@@ -31,6 +31,7 @@ pub mod deliver;
 pub mod erase;
 mod follow_up;
 mod gap;
+mod gather;
 mod gone;
 pub mod health;
 pub mod intake;
@@ -38,8 +39,6 @@ mod late;
 mod life;
 mod looks;
 mod merged;
-mod notes;
-mod notify;
 pub mod outside;
 mod owners;
 pub mod pace;
@@ -49,6 +48,8 @@ pub mod queue;
 mod reach;
 mod report;
 pub mod retry;
+mod run;
+mod settings;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -58,63 +59,26 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::bridge::ids::{ChannelId, SlackUserId, ThreadId, TicketId, Ts};
+use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
 use crate::bridge::{BridgedThread, Place, Policy, Vendor};
-use crate::store::{Commit, Delay, Store, StoreError};
+use crate::store::{Commit, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
 use outside::Outside;
-use pace::{Budget, Limits};
+use pace::Budget;
 use queue::{Item, Job, Queue, Work};
 pub use report::Report;
-use retry::Schedule;
+pub use settings::Settings;
 
 /// How often old rows are swept.
 const CLEAN_EVERY: Duration = Duration::from_secs(60);
-/// How long what is under way may take to end after the signal to stop.
-const FINISH: Duration = Duration::from_secs(8);
 /// How many jobs are taken at once.
 const TAKE: usize = 256;
 /// How many threads and links are kept in memory.
 const REMEMBERED: usize = 20_000;
 /// How many calls may wait with what they are to do in memory; the others read it when their turn comes.
 const AT_HAND: usize = 2_000;
-
-/// The times and numbers that the settings give the engine.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// When calls are made again.
-    pub schedule: Schedule,
-    /// How long a Slack read may lack what was written.
-    pub slack_read_lag: Duration,
-    /// How long a Zendesk read may lack what was written.
-    pub zendesk_read_lag: Duration,
-    /// How often the feed is asked.
-    pub poll_interval: Duration,
-    /// How often Slack is asked for what was missed.
-    pub reconcile_interval: Duration,
-    /// How long payloads of settled rows are kept.
-    pub keep: Duration,
-    /// How often the vendors may be called.
-    pub limits: Limits,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            schedule: Schedule::default(),
-            slack_read_lag: Duration::from_secs(60),
-            zendesk_read_lag: Duration::from_secs(300),
-            poll_interval: Duration::from_secs(20),
-            reconcile_interval: Duration::from_secs(300),
-            keep: Duration::from_secs(30 * 24 * 3600),
-            limits: Limits::default(),
-        }
-    }
-}
 
 /// The durable shell around the pure core.
 pub struct Engine {
@@ -141,10 +105,9 @@ struct State {
     next_clean: i64,
     next_late: i64,
     late: late::Told,
-    /// Tickets on which a note is being written, and which.
-    noting: HashMap<TicketId, i64>,
-    /// People to whom a direct message is being written, and which.
-    notifying: HashMap<SlackUserId, i64>,
+    /// Tickets and people to whom something is being written, and by which call.
+    gathering: HashMap<gather::Reader, i64>,
+    missing: gone::Missing,
     health: health::Health,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
@@ -208,8 +171,8 @@ impl Engine {
             next_clean: now,
             next_late: now,
             late: late::Told::default(),
-            noting: HashMap::new(),
-            notifying: HashMap::new(),
+            gathering: HashMap::new(),
+            missing: gone::Missing::new(),
             health: health::Health::default(),
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,
@@ -312,88 +275,6 @@ impl Engine {
         state.queue.is_idle() && state.catch_up.waiting() == 0
     }
 
-    /// Works until `stop`; then finishes what is under way and returns.
-    pub async fn work(self: &Arc<Self>, stop: CancellationToken) {
-        let tasks = TaskTracker::new();
-        while !stop.is_cancelled() {
-            let jobs = self.take();
-            let more = !jobs.is_empty();
-            for job in jobs {
-                let engine = self.clone();
-                tasks.spawn(async move { engine.run(job).await });
-            }
-            if more {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            let next = {
-                let state = self.lock();
-                let timers = state.next_poll.min(state.next_clean).min(state.next_late).min(state.catch_up.due());
-                state.queue.next_due(self.clock.now_ms()).map_or(timers, |due| due.min(timers))
-            };
-            tokio::select! {
-                () = self.wake.notified() => {}
-                () = self.clock.sleep_until(next) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-        self.lock().stopping = true;
-        if self.finish(&tasks).await {
-            self.not_made().await;
-        }
-        let now = self.clock.now_ms();
-        if let Err(error) = self.life.mark(&self.store, now, Commit::default()).await {
-            tracing::warn!(error = %error, "the end could not be marked; the next start looks before it repeats");
-        }
-    }
-
-    /// Lets what is under way end, and handles its answers; what takes longer is found in doubt at the next start. Says
-    /// whether all has ended, for while a call may still be made none can be written down as not made.
-    async fn finish(self: &Arc<Self>, tasks: &TaskTracker) -> bool {
-        let last = self.clock.now_ms() + FINISH.as_millis() as i64;
-        tasks.close();
-        loop {
-            let handles = self.lock().queue.take_handles(TAKE);
-            let more = !handles.is_empty();
-            for job in handles {
-                let engine = self.clone();
-                tasks.spawn(async move { engine.run(job).await });
-            }
-            if tasks.is_empty() && !more {
-                return true;
-            }
-            tokio::select! {
-                () = self.wake.notified() => {}
-                () = tasks.wait() => {}
-                () = self.clock.sleep_until(last) => {
-                    tracing::warn!("some calls did not end in time; they are looked for at the next start");
-                    return false;
-                }
-            }
-        }
-    }
-
-    /// Writes down which calls were not made after all: the next process would have to look for them, and wait for the
-    /// vendor's reads to catch up, before it makes them.
-    async fn not_made(&self) {
-        let at = self.clock.now_ms();
-        let not_begun = |(id, item): (i64, &Item)| Delay {
-            id,
-            not_before: item.not_before,
-            attempts: item.attempts - 1,
-            doubtful: item.doubtful,
-            problem: "the app ended before the call".to_owned(),
-            alone: false,
-            at,
-        };
-        let delays: Vec<Delay> = self.lock().queue.not_begun().map(not_begun).collect();
-        if !delays.is_empty()
-            && let Err(error) = self.store.commit(Commit { delays, ..Commit::default() }).await
-        {
-            tracing::warn!(error = %error, "calls that were not made could not be written down as such; they are looked for first");
-        }
-    }
-
     /// The database.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
@@ -419,8 +300,7 @@ impl Engine {
         let thread_id = match job {
             Job::Handle(thread_id) => Some(thread_id.clone()),
             Job::Deliver(id) => {
-                state.noting.retain(|_, noting| noting != id);
-                state.notifying.retain(|_, notifying| notifying != id);
+                state.gathering.retain(|_, gathering| gathering != id);
                 let item = state.queue.item(*id).cloned();
                 if let Some(item) = &item {
                     state.queue.end_calling(item.vendor);

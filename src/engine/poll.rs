@@ -102,6 +102,7 @@ impl Engine {
                 let commit = Commit { nudges_answered: vec![(ticket_id.0, asked)], ..Commit::default() };
                 match self.take_owned(owned, commit).await {
                     Ok(()) => {
+                        self.lock().missing.remove(&ticket_id);
                         self.look_at_ticket(ticket_id).await;
                         self.lock().queue.end_ticket(ticket_id, None, false);
                     }
@@ -109,6 +110,11 @@ impl Engine {
                 }
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
+                match self.ticket_missing(ticket_id, &reason).await {
+                    Ok(None) => {}
+                    Ok(Some(wait)) => return self.ticket_later(ticket_id, Some(wait), &reason),
+                    Err(error) => return self.ticket_later(ticket_id, None, &error.to_string()),
+                }
                 tracing::warn!(zendesk.ticket_id = %ticket_id, reason, "a ticket cannot be read; it is asked again when Zendesk speaks of it");
                 let commit = Commit { nudges_answered: vec![(ticket_id.0, asked)], ..Commit::default() };
                 if let Err(error) = self.store.commit(commit).await {

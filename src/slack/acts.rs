@@ -19,7 +19,7 @@ use super::errors::SlackError;
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, Ts};
 use crate::bridge::thread::{says_its_time, time};
-use crate::bridge::{Act, Answer, EffectId, Place, notice};
+use crate::bridge::{Act, Answer, EffectId, Place, news, notice};
 use crate::engine::outside::{Call, CallError};
 
 const EVENT_TYPE: &str = "sidethread";
@@ -84,7 +84,10 @@ impl SlackClient {
                 let post = Post { channel, thread_ts: None, author: None, text: text.clone(), blocks: None };
                 self.say(call, post).await.map_err(SlackError::into_call_error)
             }
-            Act::Notify { user, news, message } => self.notify(call, user, news, message.as_ref()).await,
+            Act::Notify { user, news, told, message } => {
+                let news = news::gathered(told.iter().chain(news).cloned());
+                self.notify(call, user, &news, message.as_ref()).await
+            }
             Act::Whisper { user, text } => {
                 let (channel, _) = link(call)?;
                 let content = SlackMessageContent::new().with_text(text.clone());

@@ -276,6 +276,10 @@ pub struct EraseWrite {
     pub thread_ids: Vec<String>,
     /// Calls that are given up.
     pub given_up: Vec<i64>,
+    /// Calls of other threads that are settled, or given up here, and go too.
+    pub others: Vec<i64>,
+    /// Calls that say less from here on.
+    pub rewrites: Vec<(i64, Box<RawValue>)>,
     /// A text; messages that hold it and wait for their thread go.
     pub needle: Option<String>,
     /// When, in milliseconds since 1970.

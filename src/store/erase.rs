@@ -22,6 +22,9 @@ const ERASE_INBOX: &str = "UPDATE inbox SET event_json = NULL
     WHERE done_at IS NOT NULL AND event_json IS NOT NULL AND thread_id IN (SELECT value FROM json_each($1))";
 const ERASE_OUTBOX: &str = "UPDATE outbox SET effect_json = NULL, problem = NULL
     WHERE state IN ('done', 'dropped') AND effect_json IS NOT NULL AND thread_id IN (SELECT value FROM json_each($1))";
+const ERASE_OTHERS: &str = "UPDATE outbox SET effect_json = NULL, problem = NULL
+    WHERE state IN ('done', 'dropped') AND effect_json IS NOT NULL AND id IN (SELECT value FROM json_each($1))";
+const REWRITE: &str = "UPDATE outbox SET effect_json = $2 WHERE id = $1 AND state IN ('waiting', 'parked')";
 const ERASE_ATTEMPTS: &str = "DELETE FROM attempt WHERE outbox_id IN
     (SELECT id FROM outbox WHERE thread_id IN (SELECT value FROM json_each($1)))";
 const ERASE_UNREAD: &str =
@@ -61,6 +64,11 @@ pub(super) async fn erase(db: &mut SqliteConnection, erase: &EraseWrite) -> Resu
     sqlx::query(ERASE_GIVEN_UP).bind(given_up).bind(erase.at).execute(&mut *db).await?;
     let mut erased = sqlx::query(ERASE_INBOX).bind(&threads).execute(&mut *db).await?.rows_affected();
     erased += sqlx::query(ERASE_OUTBOX).bind(&threads).execute(&mut *db).await?.rows_affected();
+    let others = serde_json::to_string(&erase.others).map_err(json)?;
+    erased += sqlx::query(ERASE_OTHERS).bind(others).execute(&mut *db).await?.rows_affected();
+    for (id, effect) in &erase.rewrites {
+        erased += sqlx::query(REWRITE).bind(id).bind(effect.get()).execute(&mut *db).await?.rows_affected();
+    }
     sqlx::query(ERASE_ATTEMPTS).bind(&threads).execute(&mut *db).await?;
     sqlx::query(ERASE_UNREAD).bind(&threads).execute(&mut *db).await?;
     sqlx::query(ERASE_HELD_OF).bind(&threads).execute(&mut *db).await?;

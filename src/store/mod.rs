@@ -28,7 +28,8 @@ pub use commit::{
 };
 pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
-pub use read::{InboxRow, LinkedThread, NoteRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};
+pub use notices::NoteRow;
+pub use read::{InboxRow, LinkedThread, OutboxRow, ParkedNames, Sweep, UnparkedRow};
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -91,6 +92,13 @@ pub enum StoreError {
     /// The writer has stopped.
     #[error("the database is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// What was to be written cannot be written as JSON.
+    pub fn unwritable(error: serde_json::Error) -> StoreError {
+        StoreError::Driver(sqlx::Error::Encode(Box::new(error)))
+    }
 }
 
 /// The database of one process.
@@ -217,6 +225,7 @@ fn migrator() -> Migrator {
         step(2, "bundle", include_str!("../../migrations/0002_bundle.sql")),
         step(3, "trace", include_str!("../../migrations/0003_trace.sql")),
         step(4, "follow_up", include_str!("../../migrations/0004_follow_up.sql")),
+        step(6, "link_before", include_str!("../../migrations/0006_link_before.sql")),
     ])
 }
 

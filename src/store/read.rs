@@ -72,19 +72,6 @@ pub struct ParkedNames {
     pub notice: Option<String>,
 }
 
-/// A note that waits for its first attempt.
-#[derive(Debug, Clone)]
-pub struct NoteRow {
-    /// Its id.
-    pub id: i64,
-    /// The thread.
-    pub thread_id: String,
-    /// The effect.
-    pub effect: Effect,
-    /// Not to be done earlier, in milliseconds since 1970.
-    pub not_before: i64,
-}
-
 /// A thread whose Slack side is compared now and then.
 #[derive(Debug, Clone)]
 pub struct Sweep {
@@ -112,7 +99,8 @@ pub struct LinkedThread {
 const SETTING: &str = "SELECT value FROM setting WHERE name = $1";
 const THREAD: &str = "SELECT thread_json FROM thread WHERE id = $1";
 const CARD: &str = "SELECT card_json FROM thread WHERE id = $1";
-const BY_LINK: &str = "SELECT thread_id FROM link WHERE channel_id = $1 AND thread_ts = $2";
+const BY_LINK: &str = "SELECT thread_id FROM link WHERE channel_id = $1 AND thread_ts = $2
+    UNION ALL SELECT thread_id FROM link_before WHERE channel_id = $1 AND thread_ts = $2 LIMIT 1";
 const BY_SIDE_CONVERSATION: &str = "SELECT side_conversation_id, id FROM thread
     WHERE side_conversation_id IN (SELECT value FROM json_each($1))
         AND side_conversation_id NOT IN (SELECT id FROM side_conversation)
@@ -128,18 +116,16 @@ const PARKED_CALL: &str = "SELECT p.thread_id, p.effect_id, (SELECT n.result FRO
     FROM outbox AS p WHERE p.id = $1 AND p.state = 'parked'";
 const PARKED_EFFECT: &str = "SELECT effect_json FROM outbox WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND effect_json IS NOT NULL";
 // The effects of notes are named `note:…`.
-const LAST_NOTED: &str = "SELECT max(attempted_at) FROM outbox WHERE effect_id >= 'note:' AND effect_id < 'note;'
-    AND thread_id IN (SELECT id FROM thread WHERE ticket_id = $1) AND id <> $2";
-const NOTES_WAITING: &str = "SELECT id, thread_id, effect_json, not_before FROM outbox
-    WHERE effect_id >= 'note:' AND effect_id < 'note;' AND state = 'waiting' AND doubtful = 0
-    AND thread_id IN (SELECT id FROM thread WHERE ticket_id = $1) ORDER BY id LIMIT 100";
 const IN_CHANNEL: &str = "SELECT thread_id FROM link WHERE channel_id = $1 ORDER BY thread_ts";
 const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
 const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";
 const SWEEPS: &str =
     "SELECT l.channel_id, l.thread_ts, l.swept_ts FROM link AS l JOIN thread AS t ON t.id = l.thread_id
-    WHERE t.state = 'open' OR t.updated_at >= $1 ORDER BY l.channel_id, l.thread_ts";
-const SWEPT: &str = "SELECT swept_ts FROM link WHERE channel_id = $1 AND thread_ts = $2";
+    WHERE t.state = 'open' OR t.updated_at >= $1
+    UNION ALL SELECT b.channel_id, b.thread_ts, b.swept_ts FROM link_before AS b JOIN thread AS t ON t.id = b.thread_id
+    WHERE t.state = 'open' OR t.updated_at >= $1 ORDER BY 1, 2";
+const SWEPT: &str = "SELECT swept_ts FROM link WHERE channel_id = $1 AND thread_ts = $2
+    UNION ALL SELECT swept_ts FROM link_before WHERE channel_id = $1 AND thread_ts = $2 LIMIT 1";
 const OPEN_IN_CHANNEL: &str = "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.thread_json ->> 'subject'
     FROM link AS l JOIN thread AS t ON t.id = l.thread_id
     WHERE l.channel_id = $1 AND t.state = 'open' ORDER BY l.thread_ts DESC LIMIT $2";
@@ -365,24 +351,6 @@ impl Store {
         row.map(|row| decode(&row, 0, "outbox", "effect_json", effect_id)).transpose()
     }
 
-    /// When a note other than `id` was last attempted on a ticket, in milliseconds since 1970.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn last_noted(&self, ticket_id: i64, id: i64) -> Result<Option<i64>, StoreError> {
-        let row = sqlx::query(LAST_NOTED).bind(ticket_id).bind(id).fetch_one(&self.reader).await?;
-        row.try_get(0).map_err(StoreError::from)
-    }
-
-    /// The notes of a ticket that wait and were not attempted, in the order in which they were decided.
-    ///
-    /// # Errors
-    /// The database failed, or a row does not read.
-    pub async fn notes_waiting(&self, ticket_id: i64) -> Result<Vec<NoteRow>, StoreError> {
-        let rows = sqlx::query(NOTES_WAITING).bind(ticket_id).fetch_all(&self.reader).await?;
-        rows.iter().map(note_row).collect()
-    }
-
     /// The threads that stand in a channel.
     ///
     /// # Errors
@@ -403,16 +371,6 @@ impl Store {
 }
 
 /// A row with id, thread, effect and the time before which it rests.
-pub(super) fn note_row(row: &SqliteRow) -> Result<NoteRow, StoreError> {
-    let id: i64 = row.try_get(0)?;
-    Ok(NoteRow {
-        id,
-        thread_id: row.try_get(1)?,
-        effect: decode(row, 2, "outbox", "effect_json", &id.to_string())?,
-        not_before: row.try_get(3)?,
-    })
-}
-
 pub(super) fn decode<T: DeserializeOwned>(
     row: &SqliteRow,
     index: usize,

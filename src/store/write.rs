@@ -4,11 +4,12 @@
 //! goes in rows of bound values, a few statements in one hand-over ([`Script`]); what is rare takes its rows as one
 //! JSON array, which is simpler and costs several times as much.
 
+mod rows;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sqlx::error::BoxDynError;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Row, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 use super::commit::{
     Attempt, Commit, Committed, Done, HeldBack, InboxWrite, OutboxWrite, Release, Settle, ThreadWrite, Unparked,
@@ -16,19 +17,12 @@ use super::commit::{
 use super::erase;
 use super::follow_up;
 use super::read::{InboxRow, UnparkedRow};
-use super::script::{MOST_ROWS, Rows, Script};
+use super::script::{MOST_ROWS, Script};
+use rows::{ATTEMPTS, DONE, INBOX, OUTBOX, SETTLED, THREADS, THREADS_GO_ON};
 
 const SETTINGS: &str = "INSERT INTO setting (name, value)
     SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-// column1 and so on are the names that SQLite and PostgreSQL give the columns of VALUES.
-static INBOX: Rows<InboxWrite> = Rows::new(
-    "INSERT INTO inbox (seq, source, key, thread_id, event_json, received_at, done_at, ignored)
-        SELECT column1, column2, column3, column4, column5, column6, column7, column8 FROM (VALUES",
-    8,
-    ") AS j WHERE column1 IS NOT NULL ON CONFLICT (source, key) DO NOTHING",
-    bind_inbox,
-);
 const INBOX_NEW: &str = "SELECT seq FROM inbox WHERE seq >= $1 AND seq < $2 ORDER BY seq";
 const UNREAD: &str = "INSERT INTO unread (key, source, thread_id, raw, reason, received_at)
     SELECT value ->> 'key', value ->> 'source', value ->> 'thread_id', value ->> 'raw', value ->> 'reason', value ->> 'received_at'
@@ -36,45 +30,19 @@ const UNREAD: &str = "INSERT INTO unread (key, source, thread_id, raw, reason, r
 const HELD: &str = "INSERT INTO held (key, channel_id, thread_ts, event_json, received_at)
     SELECT value ->> 'key', value ->> 'channel_id', value ->> 'thread_ts', value -> 'event', value ->> 'received_at'
     FROM json_each($1) WHERE true ON CONFLICT (key) DO NOTHING";
-static THREADS: Rows<ThreadWrite> = Rows::new(
-    "INSERT INTO thread (id, side_conversation_id, ticket_id, place, state, thread_json, card_json, updated_at)
-        SELECT column1, column2, column3, column4, column5, column6, column7, column8 FROM (VALUES",
-    8,
-    ") AS j WHERE column1 IS NOT NULL
-        ON CONFLICT (id) DO UPDATE SET side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id,
-        place = excluded.place, state = excluded.state, thread_json = excluded.thread_json,
-        card_json = coalesce(excluded.card_json, thread.card_json), updated_at = excluded.updated_at",
-    bind_thread,
-);
+const LINKS_BEFORE: &str = "INSERT INTO link_before (channel_id, thread_ts, thread_id, swept_ts)
+    SELECT l.channel_id, l.thread_ts, l.thread_id, l.swept_ts
+    FROM json_each($1) AS j JOIN link AS l ON l.thread_id = (j.value ->> 'thread_id')
+    WHERE l.thread_ts <> (j.value ->> 'thread_ts') ON CONFLICT (channel_id, thread_ts) DO NOTHING";
+// A channel that gets another id takes along all that stands in it.
+const LINKS_BEFORE_MOVE: &str = "UPDATE link_before SET channel_id = j.value ->> 'channel_id'
+    FROM json_each($1) AS j WHERE link_before.thread_id = (j.value ->> 'thread_id')";
 const LINKS: &str = "INSERT INTO link (channel_id, thread_ts, thread_id, side_conversation_id, ticket_id, linked_at)
     SELECT value ->> 'channel_id', value ->> 'thread_ts', value ->> 'thread_id', value ->> 'side_conversation_id',
            value ->> 'ticket_id', value ->> 'linked_at'
     FROM json_each($1) WHERE true
     ON CONFLICT (thread_id) DO UPDATE SET channel_id = excluded.channel_id, thread_ts = excluded.thread_ts,
         side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id";
-// An upsert writes the indexes of every column that it names, changed or not: three pages for each thread instead of
-// one. So what changes with every message has a statement of its own.
-static THREADS_GO_ON: Rows<ThreadWrite> = Rows::new(
-    "UPDATE thread SET place = j.column4, state = j.column5, thread_json = j.column6,
-        card_json = coalesce(j.column7, thread.card_json), updated_at = j.column8 FROM (VALUES",
-    8,
-    ") AS j WHERE thread.id = j.column1 AND thread.side_conversation_id = j.column2 AND thread.ticket_id = j.column3",
-    bind_thread,
-);
-static DONE: Rows<Done> = Rows::new(
-    "UPDATE inbox SET done_at = j.column2, ignored = j.column3,
-        event_json = CASE WHEN j.column4 THEN NULL ELSE inbox.event_json END FROM (VALUES",
-    4,
-    ") AS j WHERE inbox.seq = j.column1",
-    bind_done,
-);
-static SETTLED: Rows<Settle> = Rows::new(
-    "UPDATE outbox SET state = j.column2, result = j.column3, problem = coalesce(j.column4, outbox.problem),
-        settled_at = j.column5, doubtful = j.column6 FROM (VALUES",
-    6,
-    ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
-    bind_settled,
-);
 // What is blanked cannot be tried again; that it is given up can always be written.
 const UNPARKED: &str = "UPDATE outbox SET state = $4, not_before = $5, attempts = 0, bundle = NULL
     WHERE thread_id = $1 AND effect_id >= $2 AND effect_id <= $3 AND state = 'parked'
@@ -83,26 +51,10 @@ const UNPARKED: &str = "UPDATE outbox SET state = $4, not_before = $5, attempts 
 const HELD_BACK: &str = "UPDATE outbox SET state = 'parked', problem = $4, settled_at = $5, doubtful = 0
     WHERE thread_id = $1 AND effect_id >= $2 AND effect_id <= $3 AND state = 'waiting' RETURNING id";
 const REWRITE: &str = "UPDATE outbox SET effect_json = $2 WHERE id = $1 AND state = 'waiting'";
-static ATTEMPTS: Rows<Attempt> = Rows::new(
-    "UPDATE outbox SET attempts = outbox.attempts + 1, attempted_at = j.column2, doubtful = 1,
-        bundle = coalesce(j.column3, outbox.bundle) FROM (VALUES",
-    3,
-    ") AS j WHERE outbox.id = j.column1 AND outbox.state = 'waiting'",
-    bind_attempt,
-);
 const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', attempts = j.value ->> 'attempts',
         doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem',
         bundle = CASE WHEN j.value ->> 'alone' THEN NULL ELSE outbox.bundle END
     FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
-static OUTBOX: Rows<OutboxWrite> = Rows::new(
-    "INSERT INTO outbox (id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
-        attempted_at, doubtful, state)
-        SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column11, 'waiting'
-        FROM (VALUES",
-    11,
-    ") AS j WHERE column1 IS NOT NULL ON CONFLICT (effect_id, thread_id) DO NOTHING",
-    bind_outbox,
-);
 const RETRIED: &str = "INSERT INTO attempt
         (outbox_id, number, problem, begun_at, first_at, last_at, times, doubtful, not_before)
     SELECT o.id, j.value ->> 'attempts', j.value ->> 'problem', coalesce(o.attempted_at, j.value ->> 'at'),
@@ -116,6 +68,8 @@ const RELEASED: &str =
 const UNHOLD: &str = "DELETE FROM held WHERE channel_id = $1 AND thread_ts = $2";
 const SWEPT: &str = "UPDATE link SET swept_ts = j.value ->> 'swept_ts' FROM json_each($1) AS j
     WHERE link.channel_id = (j.value ->> 'channel_id') AND link.thread_ts = (j.value ->> 'thread_ts')";
+const SWEPT_BEFORE: &str = "UPDATE link_before SET swept_ts = j.value ->> 'swept_ts' FROM json_each($1) AS j
+    WHERE link_before.channel_id = (j.value ->> 'channel_id') AND link_before.thread_ts = (j.value ->> 'thread_ts')";
 const NUDGES: &str = "INSERT INTO nudge (ticket_id, asked, asked_at)
     SELECT value ->> 0, 1, value ->> 1 FROM json_each($1) WHERE true
     ON CONFLICT (ticket_id) DO UPDATE SET asked = nudge.asked + 1";
@@ -256,10 +210,13 @@ async fn write_rare(
             script.run(db).await?;
         }
     }
+    each(db, LINKS_BEFORE, commits.iter().flat_map(|c| &c.links)).await?;
+    each(db, LINKS_BEFORE_MOVE, commits.iter().flat_map(|c| &c.links)).await?;
     each(db, LINKS, commits.iter().flat_map(|c| &c.links)).await?;
     each(db, DELAYS, commits.iter().flat_map(|c| &c.delays)).await?;
     each(db, RETRIED, commits.iter().flat_map(|c| &c.delays)).await?;
     each(db, SWEPT, commits.iter().flat_map(|c| &c.swept)).await?;
+    each(db, SWEPT_BEFORE, commits.iter().flat_map(|c| &c.swept)).await?;
     each(db, NUDGES, commits.iter().flat_map(|c| &c.nudges)).await?;
     follow_up::write(db, commits).await?;
     each(db, NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered)).await?;
@@ -322,64 +279,6 @@ async fn insert_inbox(
         inserts += script.run(db).await?;
     }
     new_ids(db, INBOX_NEW, first, rows.len(), inserts).await
-}
-
-fn bind_inbox(values: &mut SqliteArguments, seq: i64, row: &InboxWrite) -> Result<(), BoxDynError> {
-    values.add(seq)?;
-    values.add(row.source)?;
-    values.add(&row.key)?;
-    values.add(&row.thread_id)?;
-    values.add(row.event.as_deref().map(RawValue::get))?;
-    values.add(row.received_at)?;
-    values.add(row.done.then_some(row.received_at))?;
-    values.add(row.ignored)
-}
-
-fn bind_outbox(values: &mut SqliteArguments, id: i64, row: &OutboxWrite) -> Result<(), BoxDynError> {
-    values.add(id)?;
-    values.add(&row.thread_id)?;
-    values.add(&row.effect_id)?;
-    values.add(row.vendor)?;
-    values.add(row.effect.get())?;
-    values.add(row.decided_at)?;
-    values.add(row.caused_at)?;
-    values.add(row.not_before)?;
-    values.add(row.attempts)?;
-    values.add((row.attempts > 0).then_some(row.decided_at))?;
-    values.add(row.doubtful || row.attempts > 0)
-}
-
-fn bind_thread(values: &mut SqliteArguments, _: i64, row: &ThreadWrite) -> Result<(), BoxDynError> {
-    values.add(&row.id)?;
-    values.add(&row.side_conversation_id)?;
-    values.add(row.ticket_id)?;
-    values.add(row.place)?;
-    values.add(row.state)?;
-    values.add(row.thread.get())?;
-    values.add(row.card.as_deref().map(RawValue::get))?;
-    values.add(row.updated_at)
-}
-
-fn bind_done(values: &mut SqliteArguments, _: i64, row: &Done) -> Result<(), BoxDynError> {
-    values.add(row.seq)?;
-    values.add(row.done_at)?;
-    values.add(row.ignored)?;
-    values.add(row.forget)
-}
-
-fn bind_settled(values: &mut SqliteArguments, _: i64, row: &Settle) -> Result<(), BoxDynError> {
-    values.add(row.id)?;
-    values.add(row.state)?;
-    values.add(row.result.as_deref())?;
-    values.add(row.problem.as_deref())?;
-    values.add(row.settled_at)?;
-    values.add(row.doubtful)
-}
-
-fn bind_attempt(values: &mut SqliteArguments, _: i64, row: &Attempt) -> Result<(), BoxDynError> {
-    values.add(row.id)?;
-    values.add(row.attempted_at)?;
-    values.add(row.bundle)
 }
 
 /// Which of `rows` ids from `first` on were inserted. All, most often; then nothing is asked.

@@ -25,13 +25,19 @@ pub fn json(body: &[u8]) -> Option<Value> {
         .ok()
 }
 
-/// The ticket that a webhook call names.
+/// The ticket that a webhook call names: one of a trigger, or one that is subscribed to events of tickets, as to their
+/// deletion, of which no trigger tells.
 pub fn nudge(body: &[u8]) -> Option<TicketId> {
     let id = match json(body) {
-        Some(value) => number(value.get("ticket_id")?)?,
+        Some(value) => number(value.get("ticket_id").or_else(|| of_an_event(&value))?)?,
         None => named_in_broken_json(&String::from_utf8_lossy(body))?,
     };
     (id > 0).then_some(TicketId(id))
+}
+
+fn of_an_event(value: &Value) -> Option<&Value> {
+    value.get("type").and_then(Value::as_str).filter(|kind| kind.starts_with("zen:event-type:ticket."))?;
+    value.pointer("/detail/id")
 }
 
 /// Reads the `side_conversations` of an answer, and the single `side_conversation`.
@@ -235,6 +241,11 @@ mod tests {
             (r#"{"ticket_id": 7, "kind": "side_conversation"}"#, Some(7)),
             ("{\n \"title\": \"My \"mouse\" is on fire\",\n \"ticket_id\" : \"12\"\n}", Some(12)),
             (r#"{"ticket_id":12,"title":"a "b""}"#, Some(12)),
+            (
+                r#"{"type":"zen:event-type:ticket.soft_deleted","subject":"zen:ticket:12","detail":{"id":"12"}}"#,
+                Some(12),
+            ),
+            (r#"{"type":"zen:event-type:user.deleted","detail":{"id":"12"}}"#, None),
             (r#"{"ticket_id":0}"#, None),
             (r#"{"ticket_id":"-4"}"#, None),
             (r#"{"ticket_id":"","title":"""}"#, None),

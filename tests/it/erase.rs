@@ -197,3 +197,62 @@ async fn a_message_deleted_in_slack_is_blanked_here_and_not_sent_if_that_has_not
         assert_eq!(in_the_file(&app, canary), 0, "{canary}");
     }
 }
+
+/// Two tickets with a thread each, whose answers one direct message tells of.
+async fn told_together(app: &House) -> [(i64, &'static str); 2] {
+    crate::notify::zoe_in_slack(app, |_| {});
+    let other = app.zendesk.add_ticket(sidethread::sandbox::zendesk::TicketSpec {
+        subject: "Lost".into(),
+        requester_id: app.carla,
+        assignee_id: Some(app.zoe),
+        status: "open".into(),
+        ..Default::default()
+    });
+    let tickets = [(app.ticket, "scanner-canary"), (other, "printer-canary")];
+    let to = ["engineering@slack.acme.example"];
+    let scs = tickets.map(|(id, subject)| app.zendesk.start_side_conversation(app.zoe, id, &to, subject, "<p>?</p>"));
+    app.settle().await;
+    for sc in &scs {
+        let (channel, ts) = app.thread(sc);
+        app.slack.say(&app.ana, &channel, Some(&ts), "yes").unwrap();
+    }
+    tickets
+}
+
+#[tokio::test]
+async fn a_direct_message_that_tells_of_several_tickets_forgets_the_one_and_keeps_the_others() {
+    for (of, waits) in [(0, true), (1, true), (0, false), (1, false)] {
+        let app = House::with(Setup { routes: "[notify]\nassignee = \"dm\"", ..Default::default() }).await;
+        if waits {
+            let rule = json!({"call": "conversations.open", "fault": "rate_limited", "retry_after": 100, "times": 1});
+            app.slack.faults().add(serde_json::from_value::<Rule>(rule).unwrap());
+        }
+        let tickets = told_together(&app).await;
+        app.settle_within(Duration::from_secs(if waits { 50 } else { 1000 })).await;
+        let ((ticket, gone), (_, kept)) = (tickets[of], tickets[1 - of]);
+        let said = erase_beside(&app, &Whom::Ticket(TicketId(ticket))).await;
+        assert_eq!(in_the_file(&app, gone), 0, "ticket {of}, it waits: {waits}");
+        assert!(said.contains("direct messages of the app") && said.contains("to the Slack members U"), "{said}");
+        app.pass(Duration::from_secs(200)).await;
+        let told = crate::notify::direct_messages(&app);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((told[0].contains(gone), told[0].contains(kept)), (!waits, true), "{told:?}");
+        assert_eq!(in_the_file(&app, gone), 0, "ticket {of}, it waits: {waits}");
+        app.ends_quietly().await;
+    }
+}
+
+#[tokio::test]
+async fn a_direct_message_that_tells_of_the_erased_alone_is_not_sent() {
+    let app = House::with(Setup { routes: "[notify]\nassignee = \"dm\"", ..Default::default() }).await;
+    let rule = json!({"call": "conversations.open", "fault": "rate_limited", "retry_after": 100, "times": 1});
+    app.slack.faults().add(serde_json::from_value::<Rule>(rule).unwrap());
+    let tickets = told_together(&app).await;
+    app.settle_within(Duration::from_secs(50)).await;
+    for (ticket, _) in tickets {
+        erase_beside(&app, &Whom::Ticket(TicketId(ticket))).await;
+    }
+    app.pass(Duration::from_secs(200)).await;
+    assert_eq!(crate::notify::direct_messages(&app), [""; 0]);
+    app.ends_quietly().await;
+}

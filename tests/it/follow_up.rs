@@ -4,6 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::Value;
+use sidethread::bridge::ids::TicketId;
 use sidethread::sandbox::zendesk::{ReplyOnClosed, TicketChange, TicketSpec, Unconfirmed, UserSpec};
 
 use crate::house::{House, Setup};
@@ -17,6 +18,21 @@ pub fn close(app: &House, ticket: i64) {
 /// What was read of a ticket is old.
 pub async fn later(app: &House) {
     app.pass(Duration::from_secs(61)).await;
+}
+
+/// A side conversation, and its thread in Slack.
+pub async fn a_thread(app: &House) -> (String, String, String) {
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    (sc, channel, ts)
+}
+
+/// One whose ticket is closed.
+async fn on_a_closed_ticket(app: &House) -> (String, String, String) {
+    let thread = a_thread(app).await;
+    later(app).await;
+    close(app, app.ticket);
+    thread
 }
 
 /// The tickets that follow up another one.
@@ -52,8 +68,7 @@ pub fn messages(app: &House, side: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_reply_to_a_closed_ticket_makes_a_follow_up_and_the_thread_goes_on_there() {
     let app = House::new().await;
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
+    let (sc, channel, ts) = a_thread(&app).await;
     app.slack.say(&app.ana, &channel, Some(&ts), "Looking.").unwrap();
     app.settle().await;
     later(&app).await;
@@ -221,10 +236,7 @@ async fn a_follow_up_that_is_closed_is_followed_up_itself() {
 #[tokio::test]
 async fn a_follow_up_that_is_about_something_else_is_left_alone_and_named() {
     let app = House::new().await;
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
-    later(&app).await;
-    close(&app, app.ticket);
+    let (_, channel, ts) = on_a_closed_ticket(&app).await;
     let customers = app.zendesk.follow_up_by_mail(app.carla, app.ticket, "Something else entirely");
     app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
     app.settle().await;
@@ -240,10 +252,7 @@ async fn a_follow_up_that_is_about_something_else_is_left_alone_and_named() {
 #[tokio::test]
 async fn a_follow_up_that_cannot_be_made_is_told_and_retried_by_its_button() {
     let app = House::new().await;
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
-    later(&app).await;
-    close(&app, app.ticket);
+    let (sc, channel, ts) = on_a_closed_ticket(&app).await;
     let rule = serde_json::json!({"call": "POST tickets", "fault": "refused"});
     app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
     app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
@@ -266,8 +275,7 @@ async fn a_ticket_that_closed_since_it_was_read_is_noticed_by_the_refusal() {
     for status in [400, 404, 422] {
         let unconfirmed = Unconfirmed { reply_on_closed: ReplyOnClosed::Refused(status), ..Default::default() };
         let app = House::with(Setup { unconfirmed, ..Default::default() }).await;
-        let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-        let (channel, ts) = app.thread(&sc);
+        let (_, channel, ts) = a_thread(&app).await;
         app.slack.say(&app.ana, &channel, Some(&ts), "Looking.").unwrap();
         app.settle().await;
         close(&app, app.ticket);
@@ -330,10 +338,7 @@ async fn a_crash_at_any_point_makes_no_second_follow_up_and_loses_and_doubles_no
 #[tokio::test]
 async fn a_follow_up_that_was_given_up_is_asked_for_anew_by_what_still_waits() {
     let app = House::new().await;
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
-    later(&app).await;
-    close(&app, app.ticket);
+    let (sc, channel, ts) = on_a_closed_ticket(&app).await;
     let rule = serde_json::json!({"call": "POST tickets", "fault": "refused"});
     app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
     app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
@@ -353,10 +358,7 @@ async fn a_follow_up_that_was_given_up_is_asked_for_anew_by_what_still_waits() {
 #[tokio::test]
 async fn what_may_stand_in_the_follow_up_is_looked_for_there_also_when_the_old_ticket_is_gone() {
     let app = House::new().await;
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
-    later(&app).await;
-    close(&app, app.ticket);
+    let (sc, channel, ts) = on_a_closed_ticket(&app).await;
     app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
     app.settle().await;
     let side = sides(&app, follow_up(&app, app.ticket)).remove(0);
@@ -369,4 +371,53 @@ async fn what_may_stand_in_the_follow_up_is_looked_for_there_also_when_the_old_t
     assert_eq!(messages(&app, &side), ["It is up again.", "Confirmed."]);
     app.told(&sc);
     app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn an_archived_ticket_is_followed_up_as_a_closed_one() {
+    for by_trigger in [false, true] {
+        let app = House::new().await;
+        let (sc, channel, ts) = on_a_closed_ticket(&app).await;
+        // Archived tickets can be read by their numbers and are in no list.
+        assert!(app.zendesk.set_ticket(app.ticket, TicketChange { archived: Some(true), ..Default::default() }));
+        if by_trigger {
+            app.app.engine().unwrap().nudge(TicketId(app.ticket)).await.unwrap();
+            app.settle().await;
+        }
+        app.zendesk.reply(app.zoe, &sc, "<p>One more thing</p>");
+        app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+        app.pass(Duration::from_secs(60)).await;
+        let side = sides(&app, follow_up(&app, app.ticket)).remove(0);
+        assert_eq!(messages(&app, &side), ["It is up again."]);
+        assert!(app.said(&sc).iter().any(|(_, text)| text == "One more thing"), "{:?}", app.said(&sc));
+        app.ends_quietly().await;
+    }
+}
+
+/// Zendesk knows its key for two hours: then the follow-up is looked for, and not made again.
+#[tokio::test]
+async fn a_follow_up_whose_answer_was_lost_is_found_when_its_key_is_dead() {
+    for (minutes, made) in [(60, 2), (95, 1), (60 * 24, 1)] {
+        for archived in [false, true] {
+            let mut app = House::new().await;
+            let (sc, channel, ts) = on_a_closed_ticket(&app).await;
+            assert!(
+                app.zendesk.set_ticket(app.ticket, TicketChange { archived: Some(archived), ..Default::default() })
+            );
+            let rule = serde_json::json!({"call": "POST tickets", "fault": "dropped_after", "times": 1});
+            app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+            app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+            app.settle_within(Duration::ZERO).await;
+            app.leave().await;
+            app.clock.advance(Duration::from_secs(minutes * 60));
+            app.start().await;
+            app.settle().await;
+            let calls = app.zendesk.calls().iter().filter(|(call, _)| call == "POST tickets").count();
+            assert_eq!(calls, made, "after {minutes} minutes");
+            let side = sides(&app, follow_up(&app, app.ticket)).remove(0);
+            assert_eq!(messages(&app, &side), ["It is up again."], "after {minutes} minutes");
+            assert_eq!(app.told(&sc).len(), 1, "{:?}", app.told(&sc));
+            app.ends_quietly().await;
+        }
+    }
 }

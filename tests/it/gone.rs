@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sidethread::engine::clock::Clock;
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::zendesk::TicketChange;
 
@@ -115,5 +116,90 @@ async fn a_doubtful_reply_to_a_deleted_ticket_is_found_when_it_is_restored() {
     deleted(&app, false);
     app.pass(Duration::from_secs(16 * 60)).await;
     assert_eq!(app.answers(&sc), ["before", "once"]);
+    app.ends_quietly().await;
+}
+
+/// Zendesk tells of an event of the ticket, of which no trigger tells.
+async fn speaks(app: &House, event: &str) {
+    let body =
+        json!({"type": format!("zen:event-type:ticket.{event}"), "subject": format!("zen:ticket:{}", app.ticket),
+        "detail": {"id": app.ticket.to_string()}})
+        .to_string();
+    let time = jiff::Timestamp::from_millisecond(app.clock.now_ms()).unwrap().to_string();
+    let signature = sidethread::sandbox::zendesk::sign(crate::house::ZENDESK_SECRET, &time, body.as_bytes());
+    let headers =
+        [("x-zendesk-webhook-signature-timestamp", time.as_str()), ("x-zendesk-webhook-signature", signature.as_str())];
+    assert_eq!(app.post("/zendesk/webhook", &headers, body.as_bytes()).await, 200);
+}
+
+fn back(app: &House, sc: &str) -> usize {
+    app.told(sc).iter().filter(|text| text.contains("reached again")).count()
+}
+
+#[tokio::test]
+async fn a_deleted_ticket_of_which_zendesk_speaks_is_told_before_anybody_writes_and_so_is_its_return() {
+    let mut app = House::new().await;
+    let (sc, channel, ts) = talk(&app).await;
+    deleted(&app, true);
+    speaks(&app, "soft_deleted").await;
+    app.pass(Duration::from_secs(4 * 60)).await;
+    assert_eq!(paused(&app, &sc), 0, "it may be a read that lags: {:?}", app.told(&sc));
+    app.restart().await;
+    app.pass(Duration::from_secs(6 * 60)).await;
+    assert_eq!(paused(&app, &sc), 1, "{:?}", app.told(&sc));
+    speaks(&app, "tags_changed").await;
+    app.pass(Duration::from_secs(10 * 60)).await;
+    assert_eq!((paused(&app, &sc), back(&app, &sc)), (1, 0), "{:?}", app.told(&sc));
+    deleted(&app, false);
+    speaks(&app, "undeleted").await;
+    app.settle_within(Duration::from_secs(60)).await;
+    assert_eq!((paused(&app, &sc), back(&app, &sc)), (1, 1), "{:?}", app.told(&sc));
+    app.slack.say(&app.ana, &channel, Some(&ts), "after").unwrap();
+    app.settle_within(Duration::from_secs(60)).await;
+    assert_eq!(app.answers(&sc), ["before", "after"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_ticket_that_is_restored_gets_what_waits_at_once_if_zendesk_says_so() {
+    let app = House::new().await;
+    let (sc, channel, ts) = talk(&app).await;
+    deleted(&app, true);
+    app.slack.say(&app.ana, &channel, Some(&ts), "meanwhile").unwrap();
+    app.pass(Duration::from_secs(2 * 3600)).await;
+    assert_eq!((paused(&app, &sc), back(&app, &sc)), (1, 0), "{:?}", app.told(&sc));
+    deleted(&app, false);
+    speaks(&app, "undeleted").await;
+    app.settle_within(Duration::from_secs(60)).await;
+    assert_eq!((app.answers(&sc).len(), back(&app, &sc)), (2, 1), "{:?}", app.told(&sc));
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_ticket_of_which_zendesk_speaks_and_that_a_read_misses_for_a_moment_is_not_told() {
+    let app = House::new().await;
+    let (sc, _, _) = talk(&app).await;
+    fault(&app, json!({"call": "GET tickets/{id}/side_conversations", "fault": "status", "status": 404, "times": 2}));
+    speaks(&app, "status_changed").await;
+    app.pass(Duration::from_secs(20 * 60)).await;
+    assert!(app.told(&sc).is_empty(), "{:?}", app.told(&sc));
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_for_writing_only_is_told_once_however_often_zendesk_speaks() {
+    let app = House::new().await;
+    let (sc, channel, ts) = talk(&app).await;
+    fault(&app, json!({"call": "POST …/reply", "fault": "status", "status": 403}));
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.pass(Duration::from_secs(10 * 60)).await;
+    for _ in 0..3 {
+        speaks(&app, "tags_changed").await;
+        app.pass(Duration::from_secs(60)).await;
+    }
+    assert_eq!((paused(&app, &sc), back(&app, &sc)), (1, 0), "{:?}", app.told(&sc));
+    app.zendesk.faults().clear();
+    app.pass(Duration::from_secs(16 * 60)).await;
+    assert_eq!((app.answers(&sc).len(), back(&app, &sc)), (2, 1), "{:?}", app.told(&sc));
     app.ends_quietly().await;
 }

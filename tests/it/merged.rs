@@ -9,7 +9,7 @@ use sidethread::config::Config;
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
-use crate::follow_up::{close, follow_up, follow_ups, later, messages, sides};
+use crate::follow_up::{a_thread, close, follow_up, follow_ups, later, messages, sides};
 use crate::house::{House, Setup, texts};
 use crate::listed::Admin;
 
@@ -48,8 +48,7 @@ async fn press(app: &House, person: &str, sc: &str) {
 
 /// A thread whose ticket is merged, and the place of the thread.
 async fn merged_thread(app: &House) -> (String, String, String) {
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
+    let (sc, channel, ts) = a_thread(app).await;
     later(app).await;
     other_ticket(app, TARGET);
     merge(app, app.ticket, TARGET);
@@ -233,8 +232,7 @@ async fn two_threads_of_one_merged_ticket_go_on_each_when_it_is_wanted() {
 #[tokio::test]
 async fn a_merge_whose_comment_names_no_ticket_is_told_and_the_replies_wait() {
     let app = House::new().await;
-    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
-    let (channel, ts) = app.thread(&sc);
+    let (sc, channel, ts) = a_thread(&app).await;
     later(&app).await;
     other_ticket(&app, TARGET);
     assert!(app.zendesk.merge(app.zoe, app.ticket, TARGET, Some("A duplicate; see shelf #99.")));
@@ -332,5 +330,26 @@ async fn a_follow_up_that_keeps_the_tag_of_its_source_is_not_taken_for_merged() 
     press(&app, &app.ana, &sc).await;
     let found: Vec<Value> = app.zendesk.side_conversations(TARGET);
     assert_eq!(found.len(), 1);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_target_that_is_deleted_after_the_thread_went_on_is_waited_for_and_not_followed_up() {
+    let app = House::new().await;
+    let (sc, channel, ts) = merged_thread(&app).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.settle_within(Duration::from_secs(60)).await;
+    press(&app, &app.ana, &sc).await;
+    app.pass(Duration::from_secs(400)).await;
+    let deleted = |yes: bool| TicketChange { deleted: Some(yes), ..Default::default() };
+    assert!(app.zendesk.set_ticket(TARGET, deleted(true)));
+    app.slack.say(&app.ana, &channel, Some(&ts), "two").unwrap();
+    app.pass(Duration::from_secs(3600)).await;
+    let told = app.told(&sc);
+    assert_eq!(told.iter().filter(|told| told.contains("*Paused*")).count(), 1, "{told:?}");
+    assert!(app.zendesk.set_ticket(TARGET, deleted(false)));
+    app.pass(Duration::from_secs(16 * 60)).await;
+    assert_eq!(messages(&app, &sides(&app, TARGET)[0])[1..], ["one", "two"]);
+    assert!(follow_ups(&app, app.ticket).is_empty());
     app.ends_quietly().await;
 }

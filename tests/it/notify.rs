@@ -208,3 +208,36 @@ async fn an_older_manifest_costs_the_message_and_nothing_else() {
     app.settle().await;
     assert!(app.said(&sc).iter().any(|(_, text)| text == "thanks"), "Slack is not held");
 }
+
+#[tokio::test]
+async fn a_message_that_is_held_up_counts_every_answer_once() {
+    let app = house(DM).await;
+    zoe_in_slack(&app, |_| {});
+    let (_, channel, ts) = asked(&app).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "on my way").unwrap();
+    app.settle().await;
+    let rule = json!({"call": "chat.update", "fault": "rate_limited", "retry_after": 20, "times": 4});
+    fault(app.slack.faults(), rule);
+    app.slack.say(&app.ben, &channel, Some(&ts), "me too").unwrap();
+    app.settle_within(Duration::from_secs(50)).await;
+    app.slack.say(&app.ben, &channel, Some(&ts), "there").unwrap();
+    app.settle().await;
+    let told = direct_messages(&app);
+    assert!(told.len() == 1 && told[0].contains(": 3 answers by"), "{told:?}");
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_held_up_for_long_tells_only_what_is_news() {
+    let app = house(DM).await;
+    zoe_in_slack(&app, |_| {});
+    let (_, channel, ts) = asked(&app).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "on my way").unwrap();
+    app.settle().await;
+    fault(app.slack.faults(), json!({"call": "chat.update", "fault": "rate_limited", "retry_after": 700, "times": 1}));
+    app.slack.say(&app.ben, &channel, Some(&ts), "me too").unwrap();
+    app.settle().await;
+    let told = direct_messages(&app);
+    assert!(told.len() == 2 && told[1].contains("an answer by") && !told[1].contains(&app.ana), "{told:?}");
+    app.ends_quietly().await;
+}

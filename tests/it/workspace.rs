@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sidethread::sandbox::post::Sender;
+
 use crate::house::House;
 
 async fn bridged(app: &House) -> (String, String, String) {
@@ -114,6 +116,49 @@ async fn a_card_that_is_deleted_is_posted_anew_and_the_thread_goes_on_under_it()
         assert!(app.card(&sc).contains("Down?"));
         app.ends_quietly().await;
     }
+}
+
+#[tokio::test]
+async fn what_is_written_under_a_deleted_card_arrives_before_and_after_the_new_one_and_a_restart() {
+    let mut app = House::new().await;
+    let (sc, channel, ts) = bridged(&app).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "before").unwrap();
+    app.settle().await;
+    let admin = app.slack.options().bot_user_id.clone();
+    let mut expected = vec!["before".to_owned()];
+    let mut card = ts.clone();
+    for round in 0..2 {
+        let later =
+            serde_json::json!({"call": "chat.postMessage", "fault": "rate_limited", "retry_after": 60, "times": 1});
+        app.slack.faults().add(serde_json::from_value(later).unwrap());
+        app.slack.delete(&admin, &channel, &card).unwrap();
+        app.settle_within(Duration::from_secs(5)).await;
+        let mut say = |text: String, thread: &str| {
+            app.slack.say(&app.ana, &channel, Some(thread), &text).unwrap();
+            expected.push(text);
+        };
+        say(format!("no card stands, {round}"), &card);
+        app.settle().await;
+        let again = app.thread(&sc).1;
+        assert_ne!(again, card);
+        say(format!("under the old one, {round}"), &card);
+        say(format!("under the new one, {round}"), &again);
+        app.settle().await;
+        app.restart().await;
+        app.slack.say(&app.ben, &channel, Some(&ts), &format!("under the first after a restart, {round}")).unwrap();
+        expected.push(format!("under the first after a restart, {round}"));
+        app.settle().await;
+        assert_eq!(app.carried(&sc), expected);
+        card = again;
+    }
+    // What came while the app was away is read back there, too.
+    app.leave().await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "nobody was there").unwrap();
+    drop(app.slack.take_due());
+    app.start().await;
+    app.pass(Duration::from_secs(600)).await;
+    assert_eq!(app.carried(&sc).last().map(String::as_str), Some("nobody was there"));
+    app.ends_quietly().await;
 }
 
 #[tokio::test]

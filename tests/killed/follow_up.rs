@@ -2,7 +2,7 @@
 //! answered ten times each at once: one follow-up is made, and every word is in it once, in order.
 //!
 //! `cargo test` kills before, after and between the calls that make something. `LONG=1` takes every call in turn, and
-//! a quarter of an hour.
+//! half an hour.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

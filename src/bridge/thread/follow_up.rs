@@ -61,6 +61,9 @@ pub struct Earlier {
     pub ticket_id: TicketId,
     /// The side conversation.
     pub side_conversation_id: SideConversationId,
+    /// Whether somebody let the thread go on elsewhere because that ticket was merged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
 }
 
 impl BridgedThread {
@@ -79,7 +82,8 @@ impl BridgedThread {
 
     /// The ticket that the thread's one follows up, as far as the thread has been there.
     fn source(&self) -> Option<TicketId> {
-        self.earlier.last().map(|earlier| earlier.ticket_id).filter(|earlier| *earlier != self.ticket_id)
+        let before = self.earlier.last().filter(|earlier| !earlier.merged)?;
+        Some(before.ticket_id).filter(|before| *before != self.ticket_id)
     }
 
     /// Whether what follows this ticket is still asked for.
@@ -132,7 +136,7 @@ impl Deciding<'_> {
         {
             let side_conversation_id = before.side_conversation_id;
             let left = std::mem::replace(&mut self.thread.side_conversation_id, side_conversation_id);
-            self.was_there(Earlier { ticket_id: gone, side_conversation_id: left });
+            self.was_there(Earlier { ticket_id: gone, side_conversation_id: left, merged: false });
             self.thread.ticket_id = source;
             self.thread.ticket_since_ms = self.at_ms;
         }
@@ -211,7 +215,7 @@ impl Deciding<'_> {
         if self.thread.ticket_id == source {
             self.moves_to(ticket_id, copy, None, state);
         } else if self.thread.side_conversation_id != *copy && !self.was_in(copy) {
-            self.thread.earlier.push(Earlier { ticket_id, side_conversation_id: copy.clone() });
+            self.thread.earlier.push(Earlier { ticket_id, side_conversation_id: copy.clone(), merged: false });
         } else {
             self.ignored = Some(Why::Known);
         }
@@ -243,7 +247,7 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Known);
             return;
         }
-        self.was_there(Earlier { ticket_id: old_ticket, side_conversation_id: old.clone() });
+        self.was_there(Earlier { ticket_id: old_ticket, side_conversation_id: old.clone(), merged: continued });
         if old != *to {
             self.thread.side_conversation_id = to.clone();
             // What is new is open.
@@ -294,7 +298,10 @@ impl Deciding<'_> {
     }
 
     fn was_there(&mut self, place: Earlier) {
-        self.thread.earlier.retain(|earlier| *earlier != place);
+        let same = |earlier: &Earlier| {
+            (earlier.ticket_id, &earlier.side_conversation_id) == (place.ticket_id, &place.side_conversation_id)
+        };
+        self.thread.earlier.retain(|earlier| !same(earlier));
         self.thread.earlier.push(place);
     }
 

@@ -7,7 +7,7 @@
 //! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `follow_up` (what happens to
 //! its ticket), `merged` (that ticket is part of another), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
 //! long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
-//! delivered), `unpark` (what is tried again).
+//! delivered), `unpark` (what is tried again). What a thread keeps is in `parts`, what comes of an event in `step`.
 
 mod answer;
 mod card;
@@ -19,7 +19,9 @@ mod late;
 mod merged;
 mod noticed;
 mod notices;
+mod parts;
 mod reach;
+mod step;
 mod summary;
 mod unpark;
 
@@ -28,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use follow_up::{Earlier, FollowUp};
 
 use super::effect::{Act, Effect, EffectId, Reply};
-use super::event::{ChannelProblem, Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
+use super::event::{Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, ThreadId, TicketId, Ts, ZendeskUserId,
 };
@@ -37,6 +39,8 @@ use super::rules::Rules;
 pub use gone::Gone;
 pub use merged::Continuing;
 pub use noticed::Noticed;
+pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told, Unreachable};
+pub use step::{EffectIds, Forgotten, Step, Why};
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
 pub const POST_LIMIT: usize = 3000;
@@ -162,230 +166,6 @@ pub struct BridgedThread {
     pub noticed: Noticed,
 }
 
-/// A channel that takes no posts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Unreachable {
-    /// Why.
-    pub problem: ChannelProblem,
-    /// How often it was tried since.
-    #[serde(default)]
-    pub tries: u32,
-    /// Whether the ticket was told.
-    #[serde(default)]
-    pub told: bool,
-}
-
-/// Words that are not in the ticket yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NotInTicket {
-    /// The place in the lane of the last of them.
-    pub last: i64,
-    /// The notice in the thread, as an effect.
-    pub tell: EffectId,
-    /// The notice in the thread, once it stands there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notice: Option<Ts>,
-}
-
-/// Words that are not in Slack yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NotInSlack {
-    /// The place in the lane of the last of them.
-    pub last: i64,
-    /// The note on the ticket, as an effect.
-    pub note: EffectId,
-    /// Whether it stands there.
-    #[serde(default)]
-    pub noted: bool,
-}
-
-/// Something parked that is being tried again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Retrying {
-    /// Which effect.
-    pub effect: EffectId,
-    /// The notice in the thread that tells of it, if it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notice: Option<Ts>,
-    /// Who wanted it, if they pressed a button.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<SlackUserId>,
-}
-
-/// How far the link to Slack has come.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// Nothing is decided.
-    New,
-    /// Made before the app was; never posted.
-    Older,
-    /// Not for Slack, so far.
-    LeftAlone,
-    /// The ticket and the channel are being looked up.
-    Preparing {
-        /// Whether the ticket has been read.
-        read: bool,
-        /// The channel, once it is known to be open.
-        channel: Option<ChannelId>,
-    },
-    /// The card is on its way.
-    Posting {
-        /// Where.
-        channel: ChannelId,
-    },
-    /// The thread stands.
-    Linked {
-        /// Where.
-        channel: ChannelId,
-        /// Its parent.
-        ts: Ts,
-    },
-}
-
-/// A change of state that a button asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AskedState {
-    /// The state.
-    pub state: State,
-    /// Who pressed.
-    pub name: String,
-}
-
-/// What has been said once.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Told {
-    /// That replies stay in Slack.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub withheld: bool,
-    /// That a reply left it done.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub left_done: bool,
-    /// Who is left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<String>,
-    /// Why the channel is closed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<ChannelProblem>,
-    /// How often the channel was tried.
-    #[serde(default)]
-    pub opens: u32,
-    /// How often the ticket was read again.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub reads: u32,
-    /// How often it was asked what follows its ticket.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub follow_ups: u32,
-    /// That it could not be posted.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub not_posted: bool,
-}
-
-/// What the card shows that does not change with the thread; kept beside it, because it is long and seldom read.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Card {
-    /// The ticket.
-    pub ticket: Ticket,
-    /// Who asks.
-    pub asker: String,
-    /// The message, in mrkdwn, at most [`CARD_LIMIT`] characters.
-    pub text: String,
-    /// When it was written, in milliseconds since 1970.
-    pub written_at_ms: i64,
-}
-
-/// Why an event asked for nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// The side conversation is older than the app.
-    Older,
-    /// Its recipients name no channel.
-    NotRouted,
-    /// It is our own.
-    Echo,
-    /// It is already there.
-    Known,
-    /// It is older than what is known, or changes nothing.
-    Stale,
-    /// It has nothing to say.
-    Empty,
-    /// The thread is not linked.
-    NotLinked,
-    /// It is not parked, or is being tried again already.
-    NotParked,
-}
-
-impl Why {
-    /// All of them.
-    pub const ALL: [Why; 8] =
-        [Why::Older, Why::NotRouted, Why::Echo, Why::Known, Why::Stale, Why::Empty, Why::NotLinked, Why::NotParked];
-
-    /// The word for logs and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Why::Older => "older",
-            Why::NotRouted => "not_routed",
-            Why::Echo => "echo",
-            Why::Known => "known",
-            Why::Stale => "stale",
-            Why::Empty => "empty",
-            Why::NotLinked => "not_linked",
-            Why::NotParked => "not_parked",
-        }
-    }
-}
-
-/// Effects of a thread, by their names: from the first to the last in the order of letters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EffectIds {
-    /// The first.
-    pub from: EffectId,
-    /// The last.
-    pub to: EffectId,
-}
-
-impl EffectIds {
-    /// One effect; of a message in parts all parts of it, because they stand and fall together.
-    pub fn whole(effect: &EffectId) -> Self {
-        match effect.as_str().rsplit_once('/') {
-            Some((message, _)) if message.starts_with("post:") || message == "earlier" => EffectIds {
-                from: EffectId::new(format!("{message}/")),
-                // Behind every number.
-                to: EffectId::new(format!("{message}/~")),
-            },
-            _ => EffectIds { from: effect.clone(), to: effect.clone() },
-        }
-    }
-}
-
-/// A Slack message whose words are kept no longer, and are not sent if that has not begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forgotten {
-    /// The effect that carries or carried it.
-    pub effect: EffectId,
-    /// The key under which it came.
-    pub key: String,
-}
-
-/// What was decided.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// The thread as it is now.
-    pub thread: BridgedThread,
-    /// The card, if it changed.
-    pub card: Option<Card>,
-    /// What to do.
-    pub effects: Vec<Effect>,
-    /// What is parked no longer.
-    pub unparked: Vec<(EffectIds, Wish)>,
-    /// What is parked because it goes on where something parked leaves off.
-    pub held_back: Vec<EffectIds>,
-    /// Whose words are kept no longer.
-    pub forgotten: Vec<Forgotten>,
-    /// Why nothing, if nothing.
-    pub ignored: Option<Why>,
-}
-
 impl BridgedThread {
     /// A thread of which nothing is known but its names.
     pub fn new(side_conversation_id: SideConversationId, ticket_id: TicketId) -> Self {
@@ -455,7 +235,8 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
         What::Unreachable(problem) => deciding.unreachable(problem),
-        What::TicketGone { reason, follow_up } => deciding.ticket_gone(reason, *follow_up),
+        What::TicketGone { reason, read, follow_up } => deciding.ticket_gone(reason, *read, *follow_up),
+        What::TicketShown => deciding.ticket_shown(),
         What::MessageDeleted { channel, ts } => deciding.message_deleted(channel, ts),
         What::CardGone { ts } => deciding.card_gone(ts),
         What::TicketChanged { ticket_id, ticket } => deciding.ticket_changed(*ticket_id, ticket),
@@ -489,7 +270,7 @@ struct Deciding<'a> {
 
 impl Deciding<'_> {
     fn slack_message(&mut self, message: &SlackMessage) {
-        let Some((channel, thread_ts)) = self.thread.link() else {
+        let Some((channel, thread_ts)) = self.thread.last_link() else {
             self.ignored = Some(Why::NotLinked);
             return;
         };
@@ -549,10 +330,6 @@ impl Deciding<'_> {
 
 fn is_never(ms: &i64) -> bool {
     *ms == 0
-}
-
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }
 
 /// Whether what is sent now says when it was written; both in milliseconds since 1970.

@@ -144,7 +144,11 @@ impl Deciding<'_> {
             answers: answers.len() as u32,
         };
         let id = EffectId::new(format!("notify:{user}:{effect}"));
-        self.ask(id, self.at_ms * 1000, Act::Notify { user: user.clone(), news: vec![news], message: None });
+        self.ask(
+            id,
+            self.at_ms * 1000,
+            Act::Notify { user: user.clone(), news: vec![news], told: Vec::new(), message: None },
+        );
     }
 
     pub(super) fn assignee_not_told(&mut self, effect: &EffectId, reason: &str) {

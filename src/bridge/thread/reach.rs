@@ -2,14 +2,24 @@
 //!
 //! While the channel takes no posts, what is to be posted waits in its order, and the ticket is told once. The channel is
 //! tried again on its own: a public one is joined again. A card that was deleted is posted anew, and the thread goes on
-//! under it.
+//! under it; what is written under the old one meanwhile, or later, is still its own.
 
 use super::super::effect::{Act, Effect, EffectId};
 use super::super::event::ChannelProblem;
 use super::super::ids::{ChannelId, Ts};
 use super::super::notice;
 use super::super::route::ChannelRef;
-use super::{Deciding, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, Unreachable, Why};
+use super::{BridgedThread, Deciding, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, Unreachable, Why};
+
+impl BridgedThread {
+    /// Where the thread stands in Slack, or stood until its card was deleted, while the new one is on its way.
+    pub(super) fn last_link(&self) -> Option<(&ChannelId, &Ts)> {
+        match (&self.place, &self.card_before) {
+            (Place::Posting { channel }, Some(before)) => Some((channel, before)),
+            _ => self.link(),
+        }
+    }
+}
 
 impl Deciding<'_> {
     /// The first time it is only tried: most often the app was removed from a public channel, and joins it again.

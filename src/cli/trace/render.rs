@@ -215,6 +215,7 @@ fn message(row: &TracedEvent) -> (String, Told) {
         Some(What::Late(late)) => (row.key.clone(), None, format!("{} has waited too long", late.effect), None),
         Some(What::Unreachable(_)) => (row.key.clone(), None, "The Slack channel takes no posts".to_owned(), None),
         Some(What::CardGone { ts }) => (row.key.clone(), None, format!("The card {ts} is gone"), None),
+        Some(What::TicketShown) => (row.key.clone(), None, "The ticket can be reached again".to_owned(), None),
         Some(What::TicketGone { reason, .. }) => {
             (row.key.clone(), None, format!("The ticket is out of reach: {reason}"), None)
         }
