@@ -41,6 +41,9 @@ enum Command {
         /// Its settings file, the only settings that it reads
         #[arg(long)]
         config: PathBuf,
+        /// What its chances are drawn from
+        #[arg(long)]
+        seed: u64,
         /// The clock it lives by, instead of the machine's
         #[arg(long)]
         clock: Option<demo::pace::PacedClock>,
@@ -154,8 +157,8 @@ enum Parked {
 pub async fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
         Command::Demo(wishes) => demo::run(wishes).await,
-        Command::DemoBridge { config, clock } => match given(Config::load(Some(&config), [])) {
-            Ok(config) => demo::bridge(config, clock).await.map(|()| true),
+        Command::DemoBridge { config, seed, clock } => match given(Config::load(Some(&config), [])) {
+            Ok(config) => demo::bridge(config, seed, clock).await.map(|()| true),
             Err(code) => return code,
         },
         Command::Serve { config } => match settings(config.as_deref()) {

@@ -17,10 +17,10 @@ use crate::wire::HttpWire;
 /// # Errors
 /// It cannot start; the text says what to mend.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    run_until(config, HttpWire::new()?, Arc::new(SystemClock), told_to_stop()).await
+    run_until(config, HttpWire::new()?, Arc::new(SystemClock), fastrand::u64(..), told_to_stop()).await
 }
 
-/// Runs until `told`, then finishes what is under way.
+/// Runs until `told`, then finishes what is under way. `seed` is for the jitter of retries.
 ///
 /// # Errors
 /// It cannot start; the text says what to mend.
@@ -28,6 +28,7 @@ pub async fn run_until(
     config: Config,
     wire: HttpWire,
     clock: Arc<dyn Clock>,
+    seed: u64,
     told: impl Future<Output = anyhow::Result<()>> + Send + 'static,
 ) -> anyhow::Result<()> {
     for warning in &config.warnings {
@@ -37,7 +38,6 @@ pub async fn run_until(
     let listener = listen(config.server.listen).await.context("server.listen")?;
     let admin_listener = listen(config.server.admin_listen).await.context("server.admin_listen")?;
     tracing::info!(listen = %config.server.listen, admin_listen = %config.server.admin_listen, "sidethread starts");
-    let seed = fastrand::u64(..);
     let app = Arc::new(App::new(config, store.clone(), Arc::new(wire), clock, seed));
 
     let stop = CancellationToken::new();

@@ -14,6 +14,7 @@ pub mod bridge;
 pub mod carrier;
 pub mod changes;
 pub mod faults;
+pub mod fill;
 pub mod guard;
 mod kept;
 mod kinds;

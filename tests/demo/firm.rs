@@ -88,6 +88,16 @@ impl Demo {
         assert!(Command::new("kill").arg(format!("-{name}")).arg(id).status().unwrap().success());
     }
 
+    /// Where it puts what it keeps for a while.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What is left where it put that.
+    pub fn take_folder(&mut self) -> tempfile::TempDir {
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
     /// Asks it to end, which it must do well; gives what it leaves behind.
     pub async fn stop(mut self) -> tempfile::TempDir {
         self.signal("TERM");

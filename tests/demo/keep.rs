@@ -80,3 +80,52 @@ async fn an_empty_one_has_people_and_channels_alone() {
     demo.say(&thread, "2.4").await;
     until("the answer", async || demo.in_zendesk(&side).await.contains("2.4")).await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_left_behind() {
+    let mut demo = Demo::start(&[]).await;
+    demo.until_up().await;
+    let own = demo.own_folders();
+    assert_eq!(own.len(), 1, "{own:?}");
+    demo.signal("HUP");
+    until("its end", async || demo.child.try_wait().unwrap().is_some()).await;
+    assert_eq!(demo.child.wait().unwrap().code(), Some(0), "{}", demo.said());
+    assert_eq!(demo.own_folders(), Vec::<std::path::PathBuf>::new());
+
+    // What a killed one leaves, the next one takes away; one that runs is left alone, and what is no demo's.
+    let mut killed = Demo::start(&[]).await;
+    let left = killed.own_folders();
+    killed.child.kill().unwrap();
+    killed.child.wait().unwrap();
+    let folder = killed.take_folder();
+    std::fs::create_dir(folder.path().join("sidethread-demo-1-starting")).unwrap();
+    std::os::unix::fs::symlink("/", folder.path().join("sidethread-demo-1-link")).unwrap();
+    assert!(left[0].exists());
+    let next = Demo::start_in(folder, &["--listen", "127.0.0.1:0"]).await;
+    assert!(!left[0].exists());
+    let folder = next.folder().to_owned();
+    let mut beside = Command::new(env!("CARGO_BIN_EXE_sidethread"))
+        .args(["demo", "--listen", "127.0.0.1:0", "--empty"])
+        .env("TMPDIR", &folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It says something once it runs.
+    let mut out = beside.stdout.take().unwrap();
+    assert_eq!(std::io::Read::read(&mut out, &mut [0]).unwrap(), 1);
+    assert!(Command::new("kill").arg(beside.id().to_string()).status().unwrap().success());
+    std::io::copy(&mut out, &mut std::io::sink()).unwrap();
+    assert_eq!(beside.wait().unwrap().code(), Some(0));
+    let of_next = || next.own_folders().into_iter().filter(|path| path.join("lock").exists()).count();
+    assert_eq!(of_next(), 1);
+    assert!(folder.join("sidethread-demo-1-starting").exists());
+    next.until_up().await;
+    let folder = next.stop().await;
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["err", "out", "sidethread-demo-1-link", "sidethread-demo-1-starting"]);
+}

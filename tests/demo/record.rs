@@ -74,7 +74,13 @@ async fn what_was_recorded_comes_out_the_same_again() {
     demo.say(&thread, "Before the end").await;
     let (status, _) = demo.post("/sandbox/bridge/kill", "", Value::Null).await;
     assert_eq!(status, 200);
-    press(&demo, "/sandbox/zendesk/reply", &reply("Meanwhile")).await;
+    // As a browser sends it, which may have chosen a file.
+    let parts = reply("Meanwhile")
+        .map(|(name, value)| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"));
+    let request = demo.http().post(format!("{}/sandbox/zendesk/reply", demo.base_url));
+    let request = request.header("content-type", "multipart/form-data; boundary=x");
+    let answer = request.body(format!("{}--x--\r\n", parts.concat())).send().await.unwrap();
+    assert!(!answer.url().as_str().contains("notice="), "it was refused");
     press(&demo, "/sandbox/slack/say", &say("U0PRIYA0001", "@marta see this")).await;
     until("the rest", async || {
         let (zendesk, slack) = (demo.in_zendesk(&side).await, demo.in_slack(&thread).await);
@@ -99,7 +105,7 @@ async fn what_was_recorded_comes_out_the_same_again() {
     std::fs::write(&file, format!("{recorded}{{\"at\":1")).unwrap();
     let (code, said) = play(&file, "3");
     assert_eq!(code, Some(0), "{recorded}\n{said}");
-    assert!(said.contains("Played 9 acts of people; it came out as it was recorded.\n"), "{said}");
+    assert!(said.contains("Played 9 acts of people; it came out as it was recorded."), "{said}");
 
     // One answer of the bridge is another one.
     let other = recorded.replace("it is the scanner, not you", "").replace("\\n@Marta see this", "\\n@Marta saw this");
@@ -118,4 +124,52 @@ async fn what_was_recorded_comes_out_the_same_again() {
     assert!(refused(String::new()).contains("this is no recording"));
     assert!(refused(recorded.replace("recording\":1", "recording\":7")).contains("format 7"));
     assert!(refused(recorded.replacen("{\"at\"", "{\"what\"", 3)).contains("line 2 does not read"));
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_still_the_same_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.jsonl");
+    let demo = Demo::start(&["--record", file.to_str().unwrap(), "--anonymise"]).await;
+    demo.until_up().await;
+    let to = "Support-Engineering@slack.acme.example, jolanta.kowalska@kanzlei-brandauer.example";
+    let ask =
+        [("ticket", "35436"), ("to", to), ("subject", "Kowalska's divorce"), ("message", "Confidential!\r\nPlease")];
+    press(&demo, "/sandbox/zendesk/start", &ask).await;
+    let thread = demo.thread("divorce").await;
+    let say =
+        |text: &'static str| [("channel", SUPPORT), ("person", "U0WANJIRU01"), ("thread_ts", &*thread), ("text", text)];
+    let words =
+        ["*Kowalska* wrote :tada:\nto <https://kanzlei-brandauer.example/akte/7|the lawyer>", "@marta Прочитай это"];
+    for words in words {
+        press(&demo, "/sandbox/slack/say", &say(words)).await;
+    }
+    press(&demo, "/sandbox/slack/command", &[("channel", SUPPORT), ("person", "U0WANJIRU01"), ("text", "list")]).await;
+    until("what is said", async || demo.in_slack(&thread).await.contains("sent to the ticket")).await;
+    let (_, sides) = demo.get("/zendesk/api/v2/tickets/35436/side_conversations", &demo.token("Marta")).await;
+    let side = sides["side_conversations"].as_array().unwrap().iter().find(|side| side["subject"] == ask[2].1).unwrap();
+    let from = "jolanta.kowalska@kanzlei-brandauer.example";
+    let mail = json!({"side_conversation_id": side["id"], "from": from, "text": "Never again"});
+    assert_eq!(demo.post("/sandbox/mail", "", mail).await.0, 201);
+    until("the mail", async || demo.in_slack(&thread).await.contains("Never again")).await;
+    demo.stop().await;
+
+    let recorded = std::fs::read_to_string(&file).unwrap().to_lowercase();
+    for word in [
+        "kowalska",
+        "jolanta",
+        "brandauer",
+        "kanzlei",
+        "divorce",
+        "confidential",
+        "lawyer",
+        "akte",
+        "прочитай",
+        "never",
+    ] {
+        assert!(!recorded.contains(word), "{word} stands in {recorded}");
+    }
+    assert!(recorded.contains(":tada:") && recorded.contains("support-engineering@slack.acme.example"), "{recorded}");
+    let (code, said) = play(&file, "3");
+    assert_eq!(code, Some(0), "{recorded}\n{said}");
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::process::Command;
 
@@ -9,9 +10,16 @@ use super::home::{DATABASE, SETTINGS, write_privately};
 use crate::sandbox::Credentials;
 use crate::sandbox::bridge::Launch;
 
-/// How the bridge is launched that keeps all it has in `folder`, finds the vendors at `vendors_url`, and lives by the
-/// machine's clock unless it is told another one.
-pub(super) fn launch(folder: PathBuf, vendors_url: String, credentials: Credentials, clock: Option<String>) -> Launch {
+/// How the bridge is launched that keeps all it has in `folder`, finds the vendors at `vendors_url`, draws its chances
+/// from a seed, another one each time, and lives by the machine's clock unless it is told another one.
+pub(super) fn launch(
+    folder: PathBuf,
+    vendors_url: String,
+    credentials: Credentials,
+    seed: u64,
+    clock: Option<String>,
+) -> Launch {
+    let starts = AtomicU64::new(0);
     Box::new(move |listen, admin_listen| {
         let file = folder.join(SETTINGS);
         write_privately(&file, &settings(&credentials, &vendors_url, listen, admin_listen))?;
@@ -20,6 +28,8 @@ pub(super) fn launch(folder: PathBuf, vendors_url: String, credentials: Credenti
         let program = if itself.exists() { itself.to_owned() } else { std::env::current_exe()? };
         let mut command = Command::new(program);
         command.arg("demo-bridge").arg("--config").arg(&file).current_dir(&folder);
+        let seed = seed.wrapping_add(starts.fetch_add(1, Ordering::Relaxed));
+        command.args(["--seed", &seed.to_string()]);
         command.args(clock.iter().flat_map(|clock| ["--clock", clock.as_str()]));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().to_ascii_uppercase().starts_with("SIDETHREAD__") {

@@ -1,5 +1,6 @@
 //! Where a demo keeps what it has: a folder that goes with it, or one that stays.
 
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,10 @@ pub(super) const SETTINGS: &str = "sidethread.toml";
 pub(super) const DATABASE: &str = "sidethread.db";
 /// The fakes, and where they are reached: the bridge's database is for the account at that address.
 const FIRM: &str = "sandbox.json";
+/// What the folders that go are called, with more behind it.
+const TEMPORARY: &str = "sidethread-demo-";
+/// Locked for as long as the demo runs, however it ends.
+const LOCK: &str = "lock";
 
 /// What an earlier demo left.
 #[derive(Serialize, Deserialize)]
@@ -32,15 +37,38 @@ pub(super) struct Left {
 pub(super) struct Home {
     pub(super) path: PathBuf,
     stays: bool,
+    _lock: Option<File>,
 }
 
 impl Home {
-    /// One that goes when it is dropped.
+    /// One that goes when it is dropped. Those of demos that were killed go as well.
     pub(super) fn temporary() -> anyhow::Result<Home> {
-        let name = format!("sidethread-demo-{}-{:08x}", std::process::id(), fastrand::u32(..));
-        let path = std::env::temp_dir().join(name);
+        let name = format!("{TEMPORARY}{}-{:08x}", std::process::id(), fastrand::u32(..));
+        let folder = std::env::temp_dir();
+        let path = folder.join(name);
         make(&path)?;
-        Ok(Home { path, stays: false })
+        let mut home = Home { path, stays: false, _lock: None };
+        let lock = File::create_new(home.path.join(LOCK)).and_then(|lock| lock.lock().map(|()| lock));
+        home._lock = Some(lock.with_context(|| format!("{} cannot be used", home.path.display()))?);
+        for left in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if left.file_name().to_string_lossy().starts_with(TEMPORARY) && left.path() != home.path {
+                home.remove_if_left(&left.path());
+            }
+        }
+        Ok(home)
+    }
+
+    /// Removes another demo's folder, if that demo was this user's and runs no more.
+    fn remove_if_left(&self, other: &Path) {
+        if !is_of_one_user(&self.path, other) {
+            return;
+        }
+        // A demo that is about to begin has no lock yet.
+        let Ok(lock) = File::open(other.join(LOCK)) else { return };
+        match lock.try_lock() {
+            Ok(()) => drop(std::fs::remove_dir_all(other)),
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+        }
     }
 
     /// One that stays, with what an earlier demo left in it.
@@ -58,7 +86,7 @@ impl Home {
         if left.is_none() && [SETTINGS, DATABASE].iter().any(|name| path.join(name).exists()) {
             bail!("{} holds a bridge that is no demo's; name another folder", path.display());
         }
-        Ok((Home { path, stays: true }, left))
+        Ok((Home { path, stays: true, _lock: None }, left))
     }
 
     /// Whether what is in it outlives the demo.
@@ -95,6 +123,16 @@ pub(super) fn write_privately(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
+}
+
+/// Whether both are folders, no links to some, and of the same user.
+fn is_of_one_user(one: &Path, other: &Path) -> bool {
+    let (Ok(one), Ok(other)) = (std::fs::symlink_metadata(one), std::fs::symlink_metadata(other)) else { return false };
+    #[cfg(unix)]
+    let same = std::os::unix::fs::MetadataExt::uid(&one) == std::os::unix::fs::MetadataExt::uid(&other);
+    #[cfg(not(unix))]
+    let same = true;
+    same && one.is_dir() && other.is_dir()
 }
 
 fn make(path: &Path) -> anyhow::Result<()> {

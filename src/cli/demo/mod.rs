@@ -4,6 +4,9 @@
 //! is told where to keep it. The bridge in it is the same that `serve` runs, as a process of its own with a database
 //! of its own, so that it can be killed; it reaches the fakes as it would reach the vendors. Its standard input is a
 //! pipe from here: when this process ends, in whatever way, the pipe closes and the bridge stops.
+//!
+//! What people do in it can be recorded, and played again to a new firm with a new bridge: see
+//! [`record`](crate::sandbox::record).
 
 mod child;
 mod home;
@@ -28,8 +31,8 @@ use crate::engine::clock::{Clock, SystemClock};
 use crate::sandbox::bridge::{Bridge, State};
 use crate::sandbox::carrier::Carry;
 use crate::sandbox::post::{Now, Sender};
-use crate::sandbox::record::{CarryRecorded, Head, Player, Recorder, Recording};
-use crate::sandbox::{Credentials, Furnishing, Sandbox, carrier, guard};
+use crate::sandbox::record::{Anonymiser, CarryRecorded, Head, Player, Recorder, Recording};
+use crate::sandbox::{Credentials, Furnishing, Sandbox, carrier, fill, guard};
 use crate::wire::HttpWire;
 
 /// Where it listens unless it is told otherwise.
@@ -61,6 +64,9 @@ pub struct Wishes {
     /// Write everything that people do into this file, so that anybody can play it again
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Put stand-ins in place of every name and text that is recorded; the recording does the same when it is played
+    #[arg(long, requires = "record")]
+    anonymise: bool,
     /// Play what was recorded in this file to a new bridge, and say whether it does the same again
     #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "keep", "empty", "tickets"])]
     replay: Option<PathBuf>,
@@ -77,6 +83,8 @@ pub struct Wishes {
 /// # Errors
 /// It cannot start; the text says what to do.
 pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
+    // From here on, so that a folder is removed however early somebody thinks better of it.
+    let mut told = tokio::spawn(told_to_end());
     let played = wishes.replay.as_deref().map(tape::read).transpose()?;
     let (home, left) = match &wishes.keep {
         Some(folder) => Home::kept(folder)?,
@@ -112,11 +120,12 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
     let sandbox = wishes.firm(&base_url, &now, seed, left, played.as_ref())?;
     let bridge = {
         let credentials = sandbox.credentials().clone();
-        let launch = child::launch(home.path.clone(), format!("http://{vendors}"), credentials, time.told);
+        let launch = child::launch(home.path.clone(), format!("http://{vendors}"), credentials, seed, time.told);
         Bridge::new(launch, reqwest::Client::builder().no_proxy().build()?, now.clone())
     };
+    let anonymiser = wishes.anonymise.then(|| Anonymiser::of(&sandbox));
     let recorder = tape
-        .map(|tape| Recorder::begin(&sandbox, now.clone(), began_ms, seed, wishes.furnishing(), tape))
+        .map(|tape| Recorder::begin(&sandbox, now.clone(), began_ms, seed, wishes.furnishing(), anonymiser, tape))
         .transpose()
         .context("the recording cannot be written")?;
     let sandbox = sandbox.with_bridge(bridge.clone());
@@ -138,6 +147,7 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
         Some(recorder) => recorder.layer(sandbox.router()),
         None => sandbox.router(),
     };
+    let router = fill::layer(router, fill::MOST);
     let router = guard::layer(router, address, !address.ip().is_loopback());
     let http = tokio::spawn(serve(listener, router.clone(), stop.clone()));
     let inner = inner.map(|inner| tokio::spawn(serve(inner, router, stop.clone())));
@@ -169,7 +179,7 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
     };
 
     let (told, ended) = tokio::select! {
-        told = told_to_stop() => (told, None),
+        told = &mut told => (told.context("the signals to stop cannot be listened for")?, None),
         () = played => (Ok(()), None),
         ended = &mut running => (Ok(()), Some(ended)),
         never = keep_going(&home, &sandbox, address, vendors) => match never {},
@@ -206,7 +216,7 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
 ///
 /// # Errors
 /// It cannot start; the text says what to mend.
-pub async fn bridge(config: Config, clock: Option<PacedClock>) -> anyhow::Result<()> {
+pub async fn bridge(config: Config, seed: u64, clock: Option<PacedClock>) -> anyhow::Result<()> {
     let (ended, end) = tokio::sync::oneshot::channel();
     // A thread of its own, because a read that waits would hold up the runtime's end.
     std::thread::spawn(move || {
@@ -223,7 +233,30 @@ pub async fn bridge(config: Config, clock: Option<PacedClock>) -> anyhow::Result
         Some(clock) => Arc::new(clock),
         None => Arc::new(SystemClock),
     };
-    run_until(config, HttpWire::without_proxy()?, clock, told).await
+    run_until(config, HttpWire::without_proxy()?, clock, seed, told).await
+}
+
+/// Ends as [`told_to_stop`] does, and when the terminal is closed, so that nothing is left behind then; not if somebody
+/// has seen to it that the demo outlives its terminal.
+async fn told_to_end() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    if !hangups_are_ignored() {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangup = signal(SignalKind::hangup())?;
+        return tokio::select! {
+            _ = hangup.recv() => Ok(()),
+            told = told_to_stop() => told,
+        };
+    }
+    told_to_stop().await
+}
+
+/// Whether the demo was begun with `nohup`; to listen for the signal would undo that.
+#[cfg(unix)]
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Writes the fakes down every now and then, so that little is lost if the demo is killed.

@@ -19,10 +19,29 @@ pub enum Body {
     Form(Vec<(String, String)>),
     /// JSON.
     Json(Value),
+    /// A form with files.
+    Parts {
+        /// What stands between its parts.
+        boundary: String,
+        /// They.
+        parts: Vec<Part>,
+    },
     /// Any other text.
     Text(String),
     /// Bytes, in Base64.
     Bytes(String),
+}
+
+/// A field of a form with files, or one of its files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// The field's name.
+    pub name: String,
+    /// The file's name and type, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<(String, String)>,
+    /// The value; of a file its bytes, in Base64.
+    pub value: String,
 }
 
 impl Body {
@@ -31,16 +50,19 @@ impl Body {
         if bytes.is_empty() {
             return Body::Empty;
         }
-        if content_type.starts_with("application/x-www-form-urlencoded") && std::str::from_utf8(bytes).is_ok() {
-            return Body::Form(url::form_urlencoded::parse(bytes).into_owned().collect());
-        }
-        // Some of the sandbox's own addresses take JSON under any content type.
+        // Whatever the type says: curl calls everything a form, and the sandbox's own addresses do not mind.
         if let Ok(value @ (Value::Object(_) | Value::Array(_))) = serde_json::from_slice(bytes) {
             return Body::Json(value);
         }
+        if content_type.starts_with("application/x-www-form-urlencoded") && std::str::from_utf8(bytes).is_ok() {
+            return Body::Form(url::form_urlencoded::parse(bytes).into_owned().collect());
+        }
+        if let Some(body) = parts(content_type, bytes) {
+            return body;
+        }
         match std::str::from_utf8(bytes) {
-            Ok(text) if !content_type.starts_with("multipart/") => Body::Text(text.to_owned()),
-            _ => Body::Bytes(STANDARD.encode(bytes)),
+            Ok(text) => Body::Text(text.to_owned()),
+            Err(_) => Body::Bytes(STANDARD.encode(bytes)),
         }
     }
 
@@ -59,6 +81,22 @@ impl Body {
                 form.finish().into()
             }
             Body::Json(value) => value.to_string().into(),
+            Body::Parts { boundary, parts } => {
+                let mut bytes = Vec::new();
+                for Part { name, file, value } in parts {
+                    let (file, content) = match file {
+                        None => (String::new(), value.clone().into_bytes()),
+                        Some((file, kind)) => (
+                            format!("; filename=\"{file}\"\r\nContent-Type: {kind}"),
+                            STANDARD.decode(value).unwrap_or_default(),
+                        ),
+                    };
+                    let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+                    bytes.extend([head.as_bytes(), &content, b"\r\n"].concat());
+                }
+                bytes.extend(format!("--{boundary}--\r\n").bytes());
+                bytes.into()
+            }
             Body::Text(text) => text.clone().into(),
             Body::Bytes(encoded) => STANDARD.decode(encoded).unwrap_or_default().into(),
         }
@@ -73,10 +111,57 @@ impl Body {
             Body::Empty => Body::Empty,
             Body::Form(fields) => Body::Form(map_fields(fields, change)?),
             Body::Json(value) => Body::Json(map_json("", value, change)?),
+            Body::Parts { boundary, parts } => {
+                let mut part = |part: &Part| {
+                    let (file, value) = match &part.file {
+                        Some((file, kind)) => (Some((change("filename", file)?, kind.clone())), part.value.clone()),
+                        None => (None, change(&part.name, &part.value)?),
+                    };
+                    Ok(Part { name: part.name.clone(), file, value })
+                };
+                let parts = parts.iter().map(&mut part).collect::<Result<_, E>>()?;
+                Body::Parts { boundary: boundary.clone(), parts }
+            }
             Body::Text(text) => Body::Text(change("", text)?),
             Body::Bytes(encoded) => Body::Bytes(encoded.clone()),
         })
     }
+}
+
+/// A form with files, as browsers and clients send it.
+fn parts(content_type: &str, bytes: &[u8]) -> Option<Body> {
+    const BREAK: &[u8] = b"\r\n\r\n";
+    let (kind, rest) = content_type.split_once(';')?;
+    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
+        return None;
+    }
+    let boundary = rest.split_once("boundary=")?.1.split(';').next()?.trim().trim_matches('"').to_owned();
+    let ends = format!("\r\n--{boundary}");
+    let mut rest = bytes.strip_prefix(&ends.as_bytes()[2..])?;
+    let mut parts = Vec::new();
+    while let Some(part) = rest.strip_prefix(b"\r\n") {
+        let head_ends = find(part, BREAK)?;
+        let head = std::str::from_utf8(&part[..head_ends]).ok()?;
+        let content = &part[head_ends + BREAK.len()..];
+        let length = find(content, ends.as_bytes())?;
+        rest = &content[length + ends.len()..];
+        let content = &content[..length];
+        let parameter = |name: &str| head.split_once(&format!(" {name}=\""))?.1.split('"').next().map(str::to_owned);
+        let kind = head
+            .lines()
+            .find_map(|line| line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-type")));
+        let kind = kind.map_or("application/octet-stream", |(_, kind)| kind.trim()).to_owned();
+        let (file, value) = match parameter("filename") {
+            Some(file) => (Some((file, kind)), STANDARD.encode(content)),
+            None => (None, String::from_utf8_lossy(content).into_owned()),
+        };
+        parts.push(Part { name: parameter("name").unwrap_or_default(), file, value });
+    }
+    Some(Body::Parts { boundary, parts })
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
 }
 
 pub(super) fn map_fields<E>(
@@ -121,4 +206,35 @@ fn map_json<E>(key: &str, value: &Value, change: &mut impl FnMut(&str, &str) -> 
         }
         other => other.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_apart_is_put_together_again() {
+        let form = "--x\r\nContent-Disposition: form-data; name=\"message\"\r\n\r\nTwo\r\nlines & more\r\n--x\r\n\
+                    Content-Disposition: form-data; name=\"file\"; filename=\"a %22b%22.pdf\"\r\n\
+                    Content-Type: application/pdf\r\n\r\n%PDF\r\n--y\r\n\r\n--x\r\n\
+                    Content-Disposition: form-data; name=\"file\"; filename=\"\"\r\n\
+                    Content-Type: application/octet-stream\r\n\r\n\r\n--x--\r\n";
+        let form_data = "multipart/form-data; boundary=x";
+        for (kind, body) in [
+            (form_data, form),
+            ("application/x-www-form-urlencoded", "text=a+b%26&text="),
+            ("application/json", "{\"text\":[1,\"a\"]}"),
+            ("application/x-www-form-urlencoded", "[{\"call\":\"*\"}]"),
+            ("text/plain", "{ no JSON"),
+            (form_data, "--x\r\nbroken"),
+            ("", ""),
+        ] {
+            assert_eq!(Body::of(kind, body.as_bytes()).bytes(), body, "{kind}");
+        }
+        assert_eq!(Body::of("image/png", b"\x89PNG\xff").bytes(), b"\x89PNG\xff"[..]);
+        let Body::Parts { parts, .. } = Body::of(form_data, form.as_bytes()) else { unreachable!() };
+        assert_eq!(parts.len(), 3);
+        assert_eq!((parts[0].name.as_str(), parts[0].value.as_str()), ("message", "Two\r\nlines & more"));
+        assert_eq!(parts[1].file, Some(("a %22b%22.pdf".to_owned(), "application/pdf".to_owned())));
+    }
 }

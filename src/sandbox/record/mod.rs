@@ -14,14 +14,22 @@
 //!   own ids of them: see [`names`]. Secrets are named as well, so that none is written.
 //! - *Order.* Between what people did stands what the bridge had put before them by then. A replay goes on only when
 //!   that is there, or has been waited for long enough: see [`play`].
-//! - *Time.* A replay lives at the time of the recording, at its pace or a multiple of it; the bridge in it as well.
+//! - *Time.* A replay lives at the time of the recording, at its pace or a multiple of it; the bridge in it as well. Where
+//!   it falls behind, everything comes later by as much.
+//!
+//! What remains is chance. A fault that strikes in a share of all cases strikes the same how many-th calls of a kind again;
+//! which calls these are depends on how those of several threads fall between each other. A bug that is shown with faults
+//! that strike for certain comes out the same on any machine.
 //!
 //! What the bridge put before people is also what two runs are compared by: see [`outcome`]. Its calls and the
 //! deliveries to it stand in the file in short, for whoever reads it.
 //!
+//! Names and texts can be hidden without hiding what went wrong: see [`anonymise`].
+//!
 //! The file has one JSON object a line. A line is written in one piece before the next begins, so whatever ends the
 //! sandbox costs at most the last one; a last line that is torn is read over.
 
+mod anonymise;
 mod body;
 mod names;
 mod outcome;
@@ -30,7 +38,8 @@ mod recorder;
 
 use serde::{Deserialize, Serialize};
 
-pub use body::Body;
+pub use anonymise::Anonymiser;
+pub use body::{Body, Part};
 pub use play::{Difference, Player, Report};
 pub use recorder::{CarryRecorded, Recorder};
 
@@ -52,6 +61,9 @@ pub struct Head {
     pub tickets: usize,
     /// When it began, in milliseconds since 1970.
     pub began_ms: i64,
+    /// Whether names and texts are hidden.
+    #[serde(default)]
+    pub anonymised: bool,
 }
 
 /// One thing that happened.

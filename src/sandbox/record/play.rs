@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
+use super::anonymise::shape;
 use super::body::map_fields;
 use super::names::Names;
 use super::outcome::Outcome;
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const PATIENCE_WITH_WORDS: Duration = Duration::from_secs(2);
 /// How long nothing may change before what the bridge made beyond the recording counts.
 const QUIET: Duration = Duration::from_millis(1_500);
+/// A replay that is behind by less than this, by the clock on the wall, is not late.
+const LATE_MS: f64 = 20.0;
 /// By how much an act begins before the next one.
 const HEAD_START: Duration = Duration::from_millis(20);
 /// The largest answer that is looked into for ids, in bytes.
@@ -41,6 +44,10 @@ pub struct Player {
     speed: f64,
     names: Names,
     outcome: Outcome,
+    /// Whether the recording has shapes in place of what the bridge says.
+    shapes: bool,
+    /// By how much the replay is behind the recording's times.
+    late_ms: i64,
     /// What was waited for in vain.
     missed: BTreeSet<String>,
     asked: u64,
@@ -85,12 +92,26 @@ impl Player {
     pub fn new(sandbox: Sandbox, router: Router, now: Now, speed: f64) -> Player {
         let (names, outcome) = (Names::of(&sandbox), Outcome::from(now()));
         let (missed, refused, begun) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
-        Player { sandbox, router, now, speed, names, outcome, missed, asked: 0, refused, begun }
+        Player {
+            sandbox,
+            router,
+            now,
+            speed,
+            names,
+            outcome,
+            shapes: false,
+            late_ms: 0,
+            missed,
+            asked: 0,
+            refused,
+            begun,
+        }
     }
 
     /// Plays it to its end.
     pub async fn play(mut self, recording: &Recording) -> Report {
         let began_ms = recording.head.began_ms;
+        self.shapes = recording.head.anonymised;
         let mut busy = true;
         for line in &recording.lines {
             match &line.what {
@@ -186,7 +207,7 @@ impl Player {
             None => !player.outcome.says().contains_key(&item.name),
         };
         let mut patience = self.patience();
-        patience.until_ms = patience.until_ms.max(at_ms + PATIENCE_MS);
+        patience.until_ms = patience.until_ms.max(at_ms + self.late_ms + PATIENCE_MS);
         loop {
             self.look();
             if met(self) {
@@ -199,7 +220,7 @@ impl Player {
             tokio::time::sleep(POLL).await;
         }
         let begun = std::time::Instant::now();
-        while self.outcome.says().get(&item.name) != item.says.as_ref() {
+        while self.says(&item.name) != item.says {
             if begun.elapsed() > PATIENCE_WITH_WORDS {
                 self.missed.insert(item.name.clone());
                 return;
@@ -221,7 +242,7 @@ impl Player {
                 quiet = std::time::Instant::now();
                 before = self.outcome.says().clone();
             }
-            let all = wanted.iter().all(|(name, says)| before.get(name) == Some(says));
+            let all = wanted.iter().all(|(name, says)| self.says(name).as_ref() == Some(says));
             if all && quiet.elapsed() >= QUIET {
                 return;
             }
@@ -236,7 +257,7 @@ impl Player {
         for (name, says) in &wanted {
             match made.get(name) {
                 None => differences.push(Difference::Missing(item(name, says))),
-                Some(now) if now != says => {
+                Some(now) if self.says(name).as_ref() != Some(says) => {
                     differences.push(Difference::Other { recorded: item(name, says), says: now.clone() });
                 }
                 Some(_) => {}
@@ -250,16 +271,26 @@ impl Player {
         Report { made, differences, asked: self.asked, refused: self.refused, open: busy }
     }
 
+    /// What the bridge says there, as the recording would have it.
+    fn says(&self, name: &str) -> Option<String> {
+        let says = self.outcome.says().get(name)?;
+        Some(if self.shapes { shape(says) } else { says.clone() })
+    }
+
     fn look(&mut self) {
         let now = (self.now)();
         let born = self.names.look(&self.sandbox);
         self.outcome.look(&self.sandbox, &self.names, born, now);
     }
 
-    async fn until(&self, at_ms: i64) {
-        let left = at_ms - (self.now)();
+    /// Waits for a time of the recording. Where the replay had to wait for something, all that comes is later by that,
+    /// so that what lay apart does not come at once.
+    async fn until(&mut self, at_ms: i64) {
+        let left = at_ms + self.late_ms - (self.now)();
         if left > 0 {
             tokio::time::sleep(Duration::from_secs_f64(left as f64 / 1000.0 / self.speed)).await;
+        } else if -left as f64 > LATE_MS * self.speed {
+            self.late_ms -= left;
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::Body as HttpBody;
+use axum::body::{Body as HttpBody, HttpBody as _};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn};
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::map_fields;
 use super::names::{Names, UNKNOWN};
 use super::outcome::Outcome;
-use super::{Asked, Body, Head, Item, Line, VERSION, What};
+use super::{Anonymiser, Asked, Body, Head, Item, Line, VERSION, What};
 use crate::sandbox::bridge::Bridge;
 use crate::sandbox::carrier::Carry;
 use crate::sandbox::faults::Dropped;
@@ -52,6 +52,7 @@ struct Shared {
     sandbox: Sandbox,
     now: Now,
     began_ms: i64,
+    anonymiser: Option<Anonymiser>,
     state: Mutex<State>,
 }
 
@@ -65,6 +66,7 @@ struct State {
 
 impl Recorder {
     /// Begins a recording of a firm in which nothing has been done yet, which was made by this seed at `began_ms`.
+    /// An anonymiser hides names and texts.
     ///
     /// # Errors
     /// It cannot be written.
@@ -74,6 +76,7 @@ impl Recorder {
         began_ms: i64,
         seed: u64,
         furnishing: Furnishing,
+        anonymiser: Option<Anonymiser>,
         to: Box<dyn Write + Send>,
     ) -> std::io::Result<Recorder> {
         let head = Head {
@@ -83,12 +86,14 @@ impl Recorder {
             past: furnishing.past,
             tickets: furnishing.more_tickets,
             began_ms,
+            anonymised: anonymiser.is_some(),
         };
         let outcome = Outcome::from(now());
         let mut state = State { to, names: Names::of(sandbox), outcome, number: 0, failed: false };
         state.write(&head)?;
         let sandbox = sandbox.clone();
-        Ok(Recorder { shared: Arc::new(Shared { sandbox, now, began_ms, state: Mutex::new(state) }) })
+        let shared = Shared { sandbox, now, began_ms, anonymiser, state: Mutex::new(state) };
+        Ok(Recorder { shared: Arc::new(shared) })
     }
 
     /// Puts the recording around what people and the bridge ask.
@@ -209,8 +214,9 @@ impl Recorder {
     async fn answered(&self, number: u64, response: Response<HttpBody>) -> Response<HttpBody> {
         let status = response.status().as_u16();
         let kind = text(response.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let large = response.body().size_hint().upper().is_none_or(|most| most > LARGEST_ANSWER as u64);
         let broken = response.extensions().get::<Dropped>().is_some();
-        if broken || !kind.starts_with("application/json") {
+        if broken || large || !kind.starts_with("application/json") {
             self.look();
             self.write(What::Answered { number, status });
             return response;
@@ -224,7 +230,7 @@ impl Recorder {
                 Response::from_parts(parts, HttpBody::from(bytes))
             }
             Err(_) => {
-                let mut response = Response::new(HttpBody::from("This answer is too large to be recorded.\n"));
+                let mut response = Response::new(HttpBody::from("This answer broke off.\n"));
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
                 response
             }
@@ -255,7 +261,12 @@ impl Recorder {
 impl Shared {
     fn write(&self, state: &mut State, what: What) {
         let at = (self.now)() - self.began_ms;
-        if let Err(error) = state.write(&Line { at, what })
+        let line = Line { at, what };
+        let line = match &self.anonymiser {
+            Some(anonymiser) => anonymiser.line(line),
+            None => line,
+        };
+        if let Err(error) = state.write(&line)
             && !std::mem::replace(&mut state.failed, true)
         {
             tracing::error!(error = %error, "the recording cannot be written; what happens from here on is not in it");

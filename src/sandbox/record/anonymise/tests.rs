@@ -1,0 +1,170 @@
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+static FIRM: LazyLock<Sandbox> =
+    LazyLock::new(|| Sandbox::new("http://127.0.0.1:1", Arc::new(|| 1_750_000_000_000), 7));
+static ONE: LazyLock<Anonymiser> = LazyLock::new(|| Anonymiser::of(&FIRM));
+
+fn words(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase);
+    words.filter(|word| word.chars().count() >= 4).collect()
+}
+
+/// A word with a vowel in it, as words have, and as no stand-in does.
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[A-Za-z]{0,6}[aeiou][a-z]{2,8}",
+        1 => "[àâäéèêëîïôöùûüçñ]{5,9}",
+        1 => "[А-Яа-я]{6,12}",
+        1 => "[α-ω]{6,10}",
+        1 => "[ぁ-ん]{6,9}",
+        1 => "[一-龥]{6,9}",
+        1 => "[א-ת]{6,9}",
+    ]
+}
+
+fn piece() -> impl Strategy<Value = String> {
+    let of = |before: &'static str, after: &'static str| {
+        word().prop_map(move |word| format!("{before}{word}{after}")).boxed()
+    };
+    prop_oneof![
+        6 => word(),
+        1 => of("*", "*"), 1 => of("_", "_"), 1 => of("```", "```"), 1 => of(":", ":"), 1 => of("@", " "), 1 => of("#", ""),
+        1 => of("<https://", ".example/a|b>"), 1 => of("https://", ".example/?q=1#x"), 1 => of("<@U0WANJIRU01|", ">"),
+        1 => of("<#C0SUPPORT01|", ">"), 1 => of("<!subteam^S0123|@", ">"), 1 => of("<a href=\"https://x.example/", "\">"),
+        1 => of("<p title='", "'>"), 1 => of("<p ", ">"), 1 => of("<", ">"), 1 => of("&", ";"), 1 => of("a.b-", "@mail.example"),
+        1 => of("someone@", ".example"), 1 => of("<mailto:", "@x.example|y>"), 1 => of("", "@slack.acme.example"),
+        1 => Just("\r\n\n".to_owned()), 1 => Just(":tada:".to_owned()), 1 => Just("👩🏽‍🚒".to_owned()), 1 => "[0-9]{1,9}",
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(piece(), 1..12).prop_map(|pieces| pieces.join(" "))
+}
+
+/// All that is text in a form, in JSON and around them.
+fn asked(text: &str) -> Vec<Asked> {
+    let of = |path: &str, body: Body| Asked { method: "POST".into(), path: path.into(), body, ..Asked::default() };
+    let pair = |name: &str| (name.to_owned(), text.to_owned());
+    let multipart = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}.pdf\"\r\n\r\n{text}\r\n--b\r\n\
+         Content-Disposition: form-data; name=\"text\"\r\n\r\n{text}\r\n--b--\r\n",
+        name = text.replace(['"', '\r', '\n'], "")
+    );
+    vec![
+        of("/sandbox/slack/say", Body::Form(vec![pair("text"), pair("message"), pair("subject"), pair("to")])),
+        of("/sandbox/slack/command", Body::Form(vec![pair("text")])),
+        of(
+            "/zendesk/api/v2/tickets/35436/side_conversations",
+            Body::Json(json!({"message": {"subject": text, "html_body": text, "to": [{"email": text, "name": text}]},
+                "comment": {"body": text}, "tags": [text], "channel": format!("#{text}"), "blocks": [{"type": "section",
+                "text": {"type": "mrkdwn", "text": text}}]})),
+        ),
+        of("/slack/upload/v1/x", Body::Text(text.to_owned())),
+        of("/slack/upload/v1/x", Body::of("multipart/form-data; boundary=b", multipart.as_bytes())),
+        Asked {
+            query: vec![pair("filename"), pair("query")],
+            headers: vec![("authorization".into(), format!("Bearer {text}")), pair("idempotency-key")],
+            ..of("/zendesk/api/v2/uploads", Body::Bytes(STANDARD.encode(text)))
+        },
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_word_survives(text in text()) {
+        let known = words("https http mailto subteam wanjiru support href title tada slack acme example here \
+            section mrkdwn channel text blocks comment body message subject html email name tags type");
+        let before: BTreeSet<String> = words(&text).difference(&known).cloned().collect();
+        let hidden = ONE.text(&text);
+        let kept: Vec<String> = words(&hidden).intersection(&before).cloned().collect();
+        prop_assert_eq!(kept, Vec::<String>::new(), "{}", hidden);
+        for asked in asked(&text) {
+            let line = ONE.line(Line { at: 0, what: What::Asked(asked.clone()) });
+            let What::Asked(hidden) = line.what else { unreachable!() };
+            let mut shown = format!("{:?} {:?}", hidden.query, hidden.headers);
+            shown.push_str(&String::from_utf8_lossy(&match &hidden.body {
+                Body::Form(fields) => format!("{fields:?}").into_bytes(),
+                body => body.bytes().to_vec(),
+            }));
+            let kept: Vec<_> = words(&shown).intersection(&before).cloned().collect();
+            prop_assert_eq!(kept, Vec::<String>::new(), "{}", shown);
+            prop_assert_eq!(hidden.body.bytes().len(), asked.body.bytes().len());
+        }
+        let made = Item { name: format!("side/35436/{}@x.example#1", "someone"), says: Some(text.clone()) };
+        let What::Made(made) = ONE.line(Line { at: 0, what: What::Made(made) }).what else { unreachable!() };
+        prop_assert_eq!(words(&format!("{made:?}")).intersection(&before).count(), 0, "{:?}", made);
+        prop_assert!(!made.name.contains("someone"), "{}", made.name);
+    }
+
+    #[test]
+    fn the_shape_stays(text in text()) {
+        let hidden = ONE.text(&text);
+        prop_assert_eq!(&hidden, &ONE.text(&text), "the same each time");
+        if !text.contains('@') {
+            prop_assert_eq!(shape(&hidden), shape(&text));
+            prop_assert_eq!(hidden.len(), text.len(), "{}", hidden);
+        }
+    }
+
+    #[test]
+    fn anything_is_taken(text in "\\PC*") {
+        ONE.text(&text);
+        ONE.text(&format!("⟦{text}<{text}>{text}⟧"));
+        shape(&text);
+    }
+}
+
+#[test]
+fn what_is_no_word_stays() {
+    for same in [
+        ":tada: 12 &amp; &#39; 🎉 <!here> <@U0WANJIRU01>",
+        "support-engineering@slack.acme.example",
+        "marta@acme.example",
+        "⟦C0SUPPORT01/U0SANDBOT1#1/only for U0MARTA0001/U0SANDBOT1#2⟧",
+        "<p><br/></p>\r\n\r\n",
+    ] {
+        assert_eq!(ONE.text(same), same);
+    }
+    assert_eq!(ONE.text("@wanjiru?"), "<@U0WANJIRU01>?", "as the page would make it");
+    let hidden = ONE.text("Hello Hello hello HELLO");
+    let words: Vec<&str> = hidden.split(' ').collect();
+    assert_eq!((words[0], words[0].to_lowercase().as_str()), (words[1], words[2]));
+    assert_eq!(words[3], words[2].to_uppercase());
+    let another = Anonymiser::of(&FIRM);
+    assert_ne!(another.text("parcels and customers"), ONE.text("parcels and customers"), "each has a key of its own");
+}
+
+#[test]
+fn what_a_replay_needs_stays() {
+    let form = |path: &str, fields: &[(&str, &str)]| {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let asked = Asked { path: path.into(), body: Body::Form(fields), ..Asked::default() };
+        let What::Asked(asked) = ONE.line(Line { at: 0, what: What::Asked(asked) }).what else { unreachable!() };
+        let Body::Form(fields) = asked.body else { unreachable!() };
+        fields.into_iter().map(|(_, value)| value).collect::<Vec<String>>()
+    };
+    let bones = [
+        ("channel", "C0SUPPORT01"),
+        ("person", "U0PRIYA0001"),
+        ("what", "⟦a/b#1⟧ white_check_mark"),
+        ("agent", "12345"),
+    ];
+    assert_eq!(form("/sandbox/slack/react", &bones), bones.map(|(_, value)| value));
+    assert_eq!(form("/sandbox/slack/command", &[("text", "list")]), ["list"]);
+    assert_ne!(form("/sandbox/slack/command", &[("text", "lost")]), ["lost"]);
+    assert_eq!(form("/sandbox/faults/on", &[("fault", "dropped_after")]), ["dropped_after"]);
+    assert_ne!(form("/slack/api/chat.postMessage", &[("channel", "#secrets")]), ["#secrets"]);
+    assert_eq!(form("/slack/api/chat.postMessage", &[("channel", "#billing")]), ["#billing"]);
+    assert_eq!(
+        ONE.path("/zendesk/api/v2/tickets/35436/⟦side/1#1⟧/reply"),
+        "/zendesk/api/v2/tickets/35436/⟦side/1#1⟧/reply"
+    );
+    assert!(!ONE.path("/slack/files/J%C3%BCrgen%20Secret.pdf").contains("Secret"));
+    assert!(ONE.path("/slack/files/J%C3%BCrgen").contains("%C3%BC"));
+}
