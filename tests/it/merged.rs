@@ -268,6 +268,9 @@ async fn an_older_comment_says_nothing_of_the_merge() {
     let told = app.told(&sc).join("\n");
     assert!(told.contains("does not say which") && !told.contains("35437"), "{told}");
     assert!(!told.contains("keeps trying"), "it waits for somebody, and that is told: {told}");
+    assert!(operator(&app, app.ticket, TARGET).await.unwrap().contains("One thread is told"));
+    press(&app, &app.ana, &sc).await;
+    assert_eq!(messages(&app, &sides(&app, TARGET)[0])[1..], ["one"]);
     app.ends_quietly().await;
 }
 
