@@ -267,9 +267,20 @@ impl Browser {
     }
 
     pub async fn write(&self, css: &str, text: &str) {
-        let field = self.on(css).await;
-        field.clear().await.expect("a field");
-        field.send_keys(text).await.expect("a field");
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let field = self.on(css).await;
+            let written = async {
+                field.clear().await?;
+                field.send_keys(text).await
+            };
+            match written.await {
+                Ok(()) => return,
+                // It was drawn anew in the middle of it.
+                Err(error) if Instant::now() > end => panic!("{css}: {error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(60)).await,
+            }
+        }
     }
 
     pub async fn attach(&self, css: &str, file: &str) {
