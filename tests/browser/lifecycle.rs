@@ -52,13 +52,13 @@ async fn a_ticket_is_merged_and_its_thread_goes_on_in_the_other_one() {
     browser.write("#target", "1").await;
     browser.click("#desk form[action$=merge] button").await;
     browser.sees("#notice", "there is none with this one").await;
-    browser.write("#target", "#35437").await;
+    browser.write("#target", "#35440").await;
     browser.click("#desk form[action$=merge] button").await;
-    browser.sees("#desk .title", "#35437").await;
+    browser.sees("#desk .title", "#35440").await;
     tokio::time::sleep(READ_COUNTS).await;
     browser.write(&format!("{LAST_THREAD} .answer textarea"), "The second one.").await;
     browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
-    browser.sees(LAST_THREAD, "Continue on #35437").await;
+    browser.sees(LAST_THREAD, "Continue on #35440").await;
     browser.picture("merged").await;
     browser.click(&format!("{LAST_THREAD} button[value$=' continue_on']")).await;
     let side = browser.sees(FIRST_SIDE, "The second one.").await;

@@ -13,7 +13,7 @@ use thirtyfour::prelude::*;
 /// One after the other: a browser and a bridge at a time are enough for a small machine.
 pub static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 const AXE: &str = include_str!("../data/axe/axe.min.js");
 pub const WIDE: (u32, u32) = (1280, 900);
 pub const NARROW: (u32, u32) = (390, 844);

@@ -247,7 +247,12 @@ async fn a_merge_whose_comment_names_no_ticket_is_told_and_the_replies_wait() {
 
     assert!(operator(&app, TARGET, app.ticket).await.unwrap_err().to_string().contains("no thread waits"));
     assert!(operator(&app, app.ticket, 35438).await.unwrap().contains("One thread is told"));
+    let (place, stale) = proposed(&app, &sc);
     assert!(operator(&app, app.ticket, TARGET).await.unwrap().contains("One thread is told"));
+    app.slack.press(&app.ana, &place, &stale, "continue_on").unwrap();
+    app.settle_within(Duration::from_secs(60)).await;
+    let whispers = app.whispers(&app.ana);
+    assert!(whispers.len() == 1 && whispers[0].contains("Continue on #35437"), "{whispers:?}");
     app.pass(Duration::from_secs(1800)).await;
     press(&app, &app.ana, &sc).await;
     assert_eq!(messages(&app, &sides(&app, TARGET)[0])[1..], ["one", "two"]);

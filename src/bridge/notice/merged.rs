@@ -42,6 +42,15 @@ pub fn continues_already(in_ticket: Option<(TicketId, &str)>) -> String {
     }
 }
 
+/// The person who pressed the button: a later notice names another ticket.
+pub fn continue_elsewhere(ticket: TicketId) -> String {
+    format!(
+        "That button is out of date: this thread would go on in ticket #{ticket} now. To do so, press *{}* under the newest \
+         notice.",
+        continue_on(ticket)
+    )
+}
+
 /// The person who pressed the button: who they are could not be found out.
 pub fn cannot_continue(reason: &str) -> String {
     format!("Sidethread could not let this thread go on: {reason} Please press again.")

@@ -92,6 +92,11 @@ impl Deciding<'_> {
             return self.whisper(cause, &press.user, notice::may_not_press(person.standing));
         }
         let proposed = self.thread.follow_up.as_mut().filter(|follow_up| follow_up.merged);
+        if let Some(other) = proposed.as_ref().filter(|one| one.by.is_none()).and_then(|one| one.into)
+            && other != ticket_id
+        {
+            return self.whisper(cause, &press.user, notice::continue_elsewhere(other));
+        }
         let Some(follow_up) = proposed.filter(|one| one.into == Some(ticket_id) && one.by.is_none()) else {
             let (here, moves) = (self.thread.ticket_id, self.thread.follow_up.is_some());
             let url = self.ticket_url(here);

@@ -39,6 +39,8 @@ impl Deciding<'_> {
         };
         let text = match wish {
             Wish::Drop => match begins {
+                // It was overtaken: the thread is where it was to go, or elsewhere by now.
+                Some(_) if unpark.wish == Wish::Retry => notice::continued_after_all(),
                 Some(ticket_id) => {
                     self.begin_given_up(ticket_id);
                     notice::not_continued_any_more()
