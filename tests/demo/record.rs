@@ -139,12 +139,16 @@ async fn what_is_hidden_is_still_the_same_session() {
     let thread = demo.thread("divorce").await;
     let say =
         |text: &'static str| [("channel", SUPPORT), ("person", "U0WANJIRU01"), ("thread_ts", &*thread), ("text", text)];
-    let words =
-        ["*Kowalska* wrote :tada:\nto <https://kanzlei-brandauer.example/akte/7|the lawyer>", "@marta Прочитай это"];
+    let words = [
+        "*Kowalska* wrote :tada:\nto <https://kanzlei-brandauer.example/akte/7|the lawyer>",
+        "@marta Прочитай это",
+        "⟦Kowalska⟧ has 06 12 34 56 78 &#107;&#111;",
+    ];
     for words in words {
         press(&demo, "/sandbox/slack/say", &say(words)).await;
     }
     press(&demo, "/sandbox/slack/command", &[("channel", SUPPORT), ("person", "U0WANJIRU01"), ("text", "list")]).await;
+    press(&demo, "/sandbox/faults/off", &[("what", "*"), ("find", "Kowalska")]).await;
     until("what is said", async || demo.in_slack(&thread).await.contains("sent to the ticket")).await;
     let (_, sides) = demo.get("/zendesk/api/v2/tickets/35436/side_conversations", &demo.token("Marta")).await;
     let side = sides["side_conversations"].as_array().unwrap().iter().find(|side| side["subject"] == ask[2].1).unwrap();
@@ -166,6 +170,9 @@ async fn what_is_hidden_is_still_the_same_session() {
         "akte",
         "прочитай",
         "never",
+        "06 12",
+        "56 78",
+        "&#107;",
     ] {
         assert!(!recorded.contains(word), "{word} stands in {recorded}");
     }

@@ -51,7 +51,7 @@ impl Home {
         let lock = File::create_new(home.path.join(LOCK)).and_then(|lock| lock.lock().map(|()| lock));
         home._lock = Some(lock.with_context(|| format!("{} cannot be used", home.path.display()))?);
         for left in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            if left.file_name().to_string_lossy().starts_with(TEMPORARY) && left.path() != home.path {
+            if is_temporary(&left.file_name().to_string_lossy()) && left.path() != home.path {
                 home.remove_if_left(&left.path());
             }
         }
@@ -125,6 +125,15 @@ pub(super) fn write_privately(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
+/// Whether a folder's name is one that a demo gave it.
+fn is_temporary(name: &str) -> bool {
+    let parts = name.strip_prefix(TEMPORARY).and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(process, chance)| {
+        let of_process = !process.is_empty() && process.bytes().all(|c| c.is_ascii_digit());
+        of_process && chance.len() == 8 && chance.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
 /// Whether both are folders, no links to some, and of the same user.
 fn is_of_one_user(one: &Path, other: &Path) -> bool {
     let (Ok(one), Ok(other)) = (std::fs::symlink_metadata(one), std::fs::symlink_metadata(other)) else { return false };
@@ -140,4 +149,17 @@ fn make(path: &Path) -> anyhow::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).with_context(|| format!("{} cannot be made", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_called_so_is_no_demos() {
+        assert!(is_temporary(&format!("{TEMPORARY}{}-{:08x}", std::process::id(), 0xab)));
+        for other in ["", "notes", "12-", "-000000ab", "12-000000AB", "12-000000ab-copy", "x12-000000ab"] {
+            assert!(!is_temporary(&format!("{TEMPORARY}{other}")), "{other}");
+        }
+    }
 }

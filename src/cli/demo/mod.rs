@@ -94,7 +94,6 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
         wishes.record.is_none() || left.is_none(),
         "a recording begins with a new firm, and this folder holds one already; name an empty one"
     );
-    let tape = wishes.record.as_deref().map(tape::file).transpose()?;
     let wanted = wishes.address(left.as_ref())?;
     let listener = listen(wanted).await.context("try another port, such as --listen 127.0.0.1:8090")?;
     let address = listener.local_addr()?;
@@ -107,6 +106,7 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
         }
     };
     let vendors = inner.as_ref().map_or(Ok(address), tokio::net::TcpListener::local_addr)?;
+    let tape = wishes.record.as_deref().map(tape::file).transpose()?;
     if !address.ip().is_loopback() {
         tracing::warn!(
             listen = %address,
@@ -188,28 +188,33 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
         Some(_) => tape::is_busy(&sandbox).await,
         None => None,
     };
-    let worked = match ended {
-        Some(ended) => ended.context("the bridge's keeper ended")?,
-        None => {
-            // First the bridge, so that what it has in hand still finds the vendors.
-            stop_bridge.cancel();
-            told.and(running.await.context("the bridge's keeper ended")?)
+    let ended = async {
+        let worked = match ended {
+            Some(ended) => ended.context("the bridge's keeper ended")?,
+            None => {
+                // First the bridge, so that what it has in hand still finds the vendors.
+                stop_bridge.cancel();
+                told.and(running.await.context("the bridge's keeper ended")?)
+            }
+        };
+        stop.cancel();
+        if let Some((recorder, watching)) = recorder.zip(watching) {
+            watching.await.context("the recorder ended")?;
+            recorder.end(busy);
         }
-    };
-    stop.cancel();
-    if let Some((recorder, watching)) = recorder.zip(watching) {
-        watching.await.context("the recorder ended")?;
-        recorder.end(busy);
+        carrying.await.context("the sandbox's post ended")?;
+        http.await.context("the server ended")??;
+        if let Some(inner) = inner {
+            inner.await.context("the inner server ended")??;
+        }
+        worked
     }
-    carrying.await.context("the sandbox's post ended")?;
-    http.await.context("the server ended")??;
-    if let Some(inner) = inner {
-        inner.await.context("the inner server ended")??;
-    }
-    if home.stays() {
-        home.keep(&sandbox, address, vendors).context("the sandbox cannot be kept")?;
-    }
-    worked.map(|()| same)
+    .await;
+    // However it ended.
+    let kept = if home.stays() { home.keep(&sandbox, address, vendors) } else { Ok(()) };
+    ended?;
+    kept.context("the sandbox cannot be kept")?;
+    Ok(same)
 }
 
 /// Runs the bridge of a demo: until the demo ends, which closes its standard input.
@@ -266,10 +271,13 @@ async fn keep_going(
     address: SocketAddr,
     vendors: SocketAddr,
 ) -> std::convert::Infallible {
+    let mut owed = false;
     loop {
         tokio::time::sleep(KEEP_EVERY).await;
-        if home.stays() && sandbox.take_touched() {
+        owed |= sandbox.take_touched();
+        if home.stays() && owed {
             let kept = tokio::task::block_in_place(|| home.keep(sandbox, address, vendors));
+            owed = kept.is_err();
             if let Err(error) = kept {
                 tracing::error!(error = %error, "the sandbox cannot be kept");
             }

@@ -25,12 +25,13 @@ impl PacedClock {
 #[async_trait]
 impl Clock for PacedClock {
     fn now_ms(&self) -> i64 {
-        self.shows_ms + ((SystemClock.now_ms() - self.since_ms) as f64 * self.speed) as i64
+        let passed = SystemClock.now_ms().saturating_sub(self.since_ms);
+        self.shows_ms.saturating_add((passed as f64 * self.speed) as i64)
     }
 
     async fn sleep_until(&self, at_ms: i64) {
         loop {
-            let left = at_ms - self.now_ms();
+            let left = at_ms.saturating_sub(self.now_ms());
             if left <= 0 {
                 return;
             }

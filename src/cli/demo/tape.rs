@@ -1,6 +1,6 @@
 //! What is recorded, and what is played.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use super::pace::PacedClock;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::sandbox::Sandbox;
-use crate::sandbox::record::{Recording, Report};
+use crate::sandbox::record::{Recording, Report, harmless};
 
 /// The most that a recording may be to be played, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -36,12 +36,17 @@ impl Time {
 /// Reads what is to be played.
 pub(super) fn read(path: &Path) -> anyhow::Result<Recording> {
     let shown = path.display();
-    let size = std::fs::metadata(path).with_context(|| format!("{shown} cannot be read"))?.len();
-    if size > LARGEST {
+    let unread = || format!("{shown} cannot be read");
+    // Looked at first: to open a pipe that nobody writes into would wait for ever.
+    if !std::fs::metadata(path).with_context(unread)?.is_file() {
+        bail!("{shown} is no file, and cannot be played");
+    }
+    let mut text = String::new();
+    std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text)).with_context(unread)?;
+    if text.len() as u64 > LARGEST {
         bail!("{shown} is larger than a recording that can be played");
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
-    Recording::read(&text).map_err(|why| anyhow::anyhow!("{shown} cannot be played: {why}"))
+    Recording::read(&text).map_err(|why| anyhow::anyhow!("{shown} cannot be played: {}", harmless(&why)))
 }
 
 /// A file for a recording, for this user alone. One that is there already is not touched.

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::names;
 
+/// What the name of a field itself stands under, where texts are put through something.
+pub(super) const NAME: &str = "the name of a field";
+
 /// The body of a request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,7 +58,11 @@ impl Body {
             return Body::Json(value);
         }
         if content_type.starts_with("application/x-www-form-urlencoded") && std::str::from_utf8(bytes).is_ok() {
-            return Body::Form(url::form_urlencoded::parse(bytes).into_owned().collect());
+            let fields: Vec<(String, String)> = url::form_urlencoded::parse(bytes).into_owned().collect();
+            // Curl also calls a form what is none.
+            if bytes.contains(&b'=') && fields.iter().all(|(name, _)| is_field(name)) {
+                return Body::Form(fields);
+            }
         }
         if let Some(body) = parts(content_type, bytes) {
             return body;
@@ -63,6 +70,14 @@ impl Body {
         match std::str::from_utf8(bytes) {
             Ok(text) => Body::Text(text.to_owned()),
             Err(_) => Body::Bytes(STANDARD.encode(bytes)),
+        }
+    }
+
+    /// The same for what goes to an address that takes a file, whatever the type says.
+    pub fn of_file(content_type: &str, bytes: &[u8]) -> Body {
+        match bytes.is_empty() {
+            true => Body::Empty,
+            false => parts(content_type, bytes).unwrap_or_else(|| Body::Bytes(STANDARD.encode(bytes))),
         }
     }
 
@@ -102,7 +117,8 @@ impl Body {
         }
     }
 
-    /// The same with each text in it, and the key it stands under, put through `change`.
+    /// The same with each text in it, and the key it stands under, put through `change`; so is each key, as a text
+    /// under [`NAME`].
     ///
     /// # Errors
     /// The first that `change` gives.
@@ -117,7 +133,7 @@ impl Body {
                         Some((file, kind)) => (Some((change("filename", file)?, kind.clone())), part.value.clone()),
                         None => (None, change(&part.name, &part.value)?),
                     };
-                    Ok(Part { name: part.name.clone(), file, value })
+                    Ok(Part { name: change(NAME, &part.name)?, file, value })
                 };
                 let parts = parts.iter().map(&mut part).collect::<Result<_, E>>()?;
                 Body::Parts { boundary: boundary.clone(), parts }
@@ -164,6 +180,11 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
 
+/// Whether a field of the vendors or of the page could be called so.
+pub(super) fn is_field(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.[]-".contains(c))
+}
+
 pub(super) fn map_fields<E>(
     fields: &[(String, String)],
     change: &mut impl FnMut(&str, &str) -> Result<String, E>,
@@ -171,12 +192,13 @@ pub(super) fn map_fields<E>(
     fields
         .iter()
         .map(|(name, value)| {
+            let shown = change(NAME, name)?;
             // A field may hold JSON, as Slack's `blocks` do.
             match serde_json::from_str::<Value>(value) {
                 Ok(inner @ (Value::Object(_) | Value::Array(_))) => {
-                    Ok((name.clone(), map_json(name, &inner, change)?.to_string()))
+                    Ok((shown, map_json(name, &inner, change)?.to_string()))
                 }
-                _ => Ok((name.clone(), change(name, value)?)),
+                _ => Ok((shown, change(name, value)?)),
             }
         })
         .collect()
@@ -195,13 +217,17 @@ fn map_json<E>(key: &str, value: &Value, change: &mut impl FnMut(&str, &str) -> 
         Value::Number(number) => {
             let before = number.to_string();
             let after = change(key, &before)?;
-            if names::is_one(&after) { Value::String(format!("#{after}")) } else { value.clone() }
+            match &after {
+                name if names::is_one(name) => Value::String(format!("#{name}")),
+                same if *same == before => value.clone(),
+                other => serde_json::from_str(other).ok().filter(Value::is_number).unwrap_or(Value::from(0)),
+            }
         }
         Value::Array(list) => {
             Value::Array(list.iter().map(|one| map_json(key, one, change)).collect::<Result<_, E>>()?)
         }
         Value::Object(fields) => {
-            let mapped = fields.iter().map(|(name, value)| Ok((name.clone(), map_json(name, value, change)?)));
+            let mapped = fields.iter().map(|(name, value)| Ok((change(NAME, name)?, map_json(name, value, change)?)));
             Value::Object(mapped.collect::<Result<_, E>>()?)
         }
         other => other.clone(),
@@ -225,11 +251,16 @@ mod tests {
             ("application/x-www-form-urlencoded", "text=a+b%26&text="),
             ("application/json", "{\"text\":[1,\"a\"]}"),
             ("application/x-www-form-urlencoded", "[{\"call\":\"*\"}]"),
+            ("application/x-www-form-urlencoded", "My upload, a=b & more"),
+            ("application/x-www-form-urlencoded", "word"),
             ("text/plain", "{ no JSON"),
             (form_data, "--x\r\nbroken"),
             ("", ""),
         ] {
             assert_eq!(Body::of(kind, body.as_bytes()).bytes(), body, "{kind}");
+        }
+        for kind in ["application/x-www-form-urlencoded", "text/plain", "application/json"] {
+            assert_eq!(Body::of_file(kind, b"{\"a\" : 1}").bytes(), b"{\"a\" : 1}"[..], "{kind}");
         }
         assert_eq!(Body::of("image/png", b"\x89PNG\xff").bytes(), b"\x89PNG\xff"[..]);
         let Body::Parts { parts, .. } = Body::of(form_data, form.as_bytes()) else { unreachable!() };

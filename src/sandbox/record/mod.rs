@@ -46,6 +46,11 @@ pub use recorder::{CarryRecorded, Recorder};
 /// Changes when an older recording could no longer be played.
 const VERSION: u32 = 1;
 
+/// When a recording can have begun, in milliseconds since 1970: this century and the next.
+const TIMES_MS: std::ops::Range<i64> = 946_684_800_000..7_258_118_400_000;
+/// The furthest that anything in it can be from its beginning, in milliseconds: ten years.
+const LONGEST_MS: i64 = 10 * 366 * 86_400_000;
+
 /// What a recording begins with: how to have the same firm again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
@@ -159,6 +164,14 @@ pub struct Recording {
     pub torn: bool,
 }
 
+/// A text that a terminal shows and does not obey: what a recording holds may come from anybody.
+pub(crate) fn harmless(text: &str) -> String {
+    let obeyed =
+        |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
+    let shown = text.chars().map(|c| if obeyed(c) { c.escape_default().to_string() } else { c.to_string() });
+    shown.collect()
+}
+
 impl Recording {
     /// Reads a recording.
     ///
@@ -179,9 +192,15 @@ impl Recording {
             None => return Err("this is no recording of `sidethread demo --record`".to_owned()),
         }
         let head: Head = serde_json::from_value(head).map_err(|error| format!("line 1 does not read: {error}"))?;
+        if !TIMES_MS.contains(&head.began_ms) {
+            return Err("line 1 does not read: there is no such time".to_owned());
+        }
         let (mut lines, mut torn) = (Vec::new(), false);
         for (at, line) in texts {
-            match serde_json::from_str(line) {
+            match serde_json::from_str::<Line>(line) {
+                Ok(line) if line.at.checked_abs().is_none_or(|far| far > LONGEST_MS) => {
+                    return Err(format!("line {} does not read: there is no such time", at + 1));
+                }
                 Ok(line) => lines.push(line),
                 Err(_) if !text.ends_with('\n') && at + 1 == text.lines().count() => torn = true,
                 Err(error) => return Err(format!("line {} does not read: {error}", at + 1)),
@@ -202,5 +221,31 @@ impl Recording {
             }
         }
         made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_taken_that_cannot_be_reckoned_with() {
+        let read = |began: i64, at: i64| {
+            let head = format!(
+                "{{\"sidethread_recording\":1,\"program\":\"1\",\"seed\":1,\"past\":true,\"tickets\":0,\"began_ms\":{began}}}"
+            );
+            Recording::read(&format!("{head}\n{{\"at\":{at},\"ended\":{{\"busy\":null}}}}\n"))
+        };
+        let now = 1_750_000_000_000;
+        assert_eq!(read(now, 5).map(|recording| recording.lines.len()), Ok(1));
+        assert!(read(now, -5).is_ok(), "a clock may be set back");
+        for (began, at) in [(i64::MAX, 1), (i64::MIN, 1), (0, 1), (now, i64::MAX), (now, i64::MIN)] {
+            assert!(read(began, at).unwrap_err().contains("no such time"), "{began} {at}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_obeys_no_recording() {
+        assert_eq!(harmless("a\x1b[2J\r\u{202e}é\u{9b}"), "a\\u{1b}[2J\\r\\u{202e}é\\u{9b}");
     }
 }

@@ -157,7 +157,8 @@ impl Names {
 
     /// A text with names in place of ids and secrets, and without the sandbox's own address.
     pub(super) fn named(&self, text: &str) -> String {
-        let text = text.replace(&self.base_url, "⟦here⟧");
+        // What looks like a name and was typed is none.
+        let text = text.replace(OPENS, "〚").replace(CLOSES, "〛").replace(&self.base_url, "⟦here⟧");
         let mut named = String::with_capacity(text.len());
         let mut rest = text.as_str();
         while let Some(begin) = rest.find(is_of_id) {

@@ -16,7 +16,7 @@ use super::anonymise::shape;
 use super::body::map_fields;
 use super::names::Names;
 use super::outcome::Outcome;
-use super::{Asked, Item, Recording, What};
+use super::{Asked, Item, Recording, What, harmless};
 use crate::sandbox::Sandbox;
 use crate::sandbox::post::Now;
 
@@ -321,29 +321,29 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = |f: &mut fmt::Formatter<'_>, mark: &str, says: &str| {
-            says.lines().try_for_each(|line| writeln!(f, "  {mark}{line}"))
+            says.lines().try_for_each(|line| writeln!(f, "  {mark}{}", harmless(line)))
         };
         writeln!(f, "The bridge put this before people:\n")?;
         for Item { name, says } in &self.made {
-            writeln!(f, "{name}")?;
+            writeln!(f, "{}", harmless(name))?;
             lines(f, "", says.as_deref().unwrap_or_default())?;
         }
         writeln!(f)?;
         for refused in &self.refused {
-            writeln!(f, "Different: {refused}.")?;
+            writeln!(f, "Different: {}.", harmless(refused))?;
         }
         for difference in &self.differences {
             match difference {
                 Difference::Missing(item) => {
-                    writeln!(f, "Different: {} was recorded and is not there:", item.name)?;
+                    writeln!(f, "Different: {} was recorded and is not there:", harmless(&item.name))?;
                     lines(f, "- ", item.says.as_deref().unwrap_or_default())?;
                 }
                 Difference::More(item) => {
-                    writeln!(f, "Different: {} was not recorded and is there:", item.name)?;
+                    writeln!(f, "Different: {} was not recorded and is there:", harmless(&item.name))?;
                     lines(f, "+ ", item.says.as_deref().unwrap_or_default())?;
                 }
                 Difference::Other { recorded, says } => {
-                    writeln!(f, "Different: {} says something else:", recorded.name)?;
+                    writeln!(f, "Different: {} says something else:", harmless(&recorded.name))?;
                     lines(f, "- ", recorded.says.as_deref().unwrap_or_default())?;
                     lines(f, "+ ", says)?;
                 }

@@ -170,7 +170,7 @@ impl Recorder {
             path: parts.uri.path().to_owned(),
             query: query.into_owned().collect(),
             headers: kept,
-            body: Body::of(&kind, &bytes),
+            body: if takes_file(parts.uri.path()) { Body::of_file(&kind, &bytes) } else { Body::of(&kind, &bytes) },
         });
         let response = next.run(Request::from_parts(parts, HttpBody::from(bytes))).await;
         self.answered(number, response).await
@@ -302,7 +302,8 @@ impl<C: Carry> Carry for CarryRecorded<C> {
             Receipt::Answered { status, .. } => Some(*status),
             Receipt::Failed => None,
         };
-        self.recorder.write(What::Delivered { path: parcel.path.clone(), kind: kind_of(&parcel.body), status });
+        let path = parcel.path.split('?').next().unwrap_or_default().to_owned();
+        self.recorder.write(What::Delivered { path, kind: kind_of(&parcel.body), status });
         receipt
     }
 }
@@ -316,7 +317,9 @@ fn kind_of(body: &[u8]) -> String {
     };
     let words = [&value["event"]["type"], &value["event"]["subtype"]];
     let words: Vec<&str> = words.into_iter().filter_map(Value::as_str).collect();
-    if words.is_empty() { value["type"].as_str().unwrap_or_default().to_owned() } else { words.join(" ") }
+    let kind = if words.is_empty() { value["type"].as_str().unwrap_or_default().to_owned() } else { words.join(" ") };
+    let is_kind = kind.len() <= 60 && kind.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c == ' ');
+    if is_kind { kind } else { String::new() }
 }
 
 /// Whether a request may change something that a replay has to change as well.
@@ -325,6 +328,11 @@ fn is_written(method: &Method, path: &str) -> bool {
     let reads = of_slack.is_some_and(|name| READS.iter().any(|end| name.ends_with(end)));
     let changes = of_slack.is_some() || !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     changes && !reads && !NOT_WRITTEN.iter().any(|begin| path.starts_with(begin))
+}
+
+/// Whether what is sent there is a file.
+fn takes_file(path: &str) -> bool {
+    path.starts_with("/slack/upload/") || path.starts_with("/zendesk/api/v2/uploads")
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 
 pub(super) use self::letters::shape;
 use self::text::{EMOJI, has};
-use super::body::map_fields;
+use super::body::{NAME, is_field, map_fields};
 use super::{Asked, Body, Item, Line, What};
 use crate::sandbox::Sandbox;
 
@@ -30,9 +30,15 @@ const BONES: &str = "\
     reply_broadcast requester_id response_type role side_conversation side_conversation_id state status style \
     submitter_id thread_ts ticket ticket_id time_zone timestamp ts type tz unfurl_links unfurl_media user user_id \
     usergroup_id users what";
-/// What takes machine words alone.
+/// What takes machine words in these fields; page and bridge pass on others that people fill.
+const MACHINE_FIELDS: &str = "\
+    call fault forward grant_type limits ms percent retry_after scope secs status times value vendor what";
 const MACHINES: &[&str] =
     &["/sandbox/faults", "/sandbox/clock", "/sandbox/limits", "/sandbox/bridge", "/zendesk/oauth/", "/parked/"];
+/// The endings of files that stay.
+const ENDINGS: &str = "\
+    7z avi bmp csv doc docx eml exe gif gz heic htm html ico ics jpeg jpg js json log m4a md mov mp3 mp4 msg odp ods \
+    odt ogg pdf png ppt pptx py rtf sh sql svg tar tif tiff toml txt wav webm webp xls xlsx xml yaml yml zip";
 const COMMAND: &str = "/sandbox/slack/command";
 const COMMAND_WORDS: &[&str] = &["help", "list"];
 /// Gives stand-ins, the same each time.
@@ -81,12 +87,12 @@ impl Anonymiser {
     }
 
     fn asked(&self, asked: Asked) -> Asked {
-        if MACHINES.iter().any(|begin| asked.path.starts_with(begin)) {
-            return asked;
-        }
+        let of_machines = MACHINES.iter().any(|begin| asked.path.starts_with(begin));
         let command = asked.path == COMMAND;
         let mut hide = |field: &str, value: &str| {
             Ok::<_, std::convert::Infallible>(match field {
+                NAME if is_field(value) => value.to_owned(),
+                _ if of_machines && has(MACHINE_FIELDS, field) => value.to_owned(),
                 "text" if command => self.command(value),
                 "filename" | "file_name" => self.file_name(value),
                 "channel" if self.is_unknown_channel(value) => self.text(value),
@@ -176,7 +182,9 @@ impl Anonymiser {
     /// The ending says what kind of file it is, and stays.
     fn file_name(&self, name: &str) -> String {
         match name.rsplit_once('.') {
-            Some((stem, ending)) if (1..=4).contains(&ending.len()) => format!("{}.{ending}", self.text(stem)),
+            Some((stem, ending)) if has(ENDINGS, &ending.to_ascii_lowercase()) => {
+                format!("{}.{ending}", self.text(stem))
+            }
             _ => self.text(name),
         }
     }

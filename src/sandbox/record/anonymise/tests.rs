@@ -141,6 +141,68 @@ fn what_is_no_word_stays() {
 }
 
 #[test]
+fn numbers_are_hidden_however_they_are_written() {
+    for number in
+        ["06 12 34 56 78", "12/03/85", "(0)6-12.34", "+33 6 12", "٣٤٥", "１２３４", "&#74;&#x6f;&#101", "4 11"]
+    {
+        let hidden = ONE.text(number);
+        assert_ne!(hidden, number);
+        assert_eq!(shape(&hidden).replace(['x', 'X'], "0"), shape(number).replace(['x', 'X'], "0"), "{number}");
+    }
+    for same in ["1.5", "7", "12 of 30", "&#39;&#8217;&#x20;", "½"] {
+        let hidden = ONE.text(same);
+        assert_eq!(shape(&hidden), shape(same));
+        assert_eq!(hidden.replace(char::is_alphabetic, ""), same.replace(char::is_alphabetic, ""));
+    }
+}
+
+#[test]
+fn markup_hides_no_words() {
+    for (text, gone) in [
+        ("<!date^1392734382^Posted by Jurgen {date_num}|Feb>", "Jurgen"),
+        ("<!subteam^Jurgen>", "Jurgen"),
+        ("<p style=\"font-family:Jurgen\" class='Jurgen x'>", "Jurgen"),
+        ("<code class=\"language-Jurgen\">", "Jurgen"),
+    ] {
+        let hidden = ONE.text(text);
+        assert!(!hidden.contains(gone), "{hidden}");
+        assert_eq!(hidden.len(), text.len(), "{hidden}");
+    }
+    assert!(ONE.text("<!date^1392734382^At {date_num}|x>").contains("{date_num}"));
+    assert!(ONE.text("<p dir=\"ltr\">").contains("ltr"));
+    assert!(ONE.text("<code class=\"language-rust\">").contains("\"language-"));
+}
+
+#[test]
+fn what_passes_a_machine_is_hidden_as_well() {
+    let hidden = |path: &str, body: Body| {
+        let asked = Asked { path: path.into(), body, ..Asked::default() };
+        let What::Asked(asked) = ONE.line(Line { at: 0, what: What::Asked(asked) }).what else { unreachable!() };
+        String::from_utf8(asked.body.bytes().to_vec()).unwrap()
+    };
+    let form = |text: &str| Body::of("application/x-www-form-urlencoded", text.as_bytes());
+    let kill = hidden("/sandbox/bridge/kill", form("channel=C0SUPPORT01&find=Kowalska"));
+    assert!(kill.starts_with("channel=C0SUPPORT01&find=") && !kill.contains("Kowalska"), "{kill}");
+    let grant = hidden("/zendesk/oauth/tokens", form("grant_type=password&username=kowalska&code=abcdef"));
+    assert!(grant.starts_with("grant_type=password&username="), "{grant}");
+    assert!(!grant.contains("kowalska") && !grant.contains("abcdef"), "{grant}");
+    let rules = json!([{"vendor": "zendesk", "call": "POST …/reply", "fault": "latency", "ms": 1500}]);
+    assert_eq!(hidden("/sandbox/faults", Body::Json(rules.clone())), rules.to_string());
+    let fields = json!({"ticket": {"id": 35436, "custom_fields": [{"id": 1234, "value": 66123456}], "Jean Dupont": 1}});
+    let fields = hidden("/zendesk/api/v2/tickets", Body::Json(fields));
+    assert!(fields.contains("35436") && fields.contains("1234}") | fields.contains("1234,"), "{fields}");
+    assert!(!fields.contains("66123456") && !fields.contains("Dupont"), "{fields}");
+    let upload = hidden("/slack/upload/v1/x", Body::of_file("application/x-www-form-urlencoded", b"Dear Jean=&1"));
+    assert_eq!(upload, "x".repeat(12));
+}
+
+#[test]
+fn the_ending_of_a_file_is_no_name() {
+    assert!(ONE.file_name("Letter.PDF").ends_with(".PDF"));
+    assert!(!ONE.file_name("Letter to J.Doe").ends_with("Doe"));
+}
+
+#[test]
 fn what_a_replay_needs_stays() {
     let form = |path: &str, fields: &[(&str, &str)]| {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -1,7 +1,7 @@
 //! A text of a person, taken apart into words and what stands between them.
 
 use super::Anonymiser;
-use super::letters::stand_in;
+use super::letters::{stand_in, stand_in_digit};
 
 /// The short codes that stay: whether a code is one that everybody has may matter, which one does not.
 pub(super) const EMOJI: &str = "\
@@ -13,10 +13,18 @@ const ENTITIES: &[&str] = &["amp", "apos", "gt", "lt", "nbsp", "quot"];
 const SEEN: &[&str] = &["href", "src", "alt", "title"];
 /// Attributes that a mail program writes and nobody sees.
 const UNSEEN: &[&str] = &["class", "dir", "style", "width", "height", "target", "rel", "type", "lang", "align"];
+/// Those of them whose values stay if they are as short as theirs are.
+const SMALL: &[&str] = &["dir", "width", "height", "target", "type", "lang", "align"];
+const SMALLEST: usize = 10;
+/// The parts of a date that Slack fills in.
+const OF_DATES: &str = "{date} {date_num} {date_slash} {date_long} {date_pretty} {date_short} {date_short_pretty} \
+    {date_long_pretty} {time} {time_secs} {ago}";
 /// How far on is looked for the end of what begins, in bytes.
 const NEAR: usize = 2_000;
 /// Numbers of fewer digits than this name nobody.
 const SHORT: usize = 3;
+/// How far apart groups of digits may stand that are one number, in bytes.
+const JOINED: usize = 5;
 
 impl Anonymiser {
     /// A text of a person with stand-ins for its words.
@@ -56,11 +64,11 @@ impl Anonymiser {
                 self.bracketed(&rest[1..end], hidden)?;
                 Some(end + 1)
             }
+            '&' if rest[1..].starts_with('#') => self.coded(rest, hidden),
             '&' => {
                 let end = within(';')?;
                 let inner = &rest[1..end];
-                let numeric = inner.strip_prefix('#').is_some_and(|digits| digits.len() <= 6 && is_digits(digits));
-                (numeric || ENTITIES.contains(&inner)).then(|| hidden.push_str(&rest[..=end]))?;
+                ENTITIES.contains(&inner).then(|| hidden.push_str(&rest[..=end]))?;
                 Some(end + 1)
             }
             ':' => {
@@ -81,9 +89,11 @@ impl Anonymiser {
     fn bracketed(&self, inner: &str, hidden: &mut String) -> Option<()> {
         let (target, label) = inner.split_once('|').map_or((inner, None), |(target, label)| (target, Some(label)));
         let shown = match target.chars().next()? {
-            '@' | '#' if target[1..].chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) => target.to_owned(),
+            '@' | '#' if is_id(&target[1..]) => target.to_owned(),
+            '!' if target.starts_with("!subteam^") => format!("!subteam^{}", self.plain(&target["!subteam^".len()..])),
             '!' if ["!here", "!channel", "!everyone"].contains(&target) => target.to_owned(),
-            '!' if target.starts_with("!date^") || target.starts_with("!subteam^") => target.to_owned(),
+            '!' if target.starts_with("!date^") => self.date(target),
+            '!' if target.strip_prefix("!subteam^").is_some_and(is_id) => target.to_owned(),
             _ if target.contains("://") || target.starts_with("mailto:") => self.text(target),
             '/' | 'a'..='z' | 'A'..='Z' if label.is_none() => return self.tag(inner, hidden),
             _ => return None,
@@ -96,6 +106,56 @@ impl Anonymiser {
         }
         hidden.push('>');
         Some(())
+    }
+
+    /// A character by its number: the number would tell what it is.
+    fn coded(&self, rest: &str, hidden: &mut String) -> Option<usize> {
+        const STAND_IN: u32 = 'X' as u32;
+        let is_hex = rest[2..].starts_with(['x', 'X']);
+        let begin = if is_hex { 3 } else { 2 };
+        let radix = if is_hex { 16 } else { 10 };
+        let digits = rest[begin..].find(|c: char| !c.is_digit(radix)).unwrap_or(rest.len() - begin);
+        if digits == 0 {
+            return None;
+        }
+        let end = begin + digits;
+        let meant = u32::from_str_radix(&rest[begin..end], radix).ok().and_then(char::from_u32);
+        hidden.push_str(&rest[..begin]);
+        match meant {
+            Some(c) if !c.is_alphanumeric() => hidden.push_str(&rest[begin..end]),
+            _ if is_hex => hidden.push_str(&format!("{STAND_IN:0digits$x}")),
+            _ => hidden.push_str(&format!("{STAND_IN:0digits$}")),
+        }
+        Some(end)
+    }
+
+    /// What Slack shows as a date, without the words around it.
+    fn date(&self, target: &str) -> String {
+        const BEGINS: &str = "!date^";
+        let parts = target[BEGINS.len()..].split('^').map(|part| {
+            let mut shown = String::new();
+            let mut rest = part;
+            while let Some((at, end)) = rest.find('{').and_then(|at| Some((at, at + rest[at..].find('}')? + 1))) {
+                shown.push_str(&self.text(&rest[..at]));
+                let known = has(OF_DATES, &rest[at..end]);
+                shown.push_str(&if known { rest[at..end].to_owned() } else { self.plain(&rest[at..end]) });
+                rest = &rest[end..];
+            }
+            shown + &self.text(rest)
+        });
+        format!("{BEGINS}{}", parts.collect::<Vec<_>>().join("^"))
+    }
+
+    /// The value of an attribute that nobody sees.
+    fn unseen(&self, name: &str, value: &str) -> String {
+        const OF_CODE: &str = "language-";
+        match value.strip_prefix(OF_CODE) {
+            Some(language) if name == "class" => format!("{OF_CODE}{}", self.plain(language)),
+            _ if SMALL.contains(&name) && value.len() <= SMALLEST && !value.contains(char::is_whitespace) => {
+                value.to_owned()
+            }
+            _ => self.plain(value),
+        }
     }
 
     fn tag(&self, inner: &str, hidden: &mut String) -> Option<()> {
@@ -117,8 +177,8 @@ impl Anonymiser {
             hidden.push(quote);
             rest = &rest[at + 1..];
             let Some(end) = rest.find(quote) else { break };
-            let stays = UNSEEN.contains(&name.as_str());
-            hidden.push_str(&if stays { rest[..end].to_owned() } else { self.text(&rest[..end]) });
+            let unseen = UNSEEN.contains(&name.as_str());
+            hidden.push_str(&if unseen { self.unseen(&name, &rest[..end]) } else { self.text(&rest[..end]) });
             hidden.push(quote);
             rest = &rest[end + 1..];
         }
@@ -199,15 +259,26 @@ impl Anonymiser {
     }
 
     fn number(&self, rest: &str, hidden: &mut String) -> Option<usize> {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        if end < SHORT {
-            hidden.push_str(&rest[..end]);
+        let is_digit = |c: char| c.is_numeric() && !c.is_alphabetic();
+        let joins = |c: char| " .-/()+\u{a0}\u{202f}\u{2011}\u{2013}".contains(c);
+        let mut end = 0;
+        for (at, c) in rest.char_indices() {
+            match c {
+                c if is_digit(c) => end = at + c.len_utf8(),
+                c if at > 0 && at < end + JOINED && joins(c) => {}
+                _ => break,
+            }
+        }
+        let group = &rest[..end];
+        let digits: String = group.chars().filter(|c| is_digit(*c)).collect();
+        if digits.chars().count() < SHORT {
+            hidden.push_str(group);
             return (end > 0).then_some(end);
         }
-        let tag = self.tag_of(&rest[..end]);
-        for at in 0..end {
-            let digit = tag.as_ref()[at % tag.as_ref().len()];
-            hidden.push(char::from(b'1' + digit % 9));
+        let tag = self.tag_of(&digits);
+        for (at, c) in group.chars().enumerate() {
+            let chance = usize::from(tag.as_ref()[at % tag.as_ref().len()]);
+            hidden.push(if is_digit(c) { stand_in_digit(c, chance) } else { c });
         }
         Some(end)
     }
@@ -218,6 +289,6 @@ pub(super) fn has(words: &str, word: &str) -> bool {
     words.split(' ').any(|known| known == word)
 }
 
-fn is_digits(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_digit())
+fn is_id(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
 }
