@@ -13,7 +13,7 @@ async fn it_is_whole_without_script() {
     browser.go(TICKET).await;
     assert!(!browser.on("#live").await.is_displayed().await.expect("an element"), "there is no script");
     browser.click("#tour form button").await;
-    assert!(browser.driver.find(By::Id("tour")).await.is_err());
+    browser.is_without("#tour").await;
     ask(&browser, "Without script", "Does it arrive?").await;
     browser.sees(LAST_THREAD, "Does it arrive?").await;
     browser.write(&format!("{LAST_THREAD} .answer textarea"), "It does.").await;
