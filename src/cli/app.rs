@@ -120,17 +120,23 @@ impl App {
         Ok(())
     }
 
-    /// Takes up what the last process left, as who it was, without asking a vendor or becoming ready: for a wish about
-    /// what is parked while no bridge runs.
+    /// Stands in for the bridge while none runs: takes up what the last process left, as who it was, without asking a
+    /// vendor or becoming ready; does what an operator wants, and decides what follows from it, which waits for the bridge.
     ///
     /// # Errors
-    /// No bridge has run on this database yet, or it cannot be read.
-    pub async fn stand_in(&self) -> anyhow::Result<Arc<Engine>> {
+    /// No bridge has run on this database yet, it cannot be read, or `wish` failed.
+    pub async fn stand_in<T>(&self, wish: impl AsyncFnOnce(&Engine) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let before = "the bridge has never run on this database; start it once with `sidethread serve`";
         let identity: Identity = self.was("slack_identity").await?.context(before)?;
         let zendesk: ZendeskAccount = self.was("zendesk_account").await?.context(before)?;
         let bridging_since_ms = self.bridging_since().await?;
-        self.start_engine(&identity, zendesk.user, bridging_since_ms).await
+        let engine = self.start_engine(&identity, zendesk.user, bridging_since_ms).await?;
+        let done = wish(&engine).await?;
+        // An engine that is told to end handles what came in, and calls nobody.
+        let stop = CancellationToken::new();
+        stop.cancel();
+        engine.work(stop).await;
+        Ok(done)
     }
 
     async fn try_to_become_ready(&self) -> Result<(), NotYet> {

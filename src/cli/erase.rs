@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::parked::ask_bridge;
@@ -52,7 +51,7 @@ pub async fn run(config: Config, whom: &Whom, wire: Arc<dyn Wire>, clock: Arc<dy
         Ok(store) => {
             let store = Arc::new(store);
             let app = App::new(config, store.clone(), wire, clock, fastrand::u64(..));
-            let erased = without_bridge(&app, whom).await;
+            let erased = app.stand_in(async |engine| Ok(engine.erase(whom).await?)).await;
             store.close().await;
             erased?
         }
@@ -64,16 +63,6 @@ pub async fn run(config: Config, whom: &Whom, wire: Arc<dyn Wire>, clock: Arc<dy
         Err(error) => return Err(error.into()),
     };
     Ok(said(whom, &erased, &zendesk_url))
-}
-
-async fn without_bridge(app: &App, whom: &Whom) -> anyhow::Result<Erased> {
-    let engine = app.stand_in().await?;
-    let erased = engine.erase(whom).await?;
-    // An engine that is told to end handles what came in, and calls nobody.
-    let stop = CancellationToken::new();
-    stop.cancel();
-    engine.work(stop).await;
-    Ok(erased)
 }
 
 fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {

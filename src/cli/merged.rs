@@ -8,7 +8,6 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::parked::ask_bridge;
@@ -36,7 +35,8 @@ pub async fn run(
         Ok(store) => {
             let store = Arc::new(store);
             let app = App::new(config, store.clone(), wire, clock, fastrand::u64(..));
-            let told = without_bridge(&app, TicketId(source), TicketId(into)).await;
+            let told =
+                app.stand_in(async |engine| Ok(engine.merged_into(TicketId(source), TicketId(into)).await?)).await;
             store.close().await;
             told?
         }
@@ -55,14 +55,4 @@ pub async fn run(
     Ok(format!(
         "{threads} told that ticket {source} goes on as ticket {into}, with a button that lets it go on there.\n"
     ))
-}
-
-async fn without_bridge(app: &App, source: TicketId, into: TicketId) -> anyhow::Result<usize> {
-    let engine = app.stand_in().await?;
-    let told = engine.merged_into(source, into).await?;
-    // An engine that is told to end handles what came in, and calls nobody.
-    let stop = CancellationToken::new();
-    stop.cancel();
-    engine.work(stop).await;
-    Ok(told)
 }

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::words::{act, ago, clean, indented, time, words_of};
 use crate::bridge::Effect;
 use crate::config::Config;
+use crate::engine::Engine;
 use crate::engine::clock::Clock;
 use crate::http::parked::ADMIN_HEADER;
 use crate::store::{Look, ParkedCall, SetAside, Store, StoreError};
@@ -79,7 +79,7 @@ pub async fn decide(
         Ok(store) => {
             let store = Arc::new(store);
             let app = App::new(config, store.clone(), wire, clock, fastrand::u64(..));
-            let decided = without_bridge(&app, id, wish).await;
+            let decided = app.stand_in(async |engine| wished(engine, id, wish).await).await;
             store.close().await;
             decided?;
         }
@@ -102,9 +102,7 @@ pub async fn decide(
     })
 }
 
-/// Takes the database for a moment: the wish is decided, and what follows from it waits for the bridge.
-async fn without_bridge(app: &App, id: i64, wish: Wish) -> anyhow::Result<()> {
-    let engine = app.stand_in().await?;
+async fn wished(engine: &Engine, id: i64, wish: Wish) -> anyhow::Result<()> {
     let asked = match wish {
         Wish::Retry => engine.retry_parked(id).await?,
         Wish::Drop => engine.drop_parked(id).await?,
@@ -112,10 +110,6 @@ async fn without_bridge(app: &App, id: i64, wish: Wish) -> anyhow::Result<()> {
     if !asked {
         bail!(not_parked(id));
     }
-    // An engine that is told to end handles what came in, and calls nobody.
-    let stop = CancellationToken::new();
-    stop.cancel();
-    engine.work(stop).await;
     Ok(())
 }
 

@@ -115,7 +115,6 @@ const PARKED_CALL: &str = "SELECT p.thread_id, p.effect_id, (SELECT n.result FRO
         WHERE n.thread_id = p.thread_id AND n.effect_id = 'parked:' || p.effect_id)
     FROM outbox AS p WHERE p.id = $1 AND p.state = 'parked'";
 const PARKED_EFFECT: &str = "SELECT effect_json FROM outbox WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND effect_json IS NOT NULL";
-// The effects of notes are named `note:…`.
 const IN_CHANNEL: &str = "SELECT thread_id FROM link WHERE channel_id = $1 ORDER BY thread_ts";
 const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
 const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";

@@ -17,7 +17,7 @@ use super::tickets::{MERGED, now};
 use super::transport::Failure;
 use crate::bridge::Answer;
 use crate::bridge::event::{SideConversationEvent, Ticket};
-use crate::bridge::follow_up::{self, ClosedTicket, Copied, Followed, StateNow};
+use crate::bridge::follow_up::{self, Copied, Followed, StateNow};
 use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId};
 use crate::bridge::notice;
 use crate::engine::outside::{Call, CallError};
@@ -53,13 +53,10 @@ impl ZendeskClient {
         gone: Option<TicketId>,
     ) -> Result<Answer, CallError> {
         let read = self.read_ticket_itself(source).await?;
-        let is = now(&read);
-        if !is.closed {
-            return Ok(Answer::TicketOpen);
-        }
-        if is.merged {
-            let into = self.merge_chain(source).await?.left;
-            return Ok(Answer::TicketClosed(ClosedTicket::by_merge(source, into)));
+        match self.closed(source, &read).await? {
+            None => return Ok(Answer::TicketOpen),
+            Some(closed) if closed.merged => return Ok(Answer::TicketClosed(closed)),
+            Some(_) => {}
         }
         let said = self.said_so_far(call).await?;
         let mut closed = None;

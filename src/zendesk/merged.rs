@@ -41,10 +41,16 @@ impl ZendeskClient {
         let mut last = from;
         loop {
             let read = self.ticket_lately(last).await?;
-            if !now(&read).merged {
+            let is = now(&read);
+            if !is.merged {
                 break;
             }
             let named = self.named_by_merge(last, &read).await?;
+            // A follow-up that Zendesk makes has the tags of its source, so it may have been closed by itself; and what
+            // is written where it begins names the source, which is closed: nothing is merged into that.
+            if is.follows.is_some() && (named.is_none() || named == is.follows) {
+                break;
+            }
             let Some(next) = named.filter(|next| !chain.tickets.contains(next)) else { return Ok(chain) };
             match self.ticket_lately(next).await {
                 Ok(_) if chain.tickets.len() < MOST_MERGES => {}
@@ -64,15 +70,13 @@ impl ZendeskClient {
     /// As for any read.
     pub(super) async fn closed(&self, ticket_id: TicketId, read: &Value) -> Result<Option<ClosedTicket>, CallError> {
         let is = now(read);
-        Ok(match (is.closed, is.merged) {
-            (false, _) => None,
-            (true, false) => Some(ClosedTicket::alone(ticket_id)),
-            // A follow-up that Zendesk makes has the tags of its source.
-            (true, true) if is.follows.is_some() && self.named_by_merge(ticket_id, read).await?.is_none() => {
-                Some(ClosedTicket::alone(ticket_id))
-            }
-            (true, true) => Some(ClosedTicket::by_merge(ticket_id, self.merge_chain(ticket_id).await?.left)),
-        })
+        if !is.merged {
+            return Ok(is.closed.then_some(ClosedTicket::alone(ticket_id)));
+        }
+        Ok(Some(match self.merge_chain(ticket_id).await?.left {
+            Some(left) if left == ticket_id => ClosedTicket::alone(ticket_id),
+            left => ClosedTicket::by_merge(ticket_id, left),
+        }))
     }
 
     /// The ticket that the comment of a merge names.

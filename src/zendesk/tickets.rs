@@ -24,12 +24,10 @@ impl ZendeskClient {
     /// # Errors
     /// As for any read.
     pub async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError> {
-        let is = now(&*self.read_ticket_itself(ticket_id).await?);
-        let into = match is.merged {
-            true => self.merge_chain(ticket_id).await?.left,
-            false => None,
-        };
-        Ok(TicketNow { into, ..is })
+        let read = self.read_ticket_itself(ticket_id).await?;
+        let closed = self.closed(ticket_id, &read).await?;
+        let (merged, into) = closed.map_or((false, None), |closed| (closed.merged, closed.into));
+        Ok(TicketNow { merged, into, ..now(&read) })
     }
 
     /// A ticket with its people as it was less than a minute ago: Zendesk's `ticket` and `users`.

@@ -28,7 +28,7 @@ pub async fn a_thread(app: &House) -> (String, String, String) {
 }
 
 /// One whose ticket is closed.
-async fn on_a_closed_ticket(app: &House) -> (String, String, String) {
+pub async fn on_a_closed_ticket(app: &House) -> (String, String, String) {
     let thread = a_thread(app).await;
     later(app).await;
     close(app, app.ticket);

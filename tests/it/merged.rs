@@ -9,7 +9,7 @@ use sidethread::config::Config;
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
-use crate::follow_up::{a_thread, close, follow_up, follow_ups, later, messages, sides};
+use crate::follow_up::{a_thread, close, follow_up, follow_ups, later, messages, on_a_closed_ticket, sides};
 use crate::house::{House, Setup, texts};
 use crate::listed::Admin;
 
@@ -355,6 +355,23 @@ async fn a_follow_up_that_keeps_the_tag_of_its_source_is_not_taken_for_merged() 
     press(&app, &app.ana, &sc).await;
     let found: Vec<Value> = app.zendesk.side_conversations(TARGET);
     assert_eq!(found.len(), 1);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_follow_up_that_keeps_the_tag_and_closes_by_itself_is_followed_up() {
+    let app = House::new().await;
+    let (_, channel, ts) = on_a_closed_ticket(&app).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.settle().await;
+    let [first] = follow_ups(&app, app.ticket)[..] else { panic!("it has a follow-up") };
+    let tags = Some(vec!["closed_by_merge".into()]);
+    assert!(app.zendesk.set_ticket(first, TicketChange { tags, status: Some("closed".into()), ..Default::default() }));
+    later(&app).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "two").unwrap();
+    app.settle_within(Duration::from_secs(60)).await;
+    let [second] = follow_ups(&app, first)[..] else { panic!("the follow-up has one too") };
+    assert_eq!(messages(&app, &sides(&app, second)[0]), ["two"]);
     app.ends_quietly().await;
 }
 

@@ -38,6 +38,9 @@ impl Deciding<'_> {
                 self.begin_answered(*ticket_id, answer);
             }
             (Act::Reply(_), Answer::Withheld { outsiders, readers }) => self.withheld(outsiders, readers),
+            (Act::AskWho { press }, Answer::Person(person)) if person.standing != Standing::Member => {
+                self.whisper(effect, &press.user, notice::may_not_press(person.standing));
+            }
             (Act::AskWho { press }, Answer::Person(person)) => match &press.asks {
                 Asks::State(state) => self.state_pressed(effect, press, person, *state),
                 Asks::ContinueOn { ticket_id, notice } => {
@@ -66,11 +69,8 @@ impl Deciding<'_> {
         }
     }
 
-    /// Somebody wants the side conversation done or open, and it is known who.
+    /// A member wants the side conversation done or open.
     fn state_pressed(&mut self, cause: &EffectId, press: &Press, person: &Person, state: State) {
-        if person.standing != Standing::Member {
-            return self.whisper(cause, &press.user, notice::may_not_press(person.standing));
-        }
         let asked = self.thread.asked_state.as_ref().is_some_and(|asked| asked.state == state);
         if self.thread.state == state || asked {
             return self.whisper(cause, &press.user, notice::already(state));

@@ -52,6 +52,11 @@ impl FollowUp {
     pub fn of(source: TicketId) -> FollowUp {
         FollowUp { source, merged: false, into: None, by: None, ticket_id: None, ticket: None, since_ms: 0 }
     }
+
+    /// Whether it goes on when somebody wants that, and nobody has said so yet.
+    pub fn is_proposed(&self) -> bool {
+        self.merged && self.by.is_none()
+    }
 }
 
 /// Where a thread was before it moved.

@@ -39,9 +39,9 @@ impl Deciding<'_> {
         let out_of_reach = late.vendor == Vendor::Slack && self.thread.unreachable.is_some();
         let gone = late.vendor == Vendor::Zendesk && self.thread.gone.is_some();
         // It waits for somebody to press the button, of which the thread was told.
-        let merged = self.thread.follow_up.as_ref().is_some_and(|follow_up| follow_up.merged && follow_up.by.is_none());
-        let merged = late.vendor == Vendor::Zendesk && merged;
-        if !late.waits || told || tried_again || out_of_reach || gone || merged {
+        let proposed = self.thread.follow_up.as_ref().is_some_and(|follow_up| follow_up.is_proposed());
+        let proposed = late.vendor == Vendor::Zendesk && proposed;
+        if !late.waits || told || tried_again || out_of_reach || gone || proposed {
             self.ignored = Some(Why::Stale);
             return;
         }

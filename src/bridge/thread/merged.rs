@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::effect::{Act, EffectId};
-use super::super::event::{Answer, Person, Press, Standing, State};
+use super::super::event::{Answer, Person, Press, State};
 use super::super::follow_up::ClosedTicket;
 use super::super::ids::{SlackUserId, TicketId, Ts};
 use super::super::notice;
@@ -36,7 +36,7 @@ impl BridgedThread {
 
     /// Whether nobody lets it go on yet since this ticket was merged.
     pub fn waits_after_merge(&self, source: TicketId) -> bool {
-        self.follow_up.as_ref().is_some_and(|one| one.merged && one.source == source && one.by.is_none())
+        self.follow_up.as_ref().is_some_and(|one| one.source == source && one.is_proposed())
     }
 
     /// Whether it is told that its ticket was merged, although nobody has written anything that waits: while it is not
@@ -80,7 +80,7 @@ impl Deciding<'_> {
         }
     }
 
-    /// Somebody wants the thread to go on in the ticket that a button named, and it is known who.
+    /// A member wants the thread to go on in the ticket that a button named.
     pub(super) fn continue_pressed(
         &mut self,
         cause: &EffectId,
@@ -88,16 +88,13 @@ impl Deciding<'_> {
         person: &Person,
         (ticket_id, stood): (TicketId, Option<&Ts>),
     ) {
-        if person.standing != Standing::Member {
-            return self.whisper(cause, &press.user, notice::may_not_press(person.standing));
-        }
-        let proposed = self.thread.follow_up.as_mut().filter(|follow_up| follow_up.merged);
-        if let Some(other) = proposed.as_ref().filter(|one| one.by.is_none()).and_then(|one| one.into)
+        let proposed = self.thread.follow_up.as_mut().filter(|follow_up| follow_up.is_proposed());
+        if let Some(other) = proposed.as_ref().and_then(|one| one.into)
             && other != ticket_id
         {
             return self.whisper(cause, &press.user, notice::continue_elsewhere(other));
         }
-        let Some(follow_up) = proposed.filter(|one| one.into == Some(ticket_id) && one.by.is_none()) else {
+        let Some(follow_up) = proposed.filter(|one| one.into == Some(ticket_id)) else {
             let (here, moves) = (self.thread.ticket_id, self.thread.follow_up.is_some());
             let url = self.ticket_url(here);
             let text = notice::continues_already((!moves).then_some((here, url.as_str())));
