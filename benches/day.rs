@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 async fn measure() -> ExitCode {
     let agents: usize = std::env::var("AGENTS").map_or(500, |text| text.parse().expect("AGENTS is a number"));
     let mut day = Day::new(agents).await;
-    let (fresh, size) = (day.held().await, day.size());
+    let (fresh, size) = (day.held().await, day.size().await);
     let begun = Instant::now();
     day.pass().await;
     let took = begun.elapsed();
@@ -126,7 +126,7 @@ async fn measure() -> ExitCode {
     }
     day.house.ends_quietly().await;
     let held = day.held().await;
-    let size = day.size().saturating_sub(size);
+    let size = day.size().await.saturating_sub(size);
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     println!("database: {:.1} MiB more, {:.2} KiB a message", mib(size), size as f64 / 1024.0 / messages as f64);
     println!("the app's memory: {:.1} MiB before the day, {:.1} MiB after it", mib(fresh), mib(held));
@@ -302,7 +302,7 @@ impl Day {
         arrived
     }
 
-    /// What the app holds in memory, in bytes; it is another one after that, and all is in the database file.
+    /// What the app holds in memory, in bytes; it is another one after that.
     async fn held(&mut self) -> u64 {
         let allocated = || {
             let stats = ALLOCATED.stats();
@@ -315,8 +315,8 @@ impl Day {
         held
     }
 
-    /// The database file, in bytes.
-    fn size(&self) -> u64 {
-        std::fs::metadata(self.house.database()).map_or(0, |file| file.len())
+    /// A copy of the database, in bytes: of the file itself, much may still stand in the log beside it.
+    async fn size(&self) -> u64 {
+        std::fs::metadata(self.house.back_up().await).map_or(0, |file| file.len())
     }
 }
