@@ -10,7 +10,7 @@ use slack_morphism::{SlackApiToken, SlackClient as Morphism};
 
 use super::connector::WireConnector;
 use super::errors::SlackError;
-use super::people::People;
+use super::people::{People, is_fresh};
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId};
 use crate::bridge::route::ChannelRef;
@@ -223,7 +223,7 @@ impl SlackClient {
         let now = self.clock.now_ms();
         let looked = self.shared.lock().expect("the channels' lock is never poisoned").get(id).copied();
         if let Some((at, shared)) = looked
-            && now - at < SHARED_FRESH_MS
+            && is_fresh(at, now, SHARED_FRESH_MS)
         {
             return Ok(shared);
         }
@@ -231,7 +231,7 @@ impl SlackClient {
         let channel: Channel = serde_json::from_value(info["channel"].take()).map_err(|_| unreadable())?;
         let shared = channel.is_shared_outside();
         let mut known = self.shared.lock().expect("the channels' lock is never poisoned");
-        known.retain(|_, (at, _)| now - *at < SHARED_FRESH_MS);
+        known.retain(|_, (at, _)| is_fresh(*at, now, SHARED_FRESH_MS));
         known.insert(id.clone(), (now, shared));
         Ok(shared)
     }

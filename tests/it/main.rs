@@ -17,6 +17,7 @@ mod leaves;
 mod listed;
 mod mended;
 mod merged;
+mod merged_doubt;
 mod notes;
 mod nothing_twice;
 mod noticed;
