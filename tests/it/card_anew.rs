@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sidethread::sandbox::slack::ChannelSpec;
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
-use crate::follow_up::{a_thread, later, messages, sides};
+use crate::follow_up::{a_thread, close, follow_up, later, messages, sides};
 use crate::house::{House, Setup};
 use crate::merged::proposed;
 
@@ -209,4 +209,19 @@ async fn a_card_in_doubt_whose_channel_is_closed_to_the_app_meanwhile_stands_onc
         assert_eq!((cards, app.carried(&sc)), (1, vec!["nobody listens".to_owned()]), "private: {private}");
         app.ends_quietly().await;
     }
+}
+
+#[tokio::test]
+async fn a_reply_that_finds_its_ticket_closed_before_the_new_card_stands_goes_on_as_soon_as_it_does() {
+    let app = House::new().await;
+    let (_, channel, ts) = answered(&app).await;
+    close(&app, app.ticket);
+    of_slack(&app, json!({"call": "chat.postMessage", "fault": "rate_limited", "retry_after": 60, "times": 1}));
+    delete_card(&app, &channel, &ts);
+    app.settle_within(Duration::from_secs(5)).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.pass(Duration::from_secs(120)).await;
+    let follow = follow_up(&app, app.ticket);
+    assert_eq!(messages(&app, &sides(&app, follow)[0]), ["one"]);
+    app.ends_quietly().await;
 }
