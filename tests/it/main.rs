@@ -4,6 +4,7 @@ mod adoption;
 mod catch_up;
 mod doubt;
 mod erase;
+mod erase_life;
 mod every_act;
 mod follow_up;
 mod follow_up_gone;
