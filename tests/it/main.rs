@@ -6,6 +6,7 @@ mod catch_up;
 mod deleted;
 mod doubt;
 mod erase;
+mod erase_life;
 mod every_act;
 mod follow_up;
 mod follow_up_gone;

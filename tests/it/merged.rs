@@ -13,7 +13,7 @@ use crate::follow_up::{a_thread, close, follow_up, follow_ups, later, messages, 
 use crate::house::{House, Setup, texts};
 use crate::listed::Admin;
 
-const TARGET: i64 = 35437;
+pub const TARGET: i64 = 35437;
 
 /// Another ticket of the same customer.
 fn other_ticket(app: &House, id: i64) -> i64 {
@@ -40,14 +40,14 @@ pub fn proposed(app: &House, sc: &str) -> (String, String) {
     (channel, notice)
 }
 
-async fn press(app: &House, person: &str, sc: &str) {
+pub async fn press(app: &House, person: &str, sc: &str) {
     let (channel, notice) = proposed(app, sc);
     app.slack.press(person, &channel, &notice, "continue_on").unwrap();
     app.settle().await;
 }
 
 /// A thread whose ticket is merged, and the place of the thread.
-async fn merged_thread(app: &House) -> (String, String, String) {
+pub async fn merged_thread(app: &House) -> (String, String, String) {
     let (sc, channel, ts) = a_thread(app).await;
     later(app).await;
     other_ticket(app, TARGET);

@@ -262,6 +262,7 @@ impl Deciding<'_> {
             self.thread.state = state;
             self.thread.state_updated_at_ms = updated_at_ms;
             self.thread.state_by = None;
+            self.thread.state_by_user = None;
             self.thread.told.left_done = false;
         }
         self.thread.ticket_id = ticket_id;

@@ -20,8 +20,9 @@ const CONTINUE: &str = "continue-on";
 /// Who lets a thread go on in another ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continuing {
-    /// Who.
-    pub user: SlackUserId,
+    /// Who; nobody once they are forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<SlackUserId>,
     /// Their name.
     pub name: String,
 }
@@ -101,7 +102,7 @@ impl Deciding<'_> {
             return self.whisper(cause, &press.user, text);
         };
         let source = follow_up.source;
-        follow_up.by = Some(Continuing { user: press.user.clone(), name: person.name.clone() });
+        follow_up.by = Some(Continuing { user: Some(press.user.clone()), name: person.name.clone() });
         self.begin_on(ticket_id);
         let begins = self.thread.continues_on(ticket_id);
         if let Some(ts) = stood.filter(|_| begins) {

@@ -41,6 +41,7 @@ pub use merged::Continuing;
 pub use noticed::Noticed;
 pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told, Unreachable};
 pub use step::{EffectIds, Forgotten, Step, Why};
+pub use summary::heading;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
 pub const POST_LIMIT: usize = 3000;
@@ -115,6 +116,9 @@ pub struct BridgedThread {
     /// Who last changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_by: Option<String>,
+    /// Their id, if they did it in Slack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_by_user: Option<SlackUserId>,
     /// The change that a button asked for and that is not confirmed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_state: Option<AskedState>,
@@ -186,6 +190,7 @@ impl BridgedThread {
             state: State::Open,
             state_updated_at_ms: 0,
             state_by: None,
+            state_by_user: None,
             asked_state: None,
             starter: None,
             readers: Vec::new(),

@@ -50,8 +50,9 @@ impl Deciding<'_> {
             Wish::Retry => {
                 let (notice, by) = (unpark.notice.clone(), by.clone());
                 self.thread.retrying.push(Retrying { effect: effect.clone(), notice, by });
-                if let Act::SetState { state, name, .. } = &parked.act {
-                    self.thread.asked_state = Some(AskedState { state: *state, name: name.clone() });
+                if let Act::SetState { state, name, user } = &parked.act {
+                    let (name, user) = (name.clone(), Some(user.clone()));
+                    self.thread.asked_state = Some(AskedState { state: *state, name, user });
                 }
                 match begins {
                     Some(_) => notice::continues_again(),
