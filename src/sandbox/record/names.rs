@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::body::Place;
 use crate::sandbox::Sandbox;
 
 const OPENS: char = '⟦';
@@ -19,9 +20,18 @@ const SECRET_FIELDS: [&str; 6] = ["token", "access_token", "client_secret", "pas
 /// Fields of answers whose values a later request may name.
 const ANSWERED: [&str; 6] = ["id", "file_id", "upload_url", "ts", "access_token", "token"];
 
-/// Whether a text is one name and nothing else.
-pub(super) fn is_one(text: &str) -> bool {
-    text.starts_with(OPENS) && text.ends_with(CLOSES) && text.matches(OPENS).count() == 1
+/// Marks the name of what is a number.
+const NUMBER: char = '#';
+
+/// The name that stands for a number, if a text is one name and nothing else.
+pub(super) fn of_number(text: &str) -> Option<String> {
+    let is_one = text.starts_with(OPENS) && text.ends_with(CLOSES) && text.matches(OPENS).count() == 1;
+    is_one.then(|| format!("{OPENS}{NUMBER}{}", &text[OPENS.len_utf8()..]))
+}
+
+/// Whether a text is such a name.
+pub(super) fn is_of_number(text: &str) -> bool {
+    text.strip_prefix(OPENS).is_some_and(|rest| rest.starts_with(NUMBER))
 }
 
 /// What a run has made so far, by id and by name.
@@ -174,9 +184,10 @@ impl Names {
     }
 
     /// The same for the value of a field, which some are not to be seen of at all.
-    pub(super) fn named_field(&self, field: &str, value: &str) -> String {
+    pub(super) fn named_field(&self, place: Place<'_>, value: &str) -> String {
         let named = self.named(value);
-        let secret = SECRET_FIELDS.contains(&field) && !named.contains(OPENS) && !value.is_empty();
+        let is_of_secrets = !place.is_name && SECRET_FIELDS.contains(&place.field);
+        let secret = is_of_secrets && !named.contains(OPENS) && !value.is_empty();
         if secret { UNKNOWN.to_owned() } else { named }
     }
 
@@ -190,7 +201,7 @@ impl Names {
         while let Some((before, after)) = rest.split_once(OPENS) {
             let Some((name, next)) = after.split_once(CLOSES) else { break };
             meant.push_str(before);
-            match name {
+            match name.strip_prefix(NUMBER).unwrap_or(name) {
                 "here" => meant.push_str(&self.base_url),
                 "unknown" => meant.push_str("unknown"),
                 name => meant.push_str(self.ids.get(name).ok_or(name)?),

@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use super::anonymise::shape;
-use super::body::map_fields;
 use super::names::Names;
 use super::outcome::Outcome;
 use super::{Asked, Item, Recording, What, harmless};
@@ -163,14 +162,13 @@ impl Player {
     }
 
     fn request(&self, asked: &Asked) -> Result<Request<HttpBody>, String> {
-        let mut mean = |_: &str, value: &str| self.names.meant(value);
+        let Asked { query: fields, body, .. } = asked.map(&mut |_, value| self.names.meant(value))?;
         let mut uri = self.names.meant(&asked.path)?;
-        if !asked.query.is_empty() {
+        if !fields.is_empty() {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
-            query.extend_pairs(map_fields(&asked.query, &mut mean)?);
+            query.extend_pairs(&fields);
             uri = format!("{uri}?{}", query.finish());
         }
-        let body = asked.body.map(&mut mean)?.bytes();
         let mut request = Request::builder().method(asked.method.as_str()).uri(uri);
         for (header, value) in &asked.headers {
             let mut value = self.names.meant(value)?;
@@ -182,7 +180,7 @@ impl Player {
             }
             request = request.header(header, value);
         }
-        request.body(HttpBody::from(body)).map_err(|error| format!("another request ({error})"))
+        request.body(HttpBody::from(body.bytes())).map_err(|error| format!("another request ({error})"))
     }
 
     async fn hear(&mut self, number: u64, recorded: u16) {

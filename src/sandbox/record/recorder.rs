@@ -16,7 +16,6 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::body::map_fields;
 use super::names::{Names, UNKNOWN};
 use super::outcome::Outcome;
 use super::{Anonymiser, Asked, Body, Head, Item, Line, VERSION, What};
@@ -195,9 +194,8 @@ impl Recorder {
         state.number += 1;
         let number = state.number;
         let names = &state.names;
-        let mut name = |field: &str, value: &str| Ok::<_, std::convert::Infallible>(names.named_field(field, value));
-        let Ok(query) = map_fields(&asked.query, &mut name);
-        let Ok(body) = asked.body.map(&mut name);
+        let Ok::<_, std::convert::Infallible>(asked) =
+            asked.map(&mut |place, value| Ok(names.named_field(place, value)));
         let headers = asked.headers.into_iter().map(|(header, value)| {
             let named = names.named(&value);
             // Whatever a credential is that nobody knows, it is one.
@@ -207,7 +205,7 @@ impl Recorder {
         });
         let headers = headers.collect();
         let path = names.named(&asked.path);
-        self.shared.write(&mut state, What::Asked(Asked { number, path, query, headers, body, ..asked }));
+        self.shared.write(&mut state, What::Asked(Asked { number, path, headers, ..asked }));
         number
     }
 

@@ -51,6 +51,10 @@ fn text() -> impl Strategy<Value = String> {
 fn asked(text: &str) -> Vec<Asked> {
     let of = |path: &str, body: Body| Asked { method: "POST".into(), path: path.into(), body, ..Asked::default() };
     let pair = |name: &str| (name.to_owned(), text.to_owned());
+    // Single words too: a field of a vendor's may have one of its own.
+    let word = text.split(' ').next().unwrap_or_default();
+    let kept = json!({text: {"user": word}, "state": [word, text]});
+    let typed_json = json!({"user": word, text: word, "status": word}).to_string();
     let multipart = format!(
         "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}.pdf\"\r\n\r\n{text}\r\n--b\r\n\
          Content-Disposition: form-data; name=\"text\"\r\n\r\n{text}\r\n--b--\r\n",
@@ -59,6 +63,19 @@ fn asked(text: &str) -> Vec<Asked> {
     vec![
         of("/sandbox/slack/say", Body::Form(vec![pair("text"), pair("message"), pair("subject"), pair("to")])),
         of("/sandbox/slack/command", Body::Form(vec![pair("text")])),
+        of("/sandbox/slack/say", Body::Form(vec![("text".into(), typed_json.clone()), ("blocks".into(), typed_json)])),
+        of(
+            "/slack/api/chat.postMessage",
+            Body::Form(vec![
+                ("metadata".into(), json!({"event_type": text, "event_payload": kept}).to_string()),
+                ("blocks".into(), json!([{"type": "section", "text": {"type": "mrkdwn", "text": text}}]).to_string()),
+                ("text".into(), kept.to_string()),
+            ]),
+        ),
+        of(
+            "/zendesk/api/v2/tickets/35436",
+            Body::Json(json!({"external_ids": kept, "ticket": {"metadata": {"custom": kept}}})),
+        ),
         of(
             "/zendesk/api/v2/tickets/35436/side_conversations",
             Body::Json(json!({"message": {"subject": text, "html_body": text, "to": [{"email": text, "name": text}]},
@@ -79,7 +96,8 @@ proptest! {
     #[test]
     fn no_word_survives(text in text()) {
         let known = words("https http mailto subteam wanjiru support href title tada slack acme example here \
-            section mrkdwn channel text blocks comment body message subject html email name tags type");
+            section mrkdwn channel text blocks comment body message subject html email name tags type ticket metadata \
+            event payload custom external");
         let before: BTreeSet<String> = words(&text).difference(&known).cloned().collect();
         let hidden = ONE.text(&text);
         let kept: Vec<String> = words(&hidden).intersection(&before).cloned().collect();
@@ -219,6 +237,9 @@ fn what_a_replay_needs_stays() {
     ];
     assert_eq!(form("/sandbox/slack/react", &bones), bones.map(|(_, value)| value));
     assert_eq!(form("/sandbox/slack/command", &[("text", "list")]), ["list"]);
+    for typed in ["LIST", "Help", " list ", "help"] {
+        assert_eq!(form("/sandbox/slack/command", &[("text", typed)]), [typed]);
+    }
     assert_ne!(form("/sandbox/slack/command", &[("text", "lost")]), ["lost"]);
     assert_eq!(form("/sandbox/faults/on", &[("fault", "dropped_after")]), ["dropped_after"]);
     assert_ne!(form("/slack/api/chat.postMessage", &[("channel", "#secrets")]), ["#secrets"]);
@@ -229,4 +250,33 @@ fn what_a_replay_needs_stays() {
     );
     assert!(!ONE.path("/slack/files/J%C3%BCrgen%20Secret.pdf").contains("Secret"));
     assert!(ONE.path("/slack/files/J%C3%BCrgen").contains("%C3%BC"));
+}
+
+#[test]
+fn json_that_somebody_typed_is_a_text_like_any_other() {
+    let typed = r#"{"user": "kowalska", "status": "divorced"}"#;
+    let hidden = |path: &str, field: &str| {
+        let body = Body::Form(vec![(field.to_owned(), typed.to_owned())]);
+        let asked = Asked { path: path.into(), body, ..Asked::default() };
+        let What::Asked(asked) = ONE.line(Line { at: 0, what: What::Asked(asked) }).what else { unreachable!() };
+        let Body::Form(fields) = asked.body else { unreachable!() };
+        fields[0].1.clone()
+    };
+    for (path, field) in
+        [("/sandbox/slack/say", "text"), ("/slack/api/chat.postMessage", "text"), ("/sandbox/zendesk/reply", "message")]
+    {
+        let hidden = hidden(path, field);
+        assert_eq!(shape(&hidden), shape(typed));
+        for word in ["user", "kowalska", "status", "divorced"] {
+            assert!(!hidden.contains(word), "{hidden}");
+        }
+    }
+}
+
+#[test]
+fn the_name_of_a_number_stays_one() {
+    let body = Body::Json(json!({"ticket_id": "⟦#ticket/20#1⟧", "problem_id": "⟦#ticket/20#2⟧"}));
+    let asked = Asked { path: "/zendesk/api/v2/tickets".into(), body: body.clone(), ..Asked::default() };
+    let What::Asked(asked) = ONE.line(Line { at: 0, what: What::Asked(asked) }).what else { unreachable!() };
+    assert_eq!(asked.body, body);
 }
