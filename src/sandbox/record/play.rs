@@ -17,6 +17,7 @@ use super::names::Names;
 use super::outcome::Outcome;
 use super::{Asked, Item, Recording, What, harmless};
 use crate::sandbox::Sandbox;
+use crate::sandbox::bridge::State;
 use crate::sandbox::post::Now;
 
 /// How long is waited, by the clock of the recording, for what the bridge had made by then.
@@ -33,6 +34,8 @@ const LATE_MS: f64 = 20.0;
 const HEAD_START: Duration = Duration::from_millis(20);
 /// The largest answer that is looked into for ids, in bytes.
 const LARGEST_ANSWER: usize = 4 << 20;
+/// What a recording calls a bridge that takes what is sent to it.
+const UP: &str = "up";
 const POLL: Duration = Duration::from_millis(15);
 
 /// Plays one recording.
@@ -121,6 +124,7 @@ impl Player {
                 What::Answered { number, status } => self.hear(*number, *status).await,
                 What::Made(item) => self.meet(item, began_ms + line.at).await,
                 What::Ended { busy: said } => busy = said.unwrap_or(true),
+                What::Bridge { state } if state == UP => self.until_up().await,
                 What::Delivered { .. } | What::Called { .. } | What::Bridge { .. } => {}
             }
         }
@@ -225,6 +229,15 @@ impl Player {
             }
             tokio::time::sleep(POLL).await;
             self.look();
+        }
+    }
+
+    /// Waits until the bridge runs that people found running.
+    async fn until_up(&self) {
+        let Some(bridge) = self.sandbox.bridge() else { return };
+        let patience = self.patience();
+        while bridge.standing().state != State::Up && patience.is_left(&self.now) {
+            tokio::time::sleep(POLL).await;
         }
     }
 

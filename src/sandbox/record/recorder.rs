@@ -38,8 +38,18 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// Played as the acts it is made of; changes nothing but a window; shows something.
 const NOT_WRITTEN: [&str; 3] = ["/sandbox/morning", "/sandbox/tour/", "/sandbox/live"];
 /// The ends of the names of Slack's methods that only read.
-const READS: [&str; 8] =
-    [".history", ".replies", ".list", ".info", ".test", ".members", ".getPermalink", ".lookupByEmail"];
+const READS: [&str; 10] = [
+    ".conversations",
+    ".get",
+    ".getPermalink",
+    ".history",
+    ".info",
+    ".list",
+    ".lookupByEmail",
+    ".members",
+    ".replies",
+    ".test",
+];
 
 /// Writes down what happens in a firm; clones share it.
 #[derive(Clone)]
@@ -346,4 +356,24 @@ fn authorization(headers: &HeaderMap) -> Option<String> {
     }
     let pair = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())?;
     Some(format!("{scheme} {pair}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::slack;
+
+    #[test]
+    fn what_only_reads_is_no_act() {
+        let reads = |call: &str| !is_written(&Method::POST, &format!("/slack/api/{call}"));
+        let mut acts: Vec<&str> =
+            slack::calls().into_iter().filter(|call| call.contains('.') && !reads(call)).collect();
+        acts.sort_unstable();
+        let known = "chat.delete chat.postEphemeral chat.postMessage chat.update conversations.join \
+            conversations.open files.completeUploadExternal files.delete files.getUploadURLExternal reactions.add \
+            reactions.remove views.open views.publish views.push views.update";
+        assert_eq!(acts.join(" "), known);
+        assert!(is_written(&Method::PUT, "/zendesk/api/v2/tickets/1"));
+        assert!(!is_written(&Method::GET, "/zendesk/api/v2/tickets/1"));
+    }
 }

@@ -50,6 +50,8 @@ pub struct Anonymiser {
     channels: BTreeSet<String>,
     channel_domain: String,
     people: BTreeMap<String, String>,
+    /// Ids of whom and what the firm has from its seed.
+    ids: BTreeSet<String>,
 }
 
 impl Anonymiser {
@@ -69,6 +71,7 @@ impl Anonymiser {
             addresses: of_people.chain(of_users).map(str::to_lowercase).collect(),
             channels: sandbox.world.channels.iter().map(|channel| channel.name.clone()).collect(),
             channel_domain: sandbox.credentials().channel_domain.clone(),
+            ids: sandbox.slack.ids().into_iter().collect(),
             people: handles.iter().map(|person| (person.name.clone(), person.id.clone())).collect(),
         }
     }

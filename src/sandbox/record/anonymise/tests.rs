@@ -160,17 +160,48 @@ fn what_is_no_word_stays() {
 
 #[test]
 fn numbers_are_hidden_however_they_are_written() {
-    for number in
-        ["06 12 34 56 78", "12/03/85", "(0)6-12.34", "+33 6 12", "٣٤٥", "１２３４", "&#74;&#x6f;&#101", "4 11"]
-    {
+    for number in [
+        "06 12 34 56 78",
+        "12/03/85",
+        "(0)6-12.34",
+        "+33 6 12",
+        "٣٤٥",
+        "１２３４",
+        "&#74;&#x6f;&#101",
+        "4 11",
+        "6, 12; 34",
+    ] {
         let hidden = ONE.text(number);
         assert_ne!(hidden, number);
         assert_eq!(shape(&hidden).replace(['x', 'X'], "0"), shape(number).replace(['x', 'X'], "0"), "{number}");
+    }
+    for between in [",", "_", "\t", "\n", ";", ":", "|", "\u{200b}"] {
+        let hidden = ONE.text(&["06", "12", "34"].join(between));
+        assert_eq!(hidden, ONE.text("06 12 34").replace(' ', between), "it is one number with {between:?} too");
     }
     for same in ["1.5", "7", "12 of 30", "&#39;&#8217;&#x20;", "½"] {
         let hidden = ONE.text(same);
         assert_eq!(shape(&hidden), shape(same));
         assert_eq!(hidden.replace(char::is_alphabetic, ""), same.replace(char::is_alphabetic, ""));
+    }
+}
+
+#[test]
+fn an_id_that_nobody_has_is_a_word() {
+    for same in ["<@U0WANJIRU01>", "<#C0SUPPORT01|support-engineering>", "<@⟦answer 1/user/id⟧>"] {
+        assert_eq!(&ONE.text(same)[..14], &same[..14]);
+    }
+    for text in ["<@KOWALSKA>", "<#KOWALSKA|x>", "<!subteam^KOWALSKA>", "<!subteam^KOWALSKA|@x>"] {
+        let hidden = ONE.text(text);
+        assert!(!hidden.contains("KOWALSKA"), "{hidden}");
+        assert_eq!(shape(&hidden), shape(text));
+    }
+}
+
+#[test]
+fn a_number_of_a_letter_may_be_as_long_as_it_likes() {
+    for text in [format!("&#{};", "0".repeat(70_000) + "74"), format!("&#x{}", "0".repeat(70_000) + "6f")] {
+        assert_eq!(ONE.text(&text).len(), text.len());
     }
 }
 
