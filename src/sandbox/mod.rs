@@ -54,6 +54,8 @@ pub struct Sandbox {
     pub operator: Operator,
     credentials: Credentials,
     base_url: String,
+    /// Where the bridge reaches it, if that is elsewhere.
+    inner_url: Option<String>,
     bridge: Option<Bridge>,
     recorder: Option<Recorder>,
     now: Now,
@@ -90,7 +92,8 @@ impl Sandbox {
         let slack = FakeSlack::new(credentials.slack_options(&base_url), now.clone(), seed);
         let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), now.clone(), seed);
         let (world, operator) = (World::default(), Operator::default());
-        Sandbox { slack, zendesk, world, operator, credentials, base_url, bridge: None, recorder: None, now }
+        let (inner_url, bridge, recorder) = (None, None, None);
+        Sandbox { slack, zendesk, world, operator, credentials, base_url, inner_url, bridge, recorder, now }
     }
 
     /// Lets this much time pass for whatever in the firm waits for its time; the clock on the wall stays.
@@ -109,6 +112,11 @@ impl Sandbox {
         let asked = bridge.clone();
         self.operator.is_at(move || asked.admin_url(), bridge.client());
         Sandbox { bridge: Some(bridge), ..self }
+    }
+
+    /// The same firm, which its bridge reaches at this address: what the bridge writes may bear it.
+    pub fn with_inner_url(self, inner_url: &str) -> Self {
+        Sandbox { inner_url: Some(inner_url.trim_end_matches('/').to_owned()), ..self }
     }
 
     /// The same firm, in which acts that no request tells of are written down as well.
