@@ -22,6 +22,7 @@ pub mod limits;
 pub mod operator;
 mod page;
 pub mod post;
+mod proof;
 pub mod record;
 mod routes;
 mod seed;
@@ -56,6 +57,7 @@ pub struct Sandbox {
     base_url: String,
     bridge: Option<Bridge>,
     recorder: Option<Recorder>,
+    proof: proof::Memory,
     now: Now,
 }
 
@@ -89,8 +91,8 @@ impl Sandbox {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let slack = FakeSlack::new(credentials.slack_options(&base_url), now.clone(), seed);
         let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), now.clone(), seed);
-        let (world, operator) = (World::default(), Operator::default());
-        Sandbox { slack, zendesk, world, operator, credentials, base_url, bridge: None, recorder: None, now }
+        let (world, operator, proof) = (World::default(), Operator::default(), proof::Memory::default());
+        Sandbox { slack, zendesk, world, operator, credentials, base_url, bridge: None, recorder: None, proof, now }
     }
 
     /// Lets this much time pass for whatever in the firm waits for its time; the clock on the wall stays.
