@@ -16,6 +16,7 @@ mod lanes;
 mod late;
 mod leaves;
 mod listed;
+mod meanwhile;
 mod mended;
 mod merged;
 mod notes;
