@@ -25,6 +25,7 @@ mod noticed;
 mod notify;
 mod pace;
 mod parked;
+mod parked_old;
 mod refusals;
 mod restored;
 mod slack_to_zendesk;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sidethread::cli::merged;
 use sidethread::config::Config;
+use sidethread::engine::park::Wished;
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
@@ -337,7 +338,7 @@ async fn an_attempt_that_is_given_up_puts_the_button_back() {
     app.zendesk.faults().add(serde_json::from_value::<Rule>(rule).unwrap());
     press(&app, &app.ana, &sc).await;
     let row = crate::parked::parked_row(&app).await;
-    assert!(app.app.engine().unwrap().drop_parked(row).await.unwrap());
+    assert_eq!(app.app.engine().unwrap().drop_parked(row).await.unwrap(), Wished::Stored);
     app.settle().await;
     press(&app, &app.ben, &sc).await;
     assert_eq!(messages(&app, &sides(&app, TARGET)[0])[1..], ["one"]);

@@ -54,6 +54,8 @@ const REOPEN_FIRST_MS: i64 = 60 * 1000;
 const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
 /// How long until what was given up before the thread stood is tried again, in milliseconds.
 const START_OVER_MS: i64 = 60 * 60 * 1000;
+/// How the effects are called that carry a reply.
+const REPLY: &str = "reply";
 /// The longest name that is shown, in characters.
 const NAME_LIMIT: usize = 80;
 
@@ -294,7 +296,7 @@ impl Deciding<'_> {
         // An event may name the channel as it was called before.
         let channel = self.thread.link().map_or(&message.channel, |(channel, _)| channel);
         let permalink = self.permalink(&message.ts, channel, &thread_ts);
-        let effect = EffectId::new(format!("reply:{}", message.ts));
+        let effect = EffectId::new(format!("{REPLY}:{}", message.ts));
         self.ask(
             effect,
             message.ts.micros(),
