@@ -238,13 +238,10 @@ async fn a_long_thread_shows_its_latest_answers_and_all_of_them_to_who_asks() {
     let page = get(&router, &place).await.text;
     assert!(page.contains("15 earlier answers are not shown") && !page.contains("This is answer 15."));
     assert!(page.contains("This is answer 16.") && page.contains("This is answer 75."));
+    let page = page.replace("&#38;", "&");
     let link = page.split("Show all answers").next().and_then(|before| before.rsplit("href=\"").next());
-    let link = link
-        .and_then(|rest| rest.split(['#', '"']).next())
-        .expect("a link")
-        .replace("&amp;", "&")
-        .replace("&#38;", "&");
-    let whole = get(&router, &link).await.text;
+    let link = link.and_then(|rest| rest.split(['#', '"']).next()).expect("a link");
+    let whole = get(&router, link).await.text;
     assert!(whole.contains("This is answer 1.") && whole.contains("This is answer 75."), "{link}");
     assert!(!whole.contains("are not shown"));
     let nonsense = get(&router, &format!("{place}&whole=1.5")).await.text;
