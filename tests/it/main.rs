@@ -2,6 +2,7 @@
 
 mod adoption;
 mod catch_up;
+mod crowd;
 mod doubt;
 mod erase;
 mod every_act;
