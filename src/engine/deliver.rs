@@ -282,7 +282,7 @@ impl Engine {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
-            Err(CallError::Missing { reason, .. }) if matches!(call.effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if judge::rests_when_gone(call) => {
                 Some(Ended::Gone { reason, doubtful: true })
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {

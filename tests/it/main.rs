@@ -16,6 +16,7 @@ mod leaves;
 mod listed;
 mod mended;
 mod merged;
+mod merged_on;
 mod notes;
 mod nothing_twice;
 mod noticed;
