@@ -180,7 +180,7 @@ impl Engine {
         }
         if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = first.act {
             match self.claim(source, &thread.id).await? {
-                Claimed::Here => {}
+                Claimed::Here => load.effects[0] = self.with_deleted(&first).await?,
                 Claimed::Elsewhere { until } => return Ok(Ended::Rests { until }),
                 Claimed::Answered(followed) => return Ok(Ended::Answered(Answer::Followed(followed))),
             }
