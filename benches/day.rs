@@ -12,11 +12,15 @@
 //! long tail (log-normal, sigma 1). After each message the talk goes on with a probability of 4 in 5, by turns but for one
 //! message in four, which the same side adds. One message in ten is long. In the end somebody marks it as done, by the
 //! button or in Zendesk. The vendors answer at once, so what a message waits is what the app and the limits make it wait.
+//!
+//! The memory of the app is what is given back when it is dropped, after the day and before it: what it allocates in Rust,
+//! without SQLite's own page cache and code, which do not grow with a day.
 
 #[allow(dead_code)]
 #[path = "../tests/it/house.rs"]
 mod house;
 
+use std::alloc::System;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::process::ExitCode;
@@ -27,6 +31,10 @@ use sidethread::engine::clock::Clock;
 use sidethread::sandbox::post::Sender;
 use sidethread::sandbox::slack::ChannelSpec;
 use sidethread::sandbox::zendesk::TicketSpec;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Of a hundred side conversations of a day, how many begin in which hour.
 const HOURS: [u32; 24] = [0, 0, 0, 0, 0, 0, 0, 2, 6, 11, 13, 12, 7, 7, 11, 12, 10, 6, 2, 1, 0, 0, 0, 0];
@@ -76,12 +84,11 @@ fn main() -> ExitCode {
 async fn measure() -> ExitCode {
     let agents: usize = std::env::var("AGENTS").map_or(500, |text| text.parse().expect("AGENTS is a number"));
     let mut day = Day::new(agents).await;
-    let (memory, size) = (resident(), day.size());
+    let (fresh, size) = (day.held().await, day.size().await);
     let begun = Instant::now();
     day.pass().await;
     let took = begun.elapsed();
     let arrived = day.arrived();
-    let (memory, size) = (resident().saturating_sub(memory), day.size().saturating_sub(size));
 
     let messages = day.said.len();
     println!(
@@ -117,13 +124,12 @@ async fn measure() -> ExitCode {
             println!("  {count:>7} {}", &name[vendor.len() + 1..]);
         }
     }
-    println!(
-        "database: {:.1} MiB more, {:.2} KiB a message; memory: {} MiB more, the fakes' included",
-        size as f64 / f64::from(1 << 20),
-        size as f64 / 1024.0 / messages as f64,
-        memory >> 20
-    );
     day.house.ends_quietly().await;
+    let held = day.held().await;
+    let size = day.size().await.saturating_sub(size);
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    println!("database: {:.1} MiB more, {:.2} KiB a message", mib(size), size as f64 / 1024.0 / messages as f64);
+    println!("the app's memory: {:.1} MiB before the day, {:.1} MiB after it", mib(fresh), mib(held));
     println!("{lost} lost");
     if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -296,15 +302,21 @@ impl Day {
         arrived
     }
 
-    /// The database with what was not copied into it yet, in bytes.
-    fn size(&self) -> u64 {
-        std::fs::metadata(self.house.database()).map_or(0, |file| file.len())
+    /// What the app holds in memory, in bytes; it is another one after that.
+    async fn held(&mut self) -> u64 {
+        let allocated = || {
+            let stats = ALLOCATED.stats();
+            stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
+        };
+        let with = allocated();
+        self.house.leave().await;
+        let held = with.saturating_sub(allocated()) as u64;
+        self.house.start().await;
+        held
     }
-}
 
-/// What this process holds in memory, in bytes; 0 where that cannot be told.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+    /// A copy of the database, in bytes: of the file itself, much may still stand in the log beside it.
+    async fn size(&self) -> u64 {
+        std::fs::metadata(self.house.back_up().await).map_or(0, |file| file.len())
+    }
 }

@@ -13,8 +13,9 @@ const FORGET_HELD: &str = "DELETE FROM held WHERE key = $1";
 const FORGET_SETTLED: &str =
     "UPDATE outbox SET effect_json = NULL, state = CASE state WHEN 'parked' THEN 'dropped' ELSE state END
     WHERE thread_id = $1 AND effect_id = $2 AND state <> 'waiting'";
+// What is under way is doubtful; what was certainly not done is not, however often it was tried.
 const GIVE_UP: &str = "UPDATE outbox SET effect_json = NULL, state = 'dropped', settled_at = $3
-    WHERE thread_id = $1 AND effect_id = $2 AND state = 'waiting' AND attempts = 0 AND doubtful = 0 RETURNING id";
+    WHERE thread_id = $1 AND effect_id = $2 AND state = 'waiting' AND doubtful = 0 RETURNING id";
 
 const ERASE_GIVEN_UP: &str = "UPDATE outbox SET state = 'dropped', settled_at = $2
     WHERE state IN ('waiting', 'parked') AND id IN (SELECT value FROM json_each($1))";

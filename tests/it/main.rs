@@ -1,7 +1,9 @@
 //! Stories: the real app on fake vendors and a clock that stands still until it is moved.
 
 mod adoption;
+mod card_anew;
 mod catch_up;
+mod deleted;
 mod doubt;
 mod erase;
 mod erase_life;
@@ -14,6 +16,7 @@ mod lanes;
 mod late;
 mod leaves;
 mod listed;
+mod meanwhile;
 mod mended;
 mod merged;
 mod merged_on;

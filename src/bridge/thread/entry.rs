@@ -147,8 +147,7 @@ impl Deciding<'_> {
         if message.marker.is_some() {
             return true;
         }
-        let Some((_, thread_ts)) = self.thread.link() else { return false };
-        self.threads_named(entry).contains(thread_ts)
+        self.threads_named(entry).iter().any(|ts| self.thread.stood_under(ts))
     }
 
     /// The Slack threads whose messages are named by their addresses in what the app's user said through the API.

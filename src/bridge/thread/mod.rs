@@ -164,6 +164,9 @@ pub struct BridgedThread {
     /// The parent in whose place the card on its way comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card_before: Option<Ts>,
+    /// The parents whose cards were deleted, oldest first: what was sent from under them names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents_before: Vec<Ts>,
     /// That its ticket cannot be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Gone>,
@@ -204,6 +207,7 @@ impl BridgedThread {
             not_in_slack: None,
             unreachable: None,
             card_before: None,
+            parents_before: Vec::new(),
             gone: None,
             noticed: Noticed::default(),
         }
@@ -277,15 +281,21 @@ struct Deciding<'a> {
 
 impl Deciding<'_> {
     fn slack_message(&mut self, message: &SlackMessage) {
-        let Some((channel, thread_ts)) = self.thread.last_link() else {
+        let Some(thread_ts) = self.thread.last_parent().cloned() else {
             self.ignored = Some(Why::NotLinked);
             return;
         };
+        if self.was_deleted(message) {
+            self.ignored = Some(Why::Stale);
+            return;
+        }
         if message.doc.is_empty() && message.files.is_empty() {
             self.ignored = Some(Why::Empty);
             return;
         }
-        let permalink = self.permalink(&message.ts, channel, thread_ts);
+        // An event may name the channel as it was called before.
+        let channel = self.thread.link().map_or(&message.channel, |(channel, _)| channel);
+        let permalink = self.permalink(&message.ts, channel, &thread_ts);
         let effect = EffectId::new(format!("{REPLY}:{}", message.ts));
         self.ask(
             effect,
@@ -306,7 +316,7 @@ impl Deciding<'_> {
     }
 
     fn pressed(&mut self, press: &Press) {
-        if self.thread.link().is_none() {
+        if self.thread.last_parent().is_none() {
             self.ignored = Some(Why::NotLinked);
             return;
         }
