@@ -21,6 +21,7 @@ mod meanwhile;
 mod mended;
 mod merged;
 mod merged_doubt;
+mod merged_on;
 mod notes;
 mod nothing_twice;
 mod noticed;
