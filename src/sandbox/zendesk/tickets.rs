@@ -168,6 +168,7 @@ impl World {
             conversations: Vec::new(),
             archived: false,
             deleted: false,
+            deleted_by: None,
             written_at: now,
             earlier: VecDeque::new(),
         };
