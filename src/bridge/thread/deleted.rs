@@ -6,7 +6,7 @@
 use super::super::effect::{Act, EffectId};
 use super::super::event::SlackMessage;
 use super::super::ids::{ChannelId, Ts};
-use super::{Deciding, Forgotten};
+use super::{Deciding, Forgotten, REPLY};
 
 /// How many are remembered until their calls have answered.
 const REMEMBERED: usize = 20;
@@ -44,5 +44,5 @@ impl Deciding<'_> {
 }
 
 fn forgotten(ts: &Ts, channel: &ChannelId) -> Forgotten {
-    Forgotten { effect: EffectId::new(format!("reply:{ts}")), key: format!("{ts}:{channel}") }
+    Forgotten { effect: EffectId::new(format!("{REPLY}:{ts}")), key: format!("{ts}:{channel}") }
 }

@@ -23,6 +23,15 @@ pub struct Written {
 }
 
 impl FakeSlack {
+    /// The ids of all who and what is there: people and their groups, bots, channels, files.
+    pub fn ids(&self) -> Vec<String> {
+        let workspace = self.workspace();
+        let groups = workspace.usergroups.iter().map(|group| &group.id);
+        let of_app = [&workspace.options.bot_id, &workspace.options.app_id, &workspace.options.team_id];
+        let all = workspace.people.keys().chain(workspace.channels.keys()).chain(workspace.files.keys());
+        all.chain(groups).chain(of_app).cloned().collect()
+    }
+
     /// What was written after the one with this key and is still there.
     pub fn written_after(&self, after: i64) -> Vec<Written> {
         let workspace = self.workspace();
