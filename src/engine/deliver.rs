@@ -186,7 +186,7 @@ impl Engine {
         }
         if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = first.act {
             match self.claim(source, &thread.id).await? {
-                Claimed::Here => {}
+                Claimed::Here => load.effects[0] = self.with_deleted(&first).await?,
                 Claimed::Elsewhere { until } => return Ok(Ended::Rests { until }),
                 Claimed::Answered(followed) => return Ok(Ended::Answered(Answer::Followed(followed))),
             }
@@ -238,7 +238,7 @@ impl Engine {
             _ => None,
         };
         if let Some(what) = found {
-            let until = self.out_of_reach(id, &item.thread_id, what).await?;
+            let until = self.out_of_reach(ids, item, what).await?;
             return Ok(Ended::Rests { until });
         }
         Ok(self.judge(id, item, &call, (attempts, now), result))
@@ -288,7 +288,7 @@ impl Engine {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
-            Err(CallError::Missing { reason, .. }) if matches!(call.effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if judge::rests_when_gone(call) => {
                 Some(Ended::Gone { reason, doubtful: true })
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {

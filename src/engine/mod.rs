@@ -42,7 +42,7 @@ mod merged;
 pub mod outside;
 mod owners;
 pub mod pace;
-mod park;
+pub mod park;
 pub mod poll;
 pub mod queue;
 mod reach;

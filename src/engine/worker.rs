@@ -174,11 +174,16 @@ impl Engine {
         let is_back = stands && before.as_deref().is_some_and(out_of_reach);
         if is_back {
             state.queue.wake(thread_id, Vendor::Slack, now);
+            // A reply to a closed ticket waited for a thread whose address its follow-up names.
+            state.queue.wake(thread_id, Vendor::Zendesk, now);
         }
         if before.as_deref().is_some_and(|before| follow_up::goes_on(before, &thread)) {
             state.queue.wake(thread_id, Vendor::Zendesk, now);
         }
         let was_closed = is_back && before.as_deref().is_some_and(|before| before.unreachable.is_some());
+        if !committed.given_up.is_empty() {
+            state.late.remove(&(thread_id.clone(), Vendor::Zendesk));
+        }
         for id in committed.held_back.into_iter().chain(committed.given_up) {
             state.queue.settle(id);
         }

@@ -10,7 +10,7 @@ use slack_morphism::{SlackApiToken, SlackClient as Morphism};
 
 use super::connector::WireConnector;
 use super::errors::SlackError;
-use super::people::People;
+use super::people::{People, is_fresh};
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId};
 use crate::bridge::route::ChannelRef;
@@ -229,7 +229,8 @@ impl SlackClient {
     /// Whether a channel is shared with another firm, as Slack said within the last minute.
     pub(super) async fn is_shared_outside(&self, id: &ChannelId) -> Result<bool, SlackError> {
         let now = self.clock.now_ms();
-        let fresh = |(at, said): &Looked| now - at < if said.is_ok() { SHARED_FRESH_MS } else { CLOSED_FRESH_MS };
+        let fresh =
+            |(at, said): &Looked| is_fresh(*at, now, if said.is_ok() { SHARED_FRESH_MS } else { CLOSED_FRESH_MS });
         let looked = self.shared().get(id).cloned().filter(fresh);
         if let Some((_, said)) = looked {
             return said.map_err(SlackError::Channel);
