@@ -18,6 +18,7 @@ mod look;
 mod notices;
 mod read;
 mod script;
+mod spent;
 mod write;
 mod writer;
 
@@ -30,6 +31,7 @@ pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use notices::NoteRow;
 pub use read::{InboxRow, LinkedThread, OutboxRow, ParkedNames, Sweep, UnparkedRow};
+pub use spent::SpentCall;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
