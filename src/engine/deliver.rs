@@ -232,7 +232,7 @@ impl Engine {
             _ => None,
         };
         if let Some(what) = found {
-            let until = self.out_of_reach(id, &item.thread_id, what).await?;
+            let until = self.out_of_reach(ids, item, what).await?;
             return Ok(Ended::Rests { until });
         }
         Ok(self.judge(id, item, &call, (attempts, now), result))

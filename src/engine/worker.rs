@@ -189,7 +189,9 @@ impl Engine {
             item.doubtful = row.doubtful;
             state.queue.add_call(row.id, item);
         }
-        state.queue.add_released(thread_id, committed.released);
+        if let Some((channel, ts)) = thread.link() {
+            state.add_released(thread_id, &(channel.clone(), ts.clone()), committed.released, now);
+        }
         make_room(&mut state.threads);
         state.threads.insert(thread_id.clone(), Arc::new(thread));
         state.queue.end_handle(thread_id);

@@ -23,6 +23,7 @@ mod multipart;
 pub mod operator;
 mod page;
 pub mod post;
+mod proof;
 pub mod record;
 mod routes;
 mod seed;
@@ -59,6 +60,7 @@ pub struct Sandbox {
     inner_url: Option<String>,
     bridge: Option<Bridge>,
     recorder: Option<Recorder>,
+    proof: proof::Memory,
     now: Now,
 }
 
@@ -92,9 +94,9 @@ impl Sandbox {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let slack = FakeSlack::new(credentials.slack_options(&base_url), now.clone(), seed);
         let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), now.clone(), seed);
-        let (world, operator) = (World::default(), Operator::default());
+        let (world, operator, proof) = (World::default(), Operator::default(), proof::Memory::default());
         let (inner_url, bridge, recorder) = (None, None, None);
-        Sandbox { slack, zendesk, world, operator, credentials, base_url, inner_url, bridge, recorder, now }
+        Sandbox { slack, zendesk, world, operator, credentials, base_url, inner_url, bridge, recorder, proof, now }
     }
 
     /// Lets this much time pass for whatever in the firm waits for its time; the clock on the wall stays.

@@ -89,7 +89,10 @@ impl SlackClient {
                 self.notify(call, user, &news, message.as_ref()).await
             }
             Act::Whisper { user, text } => {
-                let (channel, _) = link(call)?;
+                let channel = match &call.thread.place {
+                    Place::Posting { channel } => channel.clone(),
+                    _ => link(call)?.0,
+                };
                 let content = SlackMessageContent::new().with_text(text.clone());
                 let request =
                     SlackApiChatPostEphemeralRequest::new(channel.as_str().into(), user.as_str().into(), content);

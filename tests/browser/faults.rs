@@ -76,7 +76,7 @@ async fn with_faults_on_and_a_kill_in_the_middle_nothing_is_lost_and_nothing_com
         browser.sees(FIRST_SIDE, &format!("From the desk, number {at}.")).await;
         if at % 3 == 2 {
             browser.click("#bridge .danger").await;
-            browser.sees("#kills", &format!("killed {}", if at == 2 { "once" } else { "2 times" })).await;
+            browser.sees("#kills", &format!("Killed {}", if at == 2 { "once" } else { "2 times" })).await;
         }
         if at == 2 {
             browser.picture("killed").await;
@@ -107,6 +107,12 @@ async fn with_faults_on_and_a_kill_in_the_middle_nothing_is_lost_and_nothing_com
     order(&side, "From Slack");
     order(&thread, "From the desk");
     assert_eq!(count(&side, "reopened it"), 1, "{side}");
+    let counted = "return [...document.querySelectorAll('#proof dd')].map((one) => one.textContent).join(' ')";
+    let end = std::time::Instant::now() + crate::stage::PATIENCE;
+    while browser.script(counted).await != "13 13 0 0" {
+        assert!(std::time::Instant::now() < end, "{}", browser.sees("#proof", "").await);
+        browser.wait().await;
+    }
     browser.picture("after-faults").await;
     browser.leave().await;
 }

@@ -77,6 +77,18 @@ pub fn follow_up_after_all() -> String {
     "✅ The closed ticket is followed up after all; what was written here goes there.".to_owned()
 }
 
+/// In the place of that notice: what had been begun was given up, and what waits has it looked for again.
+pub fn sought_anew() -> String {
+    "🔁 The attempt to follow up the closed ticket was given up; what waits here has it followed up anew.".to_owned()
+}
+
+/// In the place of the notice of a reply that was not delivered: nobody can send it any more.
+pub fn words_no_longer_kept() -> String {
+    "A reply did not reach the ticket, and cannot be tried again: it was written so long ago that its words are no longer \
+     kept. It stays in Slack only; please write it again if it still matters."
+        .to_owned()
+}
+
 /// Why no follow-up was made: Zendesk refused it without what may be left out.
 pub fn follow_up_refused(reason: &str) -> String {
     format!("Zendesk took it with none of its fields ({}).", reason.trim_end_matches('.'))

@@ -19,6 +19,9 @@ use super::super::notice;
 use super::merged::Continuing;
 use super::{BridgedThread, Deciding, Place, Retrying, Why};
 
+/// How the effects are called that look for a follow-up, and that make one.
+pub(super) const SEEK_FOLLOW_UP: &str = "seek-follow-up";
+pub(super) const FOLLOW_UP: &str = "follow-up";
 /// Before every reply of its lane.
 const FIRST: i64 = i64::MIN / 2;
 
@@ -162,7 +165,7 @@ impl Deciding<'_> {
         let thread_url = self.permalink(ts, channel, ts);
         let by = self.thread.follow_up.take().and_then(|follow_up| follow_up.by);
         self.thread.follow_up = Some(FollowUp { by, ..FollowUp::of(source) });
-        self.ask_first("seek-follow-up", source, Act::SeekFollowUp { source, thread_url, gone });
+        self.ask_first(SEEK_FOLLOW_UP, source, Act::SeekFollowUp { source, thread_url, gone });
     }
 
     /// Asks for something before every reply of the lane.
@@ -181,7 +184,7 @@ impl Deciding<'_> {
         match answer {
             Answer::FollowUpNeeded { request } | Answer::FollowUpRefused { request } => {
                 let act = Act::FollowUp { source, request: request.clone(), decided_at_ms: self.at_ms };
-                self.ask_first("follow-up", source, act);
+                self.ask_first(FOLLOW_UP, source, act);
             }
             Answer::Followed(followed) => self.followed(source, followed),
             Answer::TicketClosed(closed) if closed.merged => self.merged(source, closed.into),
@@ -262,6 +265,7 @@ impl Deciding<'_> {
             self.thread.state = state;
             self.thread.state_updated_at_ms = updated_at_ms;
             self.thread.state_by = None;
+            self.thread.state_by_user = None;
             self.thread.told.left_done = false;
         }
         self.thread.ticket_id = ticket_id;

@@ -61,6 +61,8 @@ pub(super) struct Calls {
     turns: Turns,
     pub(super) pace: Pace,
     calling: BTreeMap<Vendor, usize>,
+    /// Calls that were taken and are not begun, with their vendor.
+    taken: HashMap<i64, Vendor>,
     pub(super) paused: BTreeMap<Vendor, (i64, String)>,
     /// Who may travel with a call that was taken; not written down yet.
     proposed: HashMap<i64, Vec<i64>>,
@@ -142,6 +144,7 @@ impl Queue {
                 lane.running = true;
                 lane.waits = None;
                 *calls.calling.entry(vendor).or_default() += 1;
+                calls.taken.insert(id, vendor);
                 calls.pace.call(&budget, now);
                 if let Some(item) = calls.items.get(&id) {
                     calls.turns.called(&budget, &item.thread_id, &calls.pace, now);
@@ -153,8 +156,13 @@ impl Queue {
         }
     }
 
-    /// A call that was taken, and those that travel with it or may do so; `true` if that is written down.
+    /// A call that was taken, and those that travel with it or may do so; `true` if that is written down. `None` if it was
+    /// given up meanwhile: then it has ended.
     pub fn travellers(&mut self, id: i64) -> Option<(Vec<(i64, Item)>, bool)> {
+        let taken = self.calls.taken.remove(&id);
+        if !self.calls.items.contains_key(&id) {
+            taken.into_iter().for_each(|vendor| self.end_calling(vendor));
+        }
         let calls = &mut self.calls;
         let item = calls.items.get(&id)?;
         let ids = match item.bundle {

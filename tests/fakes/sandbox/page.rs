@@ -20,7 +20,7 @@ async fn every_ticket_and_channel_is_shown() {
     let router = sandbox.router();
     let page = get(&router, "/").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    assert!(page.text.contains("played on this machine and joined by the real bridge"));
+    assert!(page.text.contains("are played here, the bridge between them is real"));
     assert_eq!(sandbox.world.tickets.len(), 12);
     for ticket in &sandbox.world.tickets {
         let shown = get(&router, &format!("/?ticket={ticket}")).await;
