@@ -312,6 +312,7 @@ impl Engine {
                 if let Some(item) = &item {
                     state.queue.end_calling(item.vendor);
                 }
+                state.queue.ask_for_themselves(*id);
                 item.map(|item| item.thread_id)
             }
             Job::ReadTicket(ticket_id) => {

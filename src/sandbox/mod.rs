@@ -19,6 +19,7 @@ pub mod guard;
 mod kept;
 mod kinds;
 pub mod limits;
+mod multipart;
 pub mod operator;
 mod page;
 pub mod post;
@@ -39,7 +40,7 @@ use record::Recorder;
 use slack::FakeSlack;
 use zendesk::FakeZendesk;
 
-/// The number of the first ticket that is made in an account.
+/// The number of the first ticket that is made in an account: that of the stories, and above those of long ago.
 const FIRST_TICKET: i64 = 35_436;
 
 /// A firm with its Slack and its Zendesk; clones share it.

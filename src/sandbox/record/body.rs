@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Asked, names};
+use crate::sandbox::multipart;
 
 /// Where Slack's methods have a form.
 const SLACK: &str = "/slack/api/";
@@ -127,10 +128,11 @@ impl Body {
                     let (file, content) = match file {
                         None => (String::new(), value.clone().into_bytes()),
                         Some((file, kind)) => (
-                            format!("; filename=\"{file}\"\r\nContent-Type: {kind}"),
+                            format!("; filename=\"{}\"\r\nContent-Type: {kind}", multipart::escaped(file)),
                             STANDARD.decode(value).unwrap_or_default(),
                         ),
                     };
+                    let name = multipart::escaped(name);
                     let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
                     bytes.extend([head.as_bytes(), &content, b"\r\n"].concat());
                 }
@@ -178,38 +180,16 @@ impl Asked {
 
 /// A form with files, as browsers and clients send it.
 fn parts(content_type: &str, bytes: &[u8]) -> Option<Body> {
-    const BREAK: &[u8] = b"\r\n\r\n";
-    let (kind, rest) = content_type.split_once(';')?;
-    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
-    }
-    let boundary = rest.split_once("boundary=")?.1.split(';').next()?.trim().trim_matches('"').to_owned();
-    let ends = format!("\r\n--{boundary}");
-    let mut rest = bytes.strip_prefix(&ends.as_bytes()[2..])?;
-    let mut parts = Vec::new();
-    while let Some(part) = rest.strip_prefix(b"\r\n") {
-        let head_ends = find(part, BREAK)?;
-        let head = std::str::from_utf8(&part[..head_ends]).ok()?;
-        let content = &part[head_ends + BREAK.len()..];
-        let length = find(content, ends.as_bytes())?;
-        rest = &content[length + ends.len()..];
-        let content = &content[..length];
-        let parameter = |name: &str| head.split_once(&format!(" {name}=\""))?.1.split('"').next().map(str::to_owned);
-        let kind = head
-            .lines()
-            .find_map(|line| line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-type")));
-        let kind = kind.map_or("application/octet-stream", |(_, kind)| kind.trim()).to_owned();
-        let (file, value) = match parameter("filename") {
-            Some(file) => (Some((file, kind)), STANDARD.encode(content)),
-            None => (None, String::from_utf8_lossy(content).into_owned()),
-        };
-        parts.push(Part { name: parameter("name").unwrap_or_default(), file, value });
-    }
-    Some(Body::Parts { boundary, parts })
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
+    let boundary = multipart::boundary(content_type)?;
+    let parts = multipart::parts(&Bytes::copy_from_slice(bytes), &boundary)?;
+    let parts = parts.into_iter().map(|multipart::Part { name, file, content_type, bytes }| match file {
+        Some(file) => {
+            let kind = content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+            Part { name, file: Some((file, kind)), value: STANDARD.encode(bytes) }
+        }
+        None => Part { name, file: None, value: String::from_utf8_lossy(&bytes).into_owned() },
+    });
+    Some(Body::Parts { boundary, parts: parts.collect() })
 }
 
 /// Whether a field of the vendors or of the page could be called so.
@@ -307,7 +287,7 @@ mod tests {
         let Body::Parts { parts, .. } = Body::of(form_data, form.as_bytes()) else { unreachable!() };
         assert_eq!(parts.len(), 3);
         assert_eq!((parts[0].name.as_str(), parts[0].value.as_str()), ("message", "Two\r\nlines & more"));
-        assert_eq!(parts[1].file, Some(("a %22b%22.pdf".to_owned(), "application/pdf".to_owned())));
+        assert_eq!(parts[1].file, Some(("a \"b\".pdf".to_owned(), "application/pdf".to_owned())));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Names for what a run makes: the same in every run of the same acts, whatever ids the fakes give.
 //!
 //! Who wrote the how many-th thing in which place, such as `C0SUPPORT01/U0SANDBOT1#1/U0WANJIRU01#2`: it does not
-//! matter what others wrote meanwhile. What is born in the answer to a request is named by the request and the field.
+//! matter what others wrote meanwhile. What bears a mark of the side conversation that it is about is counted among those
+//! alone: side conversations that come to one channel at once may stand there in any order. What is born in the answer to a request is named by the request and the field.
 //! Secrets have names for another reason: nobody shall find one in a recording.
 
 use std::collections::{HashMap, HashSet};
@@ -12,11 +13,15 @@ use super::body::Place;
 use crate::sandbox::Sandbox;
 
 const OPENS: char = '⟦';
+/// What the names of side conversations begin with.
+const SIDE: &str = "side/";
 const CLOSES: char = '⟧';
 /// What stands where a secret stood that nobody knows.
 pub(super) const UNKNOWN: &str = "⟦unknown⟧";
 /// Fields of requests that hold secrets and nothing else.
 const SECRET_FIELDS: [&str; 6] = ["token", "access_token", "client_secret", "password", "secret", "api_token"];
+/// The largest answer that is looked into for ids, in bytes.
+pub(super) const LARGEST_ANSWER: usize = 4 << 20;
 /// Fields of answers whose values a later request may name.
 const ANSWERED: [&str; 6] = ["id", "file_id", "upload_url", "ts", "access_token", "token"];
 
@@ -46,6 +51,8 @@ pub(super) struct Names {
     base_url: String,
     /// Where the bridge and its people reach the sandbox, the longest first.
     addresses: Vec<String>,
+    /// How many names were given to what may have been spoken of before.
+    late: u64,
     slack: i64,
     events: usize,
     tickets: i64,
@@ -112,7 +119,7 @@ impl Names {
             if !self.of.contains_key(&conversation) {
                 let ticket = event["ticket_id"].to_string();
                 let ticket = self.of.get(&ticket).cloned().unwrap_or(ticket);
-                let name = self.next(&format!("side/{ticket}/{by}"));
+                let name = self.next(&format!("{SIDE}{ticket}/{by}"));
                 self.give(name, conversation.clone());
             }
             let parent = self.of.get(&conversation).cloned().unwrap_or_default();
@@ -132,7 +139,11 @@ impl Names {
             if let Some(only) = &written.only_for {
                 parent = format!("{parent}/only for {only}");
             }
-            let name = self.next(&format!("{parent}/{}", written.author));
+            let mut by = written.author.clone();
+            if let Some(side) = written.marks.iter().find_map(|mark| self.side_in(mark)) {
+                by = format!("{by} for {side}");
+            }
+            let name = self.next(&format!("{parent}/{by}"));
             self.give(name.clone(), written.ts.clone());
             self.give(format!("link {name}"), format!("p{}", written.ts.replace('.', "")));
             born.push(Born { name, of: Origin::Slack(Box::new(written)) });
@@ -172,8 +183,14 @@ impl Names {
             let id = text.rsplit('/').next().unwrap_or_default();
             if id.len() >= 8 && !self.first.contains(id) && !self.of.contains_key(id) {
                 self.give(format!("answer {number}{path}"), id.to_owned());
+                self.late += 1;
             }
         }
+    }
+
+    /// Grows whenever something has got its name only when an answer told of it.
+    pub(super) fn late(&self) -> u64 {
+        self.late
     }
 
     /// A text with names in place of ids and secrets, and without the sandbox's own address.
@@ -246,6 +263,12 @@ impl Names {
             }
             None => named.push_str(run),
         }
+    }
+
+    /// The name of the side conversation that a mark names.
+    fn side_in(&self, mark: &str) -> Option<&str> {
+        let names = mark.split('/').filter_map(|word| self.of.get(word));
+        names.map(String::as_str).find(|name| name.starts_with(SIDE))
     }
 
     fn next(&mut self, parent: &str) -> String {

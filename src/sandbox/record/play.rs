@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use super::anonymise::shape;
-use super::names::Names;
+use super::names::{LARGEST_ANSWER, Names};
 use super::outcome::Outcome;
 use super::{Asked, Item, Recording, What, harmless};
 use crate::sandbox::Sandbox;
@@ -32,8 +32,6 @@ const QUIET: Duration = Duration::from_millis(1_500);
 const LATE_MS: f64 = 20.0;
 /// By how much an act begins before the next one.
 const HEAD_START: Duration = Duration::from_millis(20);
-/// The largest answer that is looked into for ids, in bytes.
-const LARGEST_ANSWER: usize = 4 << 20;
 /// What a recording calls a bridge that takes what is sent to it.
 const UP: &str = "up";
 const POLL: Duration = Duration::from_millis(15);

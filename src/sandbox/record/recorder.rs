@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::names::{Names, UNKNOWN};
+use super::names::{LARGEST_ANSWER, Names, UNKNOWN};
 use super::outcome::Outcome;
 use super::{Anonymiser, Asked, Body, Head, Item, Line, VERSION, What};
 use crate::sandbox::bridge::Bridge;
@@ -29,8 +29,6 @@ use crate::sandbox::{Furnishing, Sandbox};
 const BRIDGE: &str = "sidethread/";
 /// The largest body that is written down, in bytes; what is larger is refused.
 const LARGEST: usize = 160 << 20;
-/// The largest answer that is looked into for ids, in bytes.
-const LARGEST_ANSWER: usize = 4 << 20;
 /// Headers that change what a request does.
 const HEADERS: [&str; 3] = ["content-type", "idempotency-key", "accept"];
 /// Between two looks at what changed.
