@@ -6,7 +6,7 @@
 use super::super::effect::{Act, EffectId};
 use super::super::event::SlackMessage;
 use super::super::ids::{ChannelId, Ts};
-use super::{Deciding, Forgotten};
+use super::{Deciding, Forgotten, REPLY};
 
 /// How many are remembered until their calls have answered.
 const REMEMBERED: usize = 20;
@@ -20,6 +20,7 @@ impl Deciding<'_> {
             deleted.drain(..over);
         }
         self.forgotten.push(forgotten(ts, channel));
+        self.awaited_no_more(ts);
     }
 
     /// Whether a message comes after the word of its deletion, as Slack promises no order. Then it is not kept.
@@ -43,5 +44,5 @@ impl Deciding<'_> {
 }
 
 fn forgotten(ts: &Ts, channel: &ChannelId) -> Forgotten {
-    Forgotten { effect: EffectId::new(format!("reply:{ts}")), key: format!("{ts}:{channel}") }
+    Forgotten { effect: EffectId::new(format!("{REPLY}:{ts}")), key: format!("{ts}:{channel}") }
 }

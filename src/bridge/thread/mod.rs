@@ -41,6 +41,7 @@ pub use merged::Continuing;
 pub use noticed::Noticed;
 pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told, Unreachable};
 pub use step::{EffectIds, Forgotten, Step, Why};
+pub use summary::heading;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
 pub const POST_LIMIT: usize = 3000;
@@ -53,6 +54,8 @@ const REOPEN_FIRST_MS: i64 = 60 * 1000;
 const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
 /// How long until what was given up before the thread stood is tried again, in milliseconds.
 const START_OVER_MS: i64 = 60 * 60 * 1000;
+/// How the effects are called that carry a reply.
+const REPLY: &str = "reply";
 /// The longest name that is shown, in characters.
 const NAME_LIMIT: usize = 80;
 
@@ -115,6 +118,9 @@ pub struct BridgedThread {
     /// Who last changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_by: Option<String>,
+    /// Their id, if they did it in Slack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_by_user: Option<SlackUserId>,
     /// The change that a button asked for and that is not confirmed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_state: Option<AskedState>,
@@ -186,6 +192,7 @@ impl BridgedThread {
             state: State::Open,
             state_updated_at_ms: 0,
             state_by: None,
+            state_by_user: None,
             asked_state: None,
             starter: None,
             readers: Vec::new(),
@@ -289,7 +296,7 @@ impl Deciding<'_> {
         // An event may name the channel as it was called before.
         let channel = self.thread.link().map_or(&message.channel, |(channel, _)| channel);
         let permalink = self.permalink(&message.ts, channel, &thread_ts);
-        let effect = EffectId::new(format!("reply:{}", message.ts));
+        let effect = EffectId::new(format!("{REPLY}:{}", message.ts));
         self.ask(
             effect,
             message.ts.micros(),

@@ -1,7 +1,7 @@
 //! Writes a session down while it happens.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,11 +16,10 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::body::map_fields;
-use super::names::{Names, UNKNOWN};
+use super::names::{LARGEST_ANSWER, Names, UNKNOWN};
 use super::outcome::Outcome;
 use super::{Anonymiser, Asked, Body, Head, Item, Line, VERSION, What};
-use crate::sandbox::bridge::Bridge;
+use crate::sandbox::bridge::{self, Bridge};
 use crate::sandbox::carrier::Carry;
 use crate::sandbox::faults::Dropped;
 use crate::sandbox::post::{Now, Parcel, Receipt};
@@ -30,8 +29,6 @@ use crate::sandbox::{Furnishing, Sandbox};
 const BRIDGE: &str = "sidethread/";
 /// The largest body that is written down, in bytes; what is larger is refused.
 const LARGEST: usize = 160 << 20;
-/// The largest answer that is looked into for ids, in bytes.
-const LARGEST_ANSWER: usize = 4 << 20;
 /// Headers that change what a request does.
 const HEADERS: [&str; 3] = ["content-type", "idempotency-key", "accept"];
 /// Between two looks at what changed.
@@ -39,8 +36,18 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// Played as the acts it is made of; changes nothing but a window; shows something.
 const NOT_WRITTEN: [&str; 3] = ["/sandbox/morning", "/sandbox/tour/", "/sandbox/live"];
 /// The ends of the names of Slack's methods that only read.
-const READS: [&str; 8] =
-    [".history", ".replies", ".list", ".info", ".test", ".members", ".getPermalink", ".lookupByEmail"];
+const READS: [&str; 10] = [
+    ".conversations",
+    ".get",
+    ".getPermalink",
+    ".history",
+    ".info",
+    ".list",
+    ".lookupByEmail",
+    ".members",
+    ".replies",
+    ".test",
+];
 
 /// Writes down what happens in a firm; clones share it.
 #[derive(Clone)]
@@ -53,6 +60,7 @@ struct Shared {
     now: Now,
     began_ms: i64,
     anonymiser: Option<Anonymiser>,
+    bridge: OnceLock<Bridge>,
     state: Mutex<State>,
 }
 
@@ -61,6 +69,8 @@ struct State {
     names: Names,
     outcome: Outcome,
     number: u64,
+    /// How the bridge's process did at the last look.
+    bridge: Option<bridge::State>,
     failed: bool,
 }
 
@@ -89,10 +99,10 @@ impl Recorder {
             anonymised: anonymiser.is_some(),
         };
         let outcome = Outcome::from(now());
-        let mut state = State { to, names: Names::of(sandbox), outcome, number: 0, failed: false };
+        let mut state = State { to, names: Names::of(sandbox), outcome, number: 0, bridge: None, failed: false };
         state.write(&head)?;
         let sandbox = sandbox.clone();
-        let shared = Shared { sandbox, now, began_ms, anonymiser, state: Mutex::new(state) };
+        let shared = Shared { sandbox, now, began_ms, anonymiser, bridge: OnceLock::new(), state: Mutex::new(state) };
         Ok(Recorder { shared: Arc::new(shared) })
     }
 
@@ -118,14 +128,9 @@ impl Recorder {
         let mut slack = self.shared.sandbox.slack.changes().hear();
         let mut zendesk = self.shared.sandbox.zendesk.changes().hear();
         let mut standing = bridge.watch();
-        let mut before = None;
+        let _ = self.shared.bridge.set(bridge);
         loop {
-            let state = standing.borrow_and_update().state;
-            if before.replace(state) != Some(state)
-                && let Ok(Value::String(state)) = serde_json::to_value(state)
-            {
-                self.write(What::Bridge { state });
-            }
+            standing.borrow_and_update();
             self.look();
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -195,9 +200,8 @@ impl Recorder {
         state.number += 1;
         let number = state.number;
         let names = &state.names;
-        let mut name = |field: &str, value: &str| Ok::<_, std::convert::Infallible>(names.named_field(field, value));
-        let Ok(query) = map_fields(&asked.query, &mut name);
-        let Ok(body) = asked.body.map(&mut name);
+        let Ok::<_, std::convert::Infallible>(asked) =
+            asked.map(&mut |place, value| Ok(names.named_field(place, value)));
         let headers = asked.headers.into_iter().map(|(header, value)| {
             let named = names.named(&value);
             // Whatever a credential is that nobody knows, it is one.
@@ -207,7 +211,7 @@ impl Recorder {
         });
         let headers = headers.collect();
         let path = names.named(&asked.path);
-        self.shared.write(&mut state, What::Asked(Asked { number, path, query, headers, body, ..asked }));
+        self.shared.write(&mut state, What::Asked(Asked { number, path, headers, ..asked }));
         number
     }
 
@@ -237,10 +241,16 @@ impl Recorder {
         }
     }
 
-    /// Writes down what the bridge has made since the last look.
+    /// Writes down how the bridge does and what it has made, where that is not as it was at the last look.
     fn look(&self) {
         let now = (self.shared.now)();
         let mut state = self.state();
+        let standing = self.shared.bridge.get().map(|bridge| bridge.standing().state);
+        if std::mem::replace(&mut state.bridge, standing) != standing
+            && let Ok(Value::String(standing)) = serde_json::to_value(standing)
+        {
+            self.shared.write(&mut state, What::Bridge { state: standing });
+        }
         let State { names, outcome, .. } = &mut *state;
         let born = names.look(&self.shared.sandbox);
         let made = outcome.look(&self.shared.sandbox, names, born, now);
@@ -348,4 +358,24 @@ fn authorization(headers: &HeaderMap) -> Option<String> {
     }
     let pair = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())?;
     Some(format!("{scheme} {pair}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::slack;
+
+    #[test]
+    fn what_only_reads_is_no_act() {
+        let reads = |call: &str| !is_written(&Method::POST, &format!("/slack/api/{call}"));
+        let mut acts: Vec<&str> =
+            slack::calls().into_iter().filter(|call| call.contains('.') && !reads(call)).collect();
+        acts.sort_unstable();
+        let known = "chat.delete chat.postEphemeral chat.postMessage chat.update conversations.join \
+            conversations.open files.completeUploadExternal files.delete files.getUploadURLExternal reactions.add \
+            reactions.remove views.open views.publish views.push views.update";
+        assert_eq!(acts.join(" "), known);
+        assert!(is_written(&Method::PUT, "/zendesk/api/v2/tickets/1"));
+        assert!(!is_written(&Method::GET, "/zendesk/api/v2/tickets/1"));
+    }
 }
