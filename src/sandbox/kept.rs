@@ -13,8 +13,18 @@ use super::faults::Rule;
 use super::post::Now;
 use super::{Credentials, Sandbox, World};
 
-/// Changes when an older sandbox could no longer be read.
-const VERSION: u32 = 1;
+/// Changes when an older program could no longer read it all.
+const VERSION: u32 = 2;
+/// The oldest that is read: its tickets stand in the account.
+const OLDEST: u32 = 1;
+
+/// A firm written down.
+pub struct Written {
+    /// Everything but the tickets, as one JSON text.
+    pub firm: String,
+    /// Tickets, a line of JSON each; of two lines of one ticket the later one holds.
+    pub tickets: String,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -28,11 +38,14 @@ struct Kept {
 }
 
 impl Sandbox {
-    /// Everything that is to be kept, as one JSON text.
+    /// Everything that is to be kept; of the tickets, which are most of it, those that changed since this was asked last,
+    /// or `all`.
     ///
     /// # Errors
-    /// Something cannot be written as JSON.
-    pub fn keep(&self) -> serde_json::Result<String> {
+    /// Something cannot be written as JSON. Ask for all the next time.
+    pub fn keep(&self, all: bool) -> serde_json::Result<Written> {
+        // What changes in one after the other was written down is owed, for it touches the sandbox.
+        let (zendesk, tickets) = self.zendesk.keep(all)?;
         let kept = Kept {
             version: VERSION,
             credentials: self.credentials.clone(),
@@ -40,25 +53,25 @@ impl Sandbox {
             slack_faults: self.slack.faults().list(),
             zendesk_faults: self.zendesk.faults().list(),
             slack: self.slack.keep()?,
-            zendesk: self.zendesk.keep()?,
+            zendesk,
         };
-        serde_json::to_string(&kept)
+        Ok(Written { firm: serde_json::to_string(&kept)?, tickets })
     }
 
-    /// The firm that [`Sandbox::keep`] wrote down; `base_url` must be the one it had.
+    /// The firm that [`Sandbox::keep`] wrote down, with every ticket that it ever wrote; `base_url` must be the one it had.
     ///
     /// # Errors
     /// The text was written by another version, or damaged.
-    pub fn restored(base_url: &str, now: Now, seed: u64, text: &str) -> serde_json::Result<Self> {
-        let kept: Kept = serde_json::from_str(text)?;
-        if kept.version != VERSION {
+    pub fn restored(base_url: &str, now: Now, seed: u64, written: &Written) -> serde_json::Result<Self> {
+        let kept: Kept = serde_json::from_str(&written.firm)?;
+        if !(OLDEST..=VERSION).contains(&kept.version) {
             let why = format!("it is of version {}, and this one reads version {VERSION}", kept.version);
             return Err(serde::de::Error::custom(why));
         }
         let sandbox = Sandbox::unfurnished(base_url, now, seed, kept.credentials);
         let sandbox = Sandbox { world: kept.world, ..sandbox };
         sandbox.slack.restore(kept.slack.get())?;
-        sandbox.zendesk.restore(kept.zendesk.get())?;
+        sandbox.zendesk.restore(kept.zendesk.get(), &written.tickets)?;
         kept.slack_faults.into_iter().for_each(|rule| sandbox.slack.faults().add(rule));
         kept.zendesk_faults.into_iter().for_each(|rule| sandbox.zendesk.faults().add(rule));
         Ok(sandbox)

@@ -28,8 +28,10 @@ pub mod record;
 mod routes;
 mod seed;
 pub mod slack;
+mod tracked;
 pub mod zendesk;
 
+pub use kept::Written;
 use seed::drawn;
 pub use seed::{Credentials, Furnishing, Named, World};
 

@@ -100,7 +100,7 @@ async fn ten_thousand_tickets_open_in_under_a_second() {
     measured(&stage, PATH, "the page over 10,000 tickets").await;
 }
 
-/// Takes many minutes: a channel is given a card a second.
+/// Takes half an hour: each thread has its channel looked up, of which Slack allows fifty a minute.
 #[tokio::test]
 #[ignore = "a measurement: cargo test --test browser -- --ignored --nocapture"]
 async fn a_thousand_threads_are_bridged_and_it_stays_smooth() {

@@ -42,16 +42,20 @@ async fn what_is_kept_goes_on_where_it_ended() {
     assert_eq!((zendesk.matches("before").count(), slack.matches("from before").count()), (2, 1), "{zendesk}{slack}");
     demo.stop().await;
 
-    let refused = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_sidethread"))
-            .arg("demo")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        String::from_utf8(output.stderr).unwrap()
-    };
+    // What is answered is kept within a second, and what is under way is brought: also if the demo is killed.
+    let mut demo = Demo::start_in(tempfile::tempdir().unwrap(), &keep).await;
+    demo.say(&thread, "and then it was killed").await;
+    let written = || std::fs::read_to_string(folder.join("sandbox.json")).unwrap();
+    until("the firm", async || written().contains("and then it was killed")).await;
+    let other = refused(&keep);
+    assert!(other.contains("another demo runs in"), "{other}");
+    demo.child.kill().unwrap();
+    demo.child.wait().unwrap();
+    let demo = Demo::start_in(tempfile::tempdir().unwrap(), &keep).await;
+    until("the answer", async || demo.in_zendesk(&side).await.contains("and then it was killed")).await;
+    assert_eq!(demo.in_zendesk(&side).await.matches("and then it was killed").count(), 1);
+    demo.stop().await;
+
     let said = refused(&[&keep[..], &["--listen", "127.0.0.1:1"]].concat());
     assert!(said.contains(&base_url["http://".len()..]), "{said}");
     let said = refused(&[&keep[..], &["--empty"]].concat());
@@ -62,6 +66,18 @@ async fn what_is_kept_goes_on_where_it_ended() {
     std::fs::write(folder.join("sandbox.json"), "{\"listen\": 7").unwrap();
     let said = refused(&keep);
     assert!(said.contains("does not read"), "{said}");
+}
+
+/// What a demo says that cannot begin with these arguments.
+fn refused(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_sidethread"))
+        .arg("demo")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap()
 }
 
 #[tokio::test]

@@ -1,15 +1,20 @@
 //! Where a demo keeps what it has: a folder that goes with it, or one that stays.
+//!
+//! What stays is written down every second in which something changes, whole but for the tickets, of which there may be
+//! ten thousand: those that changed are added to a file of their own. `sandbox.json` says how much of that file counts
+//! and takes the place of its predecessor in one step, so what a killed demo leaves is what it had about a second before.
 
-use std::fs::{File, TryLockError};
-use std::io::Write;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Written};
 
 /// The bridge's settings.
 pub(super) const SETTINGS: &str = "sidethread.toml";
@@ -19,6 +24,8 @@ pub(super) const DATABASE: &str = "sidethread.db";
 const FIRM: &str = "sandbox.json";
 /// What the folders that go are called, with more behind it.
 const TEMPORARY: &str = "sidethread-demo-";
+/// How much longer than its tickets their file may be before it is written anew, in bytes.
+const ROOM: u64 = 16 << 20;
 /// Locked for as long as the demo runs, however it ends.
 const LOCK: &str = "lock";
 /// The same, before it is locked: under this name nobody looks for it.
@@ -32,14 +39,81 @@ pub(super) struct Left {
     /// Where the bridge found the vendors.
     pub(super) vendors: SocketAddr,
     /// The fakes, as the sandbox wrote them down.
-    pub(super) firm: Box<RawValue>,
+    firm: Box<RawValue>,
+    /// Where the tickets are; nowhere else than in the firm, in what older demos left.
+    #[serde(default)]
+    tickets: Option<Tickets>,
+    #[serde(skip)]
+    lines: String,
+}
+
+/// A file of tickets: its number, and how much of it counts.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Tickets {
+    number: u64,
+    bytes: u64,
+}
+
+/// The file that is added to, and how long it was when it held every ticket once.
+#[derive(Clone, Copy)]
+struct Open {
+    tickets: Tickets,
+    whole: u64,
 }
 
 /// A folder for this user alone.
 pub(super) struct Home {
     pub(super) path: PathBuf,
     stays: bool,
+    /// Nothing, as long as all the tickets are to be written.
+    open: Mutex<Option<Open>>,
     _lock: Option<File>,
+}
+
+impl Left {
+    /// The fakes, to be read.
+    pub(super) fn written(self) -> Written {
+        Written { firm: Box::<str>::from(self.firm).into(), tickets: self.lines }
+    }
+}
+
+impl Tickets {
+    fn path(self, folder: &Path) -> PathBuf {
+        folder.join(format!("tickets-{}.jsonl", self.number))
+    }
+
+    fn read(self, folder: &Path) -> anyhow::Result<String> {
+        let path = self.path(folder);
+        let read = || {
+            let mut text = String::new();
+            File::open(&path)?.take(self.bytes).read_to_string(&mut text)?;
+            Ok::<String, std::io::Error>(text)
+        };
+        let text = read().with_context(|| format!("{} cannot be read", path.display()))?;
+        anyhow::ensure!(text.len() as u64 == self.bytes, "{} is shorter than it was", path.display());
+        Ok(text)
+    }
+
+    /// Adds lines; whatever was added and never counted goes.
+    fn add(self, folder: &Path, lines: &str) -> std::io::Result<Tickets> {
+        if lines.is_empty() {
+            return Ok(self);
+        }
+        let mut file = OpenOptions::new().append(true).open(self.path(folder))?;
+        file.set_len(self.bytes)?;
+        file.write_all(lines.as_bytes())?;
+        file.sync_all()?;
+        Ok(Tickets { bytes: self.bytes + lines.len() as u64, ..self })
+    }
+
+    /// The files of tickets in a folder, by number.
+    fn all(folder: &Path) -> impl Iterator<Item = u64> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| {
+            let name = entry.file_name();
+            name.to_str()?.strip_prefix("tickets-")?.strip_suffix(".jsonl")?.parse().ok()
+        })
+    }
 }
 
 impl Home {
@@ -52,7 +126,7 @@ impl Home {
         let name = format!("{TEMPORARY}{}-{:08x}", std::process::id(), fastrand::u32(..));
         let path = folder.join(name);
         make(&path)?;
-        let mut home = Home { path, stays: false, _lock: None };
+        let mut home = Home { path, stays: false, open: Mutex::default(), _lock: None };
         home._lock = Some(lock_in(&home.path).with_context(|| format!("{} cannot be used", home.path.display()))?);
         for left in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             if is_temporary(&left.file_name().to_string_lossy()) && left.path() != home.path {
@@ -93,11 +167,16 @@ impl Home {
             Err(TryLockError::Error(error)) => return Err(error).context(format!("{} cannot be used", path.display())),
         }
         let left = match std::fs::read_to_string(&file) {
-            Ok(text) => Some(serde_json::from_str(&text).with_context(|| format!("{} does not read", file.display()))?),
+            Ok(text) => {
+                let left: Left =
+                    serde_json::from_str(&text).with_context(|| format!("{} does not read", file.display()))?;
+                let lines = left.tickets.map(|tickets| tickets.read(&path)).transpose()?.unwrap_or_default();
+                Some(Left { lines, ..left })
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
         };
-        Ok((Home { path, stays: true, _lock: Some(lock) }, left))
+        Ok((Home { path, stays: true, open: Mutex::default(), _lock: Some(lock) }, left))
     }
 
     /// Whether what is in it outlives the demo.
@@ -107,10 +186,28 @@ impl Home {
 
     /// Writes the fakes down, in place of what was written before.
     pub(super) fn keep(&self, sandbox: &Sandbox, listen: SocketAddr, vendors: SocketAddr) -> anyhow::Result<()> {
-        let firm = RawValue::from_string(sandbox.keep()?)?;
-        let text = serde_json::to_string(&Left { listen, vendors, firm })?;
+        let mut last = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // If anything fails from here on, the next time all is written.
+        let open = last.take().filter(|open| open.tickets.bytes < 2 * open.whole + ROOM);
+        let Written { firm, tickets: lines } = sandbox.keep(open.is_none())?;
+        let now = match open {
+            Some(open) => Open { tickets: open.tickets.add(&self.path, &lines)?, ..open },
+            None => {
+                let number = Tickets::all(&self.path).max().unwrap_or_default() + 1;
+                let whole = lines.len() as u64;
+                let tickets = Tickets { number, bytes: whole };
+                write_privately(&tickets.path(&self.path), &lines)?;
+                Open { tickets, whole }
+            }
+        };
+        let (firm, tickets) = (RawValue::from_string(firm)?, Some(now.tickets));
+        let text = serde_json::to_string(&Left { listen, vendors, firm, tickets, lines: String::new() })?;
         let (file, beside) = (self.path.join(FIRM), self.path.join("sandbox.json.part"));
         write_privately(&beside, &text).and_then(|()| std::fs::rename(&beside, &file))?;
+        for number in Tickets::all(&self.path).filter(|number| *number != now.tickets.number) {
+            let _ = std::fs::remove_file(Tickets { number, bytes: 0 }.path(&self.path));
+        }
+        *last = Some(now);
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ const USUALLY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCAL
 /// How long the bridge may take to become ready before the introduction is given without it.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often what is kept is written down while it changes.
-const KEEP_EVERY: Duration = Duration::from_secs(2);
+const KEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// How many times as fast a recording may be played: beyond that a bridge at work has no time for its work.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.1..=100.0;
@@ -309,7 +309,7 @@ impl Wishes {
         played: Option<&Recording>,
     ) -> anyhow::Result<Sandbox> {
         if let Some(left) = left {
-            let restored = Sandbox::restored(base_url, now.clone(), seed, left.firm.get());
+            let restored = Sandbox::restored(base_url, now.clone(), seed, &left.written());
             return restored.context("what is kept in this folder does not read");
         }
         let furnishing = played.map_or_else(|| self.furnishing(), |played| furnishing_of(&played.head));

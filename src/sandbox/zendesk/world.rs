@@ -17,6 +17,7 @@ use super::trials::Trials;
 use crate::sandbox::FIRST_TICKET;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::kept::Word;
+use crate::sandbox::tracked::Tracked;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct World {
@@ -30,7 +31,9 @@ pub(super) struct World {
     pub(super) groups: BTreeMap<i64, Value>,
     pub(super) organizations: BTreeMap<i64, Value>,
     pub(super) tokens: HashMap<String, Token>,
-    pub(super) tickets: BTreeMap<i64, Ticket>,
+    /// Written down one by one: they are most of an account.
+    #[serde(default, skip_serializing)]
+    pub(super) tickets: Tracked<i64, Ticket>,
     pub(super) conversations: HashMap<String, SideConversation>,
     pub(super) events: Vec<Event>,
     /// The feed's order: time of the event, then place in `events`.
@@ -194,7 +197,7 @@ impl World {
             groups: BTreeMap::new(),
             organizations: BTreeMap::new(),
             tokens: HashMap::new(),
-            tickets: BTreeMap::new(),
+            tickets: Tracked::default(),
             conversations: HashMap::new(),
             events: Vec::new(),
             by_time: BTreeSet::new(),

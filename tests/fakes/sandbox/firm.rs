@@ -7,7 +7,7 @@ use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use sidethread::sandbox::post::{Now, Sender};
 use sidethread::sandbox::zendesk::TicketChange;
-use sidethread::sandbox::{Credentials, Furnishing, Sandbox};
+use sidethread::sandbox::{Credentials, Furnishing, Sandbox, Written};
 
 use super::{HOST, MARTA, START, SUPPORT, sandbox, send};
 
@@ -196,10 +196,12 @@ async fn what_is_kept_is_read_again_as_it_was() {
     sandbox.zendesk.reply_with(agent, &side, "<p>see</p>", &[&file]);
     sandbox.zendesk.faults().add(serde_json::from_value(json!({"call": "*", "fault": "html"})).expect("a rule"));
     assert!(sandbox.take_touched() && !sandbox.take_touched());
-    let kept = sandbox.keep().expect("kept");
+    let kept = sandbox.keep(true).expect("kept");
     let again = Sandbox::restored(&format!("http://{HOST}"), now.clone(), 8, &kept).expect("read");
     let read = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
-    assert!(read(&again.keep().expect("kept")) == read(&kept), "something is not kept");
+    let once_more = again.keep(true).expect("kept");
+    assert!(read(&once_more.firm) == read(&kept.firm), "something is not kept");
+    assert_eq!(once_more.tickets, kept.tickets);
     assert_eq!(again.introduction(), sandbox.introduction());
     assert_eq!(again.zendesk.tickets(), sandbox.zendesk.tickets());
     assert_eq!(again.zendesk.events(&side), sandbox.zendesk.events(&side));
@@ -209,7 +211,7 @@ async fn what_is_kept_is_read_again_as_it_was() {
     assert_eq!(again.slack.take_due(), sandbox.slack.take_due());
     assert_eq!(again.zendesk.take_due(), sandbox.zendesk.take_due());
     assert_eq!(again.slack.say(MARTA, SUPPORT, None, "more"), sandbox.slack.say(MARTA, SUPPORT, None, "more"));
-    let other = kept.replacen("\"version\":1", "\"version\":9", 1);
+    let other = Written { firm: kept.firm.replacen("\"version\":2", "\"version\":9", 1), tickets: String::new() };
     let why = Sandbox::restored("http://x", now, 8, &other).err().expect("refused").to_string();
     assert!(why.contains("version 9"), "{why}");
 }
@@ -229,4 +231,33 @@ async fn the_past_fits_the_hour_at_which_one_comes() {
     assert!(in_slack.contains(&format!("silent since {at}")), "the same hour in Slack");
     let said = json!(tickets).to_string() + &in_slack;
     assert!(!said.contains("{utc") && !said.contains("{domain}") && !said.contains("{n}"));
+}
+
+#[tokio::test]
+async fn of_the_tickets_those_that_changed_are_kept() {
+    let now: Now = Arc::new(|| START);
+    let sandbox = sandbox();
+    let Written { tickets: mut lines, .. } = sandbox.keep(false).expect("kept");
+    assert_eq!(lines.lines().count(), sandbox.world.tickets.len(), "at first, all");
+    assert_eq!(sandbox.keep(false).expect("kept").tickets, "");
+    let (agent, ticket) = (sandbox.world.agents[0].0, sandbox.world.tickets[3]);
+    assert!(sandbox.take_touched());
+    assert!(sandbox.zendesk.add_comment(ticket, agent, "One more word", true));
+    let later = sandbox.keep(false).expect("kept");
+    assert!(later.tickets.starts_with(&format!("[{ticket},")) && later.tickets.lines().count() == 1);
+    assert!(sandbox.take_touched() && !sandbox.take_touched(), "to be kept is no change");
+    lines.push_str(&later.tickets);
+    let url = format!("http://{HOST}");
+    let again = Sandbox::restored(&url, now.clone(), 8, &Written { firm: later.firm.clone(), tickets: lines });
+    assert_eq!(again.expect("read").zendesk.tickets(), sandbox.zendesk.tickets());
+
+    // As the first version wrote it: the tickets in the account.
+    let all = sandbox.keep(true).expect("kept");
+    let mut first: Value = serde_json::from_str(&all.firm).expect("JSON");
+    let ticket = |line: &str| serde_json::from_str::<(i64, Value)>(line).expect("a ticket");
+    let tickets = all.tickets.lines().map(ticket).map(|(id, ticket)| (id.to_string(), ticket));
+    first["zendesk"]["tickets"] = Value::Object(tickets.collect());
+    first["version"] = 1.into();
+    let again = Sandbox::restored(&url, now, 8, &Written { firm: first.to_string(), tickets: String::new() });
+    assert_eq!(again.expect("read").zendesk.tickets(), sandbox.zendesk.tickets());
 }
