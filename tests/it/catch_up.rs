@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::house::House;
+use crate::house::{House, Setup};
 
 fn deaf(app: &House) {
     let rule = serde_json::json!({"call": "events", "fault": "events_never"});
@@ -248,5 +248,33 @@ async fn the_feed_of_the_last_day_is_read_again() {
     assert!(said.len() == 1 && said[0].1.ends_with("late in the feed"), "{said:?}");
     let (_, ready) = app.get("/readyz").await;
     assert!(ready["feed_read_secs_ago"].as_i64().unwrap() < 30, "{ready}");
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_round_that_outlasts_the_interval_comes_to_its_end_and_the_metric_says_so() {
+    let app = House::with(Setup { slack: "tier_3_calls_per_min = 4", ..Setup::default() }).await;
+    let mut all = Vec::new();
+    for n in 0..14 {
+        all.push(app.ask("engineering", &format!("Scanner {n}"), "<p>Down?</p>").await);
+    }
+    app.pass(Duration::from_secs(320)).await;
+    deaf(&app);
+    for sc in &all {
+        let (channel, ts) = app.thread(sc);
+        app.slack.say(&app.ben, &channel, Some(&ts), "lost").unwrap();
+    }
+    app.slack.faults().clear();
+    let mut longest = 0;
+    for _ in 0..30 {
+        app.pass(Duration::from_secs(60)).await;
+        let metrics = app.metrics().await;
+        let unchecked = metrics.lines().find_map(|line| line.strip_prefix("sidethread_slack_unchecked_seconds "));
+        longest = longest.max(unchecked.unwrap().parse::<i64>().unwrap());
+    }
+    assert!((600..1200).contains(&longest), "{longest} s");
+    for sc in &all {
+        assert_eq!(app.answers(sc), ["lost"]);
+    }
     app.ends_quietly().await;
 }

@@ -288,7 +288,7 @@ async fn a_ticket_that_closed_since_it_was_read_is_noticed_by_the_refusal() {
 }
 
 /// Runs something until it has been polled so often; says whether it ended before.
-async fn some_polls(work: impl Future<Output = ()>, polls: u32) -> bool {
+pub async fn some_polls(work: impl Future<Output = ()>, polls: u32) -> bool {
     let mut work = std::pin::pin!(work);
     let mut left = polls;
     std::future::poll_fn(|context| {

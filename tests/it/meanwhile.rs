@@ -1,10 +1,11 @@
 //! Somebody answers while a thread is being linked or read back: every moment of it, and every moment at which the app may end.
 
-use std::task::Poll;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sidethread::sandbox::post::Sender;
 
+use crate::follow_up::some_polls;
 use crate::house::{House, Setup};
 
 fn fault(app: &House, rule: serde_json::Value) {
@@ -31,22 +32,21 @@ async fn heard(app: &House, channel: &str, ts: &str, text: &str) {
     }
 }
 
-/// Runs something until it has been polled so often, and then beside something else; says whether it ended before.
-async fn interrupted(work: impl Future<Output = ()>, polls: u32, other: impl Future<Output = ()>) -> bool {
+/// Runs something until it has been polled so often, then `pause` alone, then beside something else; says whether it ended
+/// before.
+async fn interrupted(
+    work: impl Future<Output = ()>,
+    polls: u32,
+    pause: impl Future<Output = ()>,
+    other: impl Future<Output = ()>,
+) -> bool {
     let mut work = std::pin::pin!(work);
-    let mut left = polls;
-    let ended = std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(false);
-        }
-        left -= 1;
-        work.as_mut().poll(context).map(|()| true)
-    })
-    .await;
+    let ended = some_polls(work.as_mut(), polls).await;
+    pause.await;
     if ended {
         other.await;
     } else {
-        futures_util::future::join(work, other).await;
+        futures_util::future::join(other, work).await;
     }
     ended
 }
@@ -62,22 +62,36 @@ async fn with_a_card_in_doubt() -> (House, String, String, String) {
     (app, sc, channel, ts)
 }
 
+/// Whether the thread is linked, and how many answers are in the ticket.
+async fn moment(app: &House, sc: &str, channel: &str, ts: &str) -> (bool, usize) {
+    let linked = app.app.store().thread_by_link(channel, ts).await.unwrap();
+    (linked.is_some(), app.answers(sc).len())
+}
+
+fn before_and_after_the_link(moments: &BTreeSet<(bool, usize)>) -> bool {
+    moments.contains(&(false, 0)) && moments.contains(&(true, 0))
+}
+
 #[tokio::test]
 async fn an_answer_at_any_moment_around_the_link_arrives_once_and_in_order() {
-    for polls in 1.. {
+    let mut moments = BTreeSet::new();
+    for polls in 0.. {
         let (app, sc, channel, ts) = with_a_card_in_doubt().await;
         unheard(&app, &channel, &ts, "one").await;
+        let pause = async {
+            moments.insert(moment(&app, &sc, &channel, &ts).await);
+        };
         let others = async {
             heard(&app, &channel, &ts, "two").await;
             unheard(&app, &channel, &ts, "three").await;
         };
-        let ended = interrupted(app.settle_within(Duration::from_secs(30)), polls, others).await;
+        let ended = interrupted(app.settle_within(Duration::from_secs(30)), polls, pause, others).await;
         app.pass(Duration::from_secs(if ended { 320 } else { 40 })).await;
         app.pass(Duration::from_secs(320)).await;
         assert_eq!(app.answers(&sc), ["one", "two", "three"], "after {polls} polls");
         app.ends_quietly().await;
         if ended {
-            assert!(polls > 12, "it was over after {polls} polls, before anything happened");
+            assert!(before_and_after_the_link(&moments), "{moments:?}");
             return;
         }
     }
@@ -85,11 +99,13 @@ async fn an_answer_at_any_moment_around_the_link_arrives_once_and_in_order() {
 
 #[tokio::test]
 async fn an_end_at_any_moment_around_the_link_loses_and_doubles_nothing() {
-    for polls in 1.. {
+    let mut moments = BTreeSet::new();
+    for polls in 0.. {
         let (mut app, sc, channel, ts) = with_a_card_in_doubt().await;
         unheard(&app, &channel, &ts, "one").await;
         heard(&app, &channel, &ts, "two").await;
-        let ended = interrupted(app.settle_within(Duration::from_secs(30)), polls, async {}).await;
+        let ended = some_polls(app.settle_within(Duration::from_secs(30)), polls).await;
+        moments.insert(moment(&app, &sc, &channel, &ts).await);
         app.leave().await;
         unheard(&app, &channel, &ts, "three").await;
         app.start().await;
@@ -99,7 +115,7 @@ async fn an_end_at_any_moment_around_the_link_loses_and_doubles_nothing() {
         assert_eq!(app.answers(&sc), ["one", "two", "three", "four"], "after {polls} polls");
         app.ends_quietly().await;
         if ended {
-            assert!(polls > 12, "it was over after {polls} polls, before anything happened");
+            assert!(before_and_after_the_link(&moments), "{moments:?}");
             return;
         }
     }
