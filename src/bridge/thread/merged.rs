@@ -3,7 +3,8 @@
 //! Who merges tickets decides about their requester, not about who else was asked: so nothing goes on by itself. The thread
 //! is told once, with a button; whoever presses it first has a side conversation begun on the ticket that is left, and
 //! what waits goes there. That ticket may be merged or closed itself by then: a merged one is followed to the last of its
-//! chain, a closed one has a follow-up made or found as any other, and the side conversation is begun in that.
+//! chain, a closed one has a follow-up made or found as any other, another one where that was deleted, and the side
+//! conversation is begun in that.
 
 use serde::{Deserialize, Serialize};
 

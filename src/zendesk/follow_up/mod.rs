@@ -1,7 +1,8 @@
 //! The ticket in which a closed one goes on: looked for first, made once.
 //!
 //! Zendesk makes follow-ups by itself: for an answer to a side conversation, and for any mail of a customer to a closed
-//! ticket. So one is used only if it carries our `external_id`, or the thread's side conversation. Ours is made from a
+//! ticket. So one is used only if it carries our `external_id`, or the thread's side conversation; and it is looked for by
+//! that id as well, because nothing says that a closed ticket names its follow-ups at once. Ours is made from a
 //! request that is built once and sent as it stands under one `Idempotency-Key`; a part of it that Zendesk refuses is left
 //! out of a further request, and named in its note.
 
