@@ -50,6 +50,7 @@ mod report;
 pub mod retry;
 mod run;
 mod settings;
+mod spent;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -130,6 +131,7 @@ impl Engine {
         let now = clock.now_ms();
         let life = life::Life::begin(&store, now).await?;
         let mut queue = Queue::new(settings.limits);
+        spent::count(&store, queue.pace(), now).await?;
         let mut threads = HashMap::new();
         for row in store.outbox_waiting().await? {
             let thread_id = ThreadId::new(row.thread_id.clone());
@@ -312,6 +314,7 @@ impl Engine {
                 if let Some(item) = &item {
                     state.queue.end_calling(item.vendor);
                 }
+                state.queue.ask_for_themselves(*id);
                 item.map(|item| item.thread_id)
             }
             Job::ReadTicket(ticket_id) => {

@@ -18,6 +18,7 @@ mod look;
 mod notices;
 mod read;
 mod script;
+mod spent;
 mod write;
 mod writer;
 
@@ -30,6 +31,7 @@ pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use notices::NoteRow;
 pub use read::{InboxRow, LinkedThread, OutboxRow, ParkedNames, Sweep, UnparkedRow};
+pub use spent::SpentCall;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -226,6 +228,7 @@ fn migrator() -> Migrator {
         step(3, "trace", include_str!("../../migrations/0003_trace.sql")),
         step(4, "follow_up", include_str!("../../migrations/0004_follow_up.sql")),
         step(6, "link_before", include_str!("../../migrations/0006_link_before.sql")),
+        step(7, "follow_up_deleted", include_str!("../../migrations/0007_follow_up_deleted.sql")),
     ])
 }
 

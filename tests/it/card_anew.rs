@@ -1,11 +1,12 @@
-//! A card is deleted while something else goes on: nothing is lost, doubled or silent until the new one stands, nor after.
+//! A card is deleted, or in doubt, while something else goes on: nothing is lost, doubled or silent until the new one stands, nor after.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sidethread::sandbox::slack::ChannelSpec;
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
-use crate::follow_up::{a_thread, later, messages, sides};
+use crate::follow_up::{a_thread, close, follow_up, later, messages, sides};
 use crate::house::{House, Setup};
 use crate::merged::proposed;
 
@@ -180,5 +181,47 @@ async fn that_the_ticket_is_gone_is_told_under_the_new_card_too() {
     assert!(app.zendesk.set_ticket(app.ticket, deleted(false)));
     app.pass(Duration::from_secs(16 * 60)).await;
     assert_eq!(app.carried(&sc), ["before", "one", "two"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_card_in_doubt_whose_channel_is_closed_to_the_app_meanwhile_stands_once() {
+    for private in [true, false] {
+        let app = House::new().await;
+        let members = vec![app.ana.clone()];
+        let spec = ChannelSpec { name: "secret".into(), private, members, app_is_member: true, ..Default::default() };
+        let channel = app.slack.add_channel(spec);
+        of_slack(&app, json!({"call": "chat.postMessage", "fault": "dropped_after", "times": 1}));
+        let to = ["secret@slack.acme.example"];
+        let sc = app.zendesk.start_side_conversation(app.zoe, app.ticket, &to, "Scanner", "<p>Down?</p>");
+        app.settle_within(Duration::from_secs(1)).await;
+        let (_, ts) = app.thread(&sc);
+        app.slack.remove_app_from(&channel).unwrap();
+        app.slack.say(&app.ana, &channel, Some(&ts), "nobody listens").unwrap();
+        app.pass(Duration::from_secs(600)).await;
+        if private {
+            assert_eq!(app.notes().join("\n").matches("not in Slack yet").count(), 1, "{:?}", app.notes());
+            let members = [app.ana.clone(), app.slack.options().bot_user_id.clone()];
+            app.slack.set_members(&channel, &members).unwrap();
+        }
+        app.pass(Duration::from_secs(2 * 3600)).await;
+        let cards = app.slack.messages(&channel).iter().filter(|message| message["metadata"].is_object()).count();
+        assert_eq!((cards, app.carried(&sc)), (1, vec!["nobody listens".to_owned()]), "private: {private}");
+        app.ends_quietly().await;
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_finds_its_ticket_closed_before_the_new_card_stands_goes_on_as_soon_as_it_does() {
+    let app = House::new().await;
+    let (_, channel, ts) = answered(&app).await;
+    close(&app, app.ticket);
+    of_slack(&app, json!({"call": "chat.postMessage", "fault": "rate_limited", "retry_after": 60, "times": 1}));
+    delete_card(&app, &channel, &ts);
+    app.settle_within(Duration::from_secs(5)).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.pass(Duration::from_secs(120)).await;
+    let follow = follow_up(&app, app.ticket);
+    assert_eq!(messages(&app, &sides(&app, follow)[0]), ["one"]);
     app.ends_quietly().await;
 }

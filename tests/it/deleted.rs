@@ -8,7 +8,7 @@ use sidethread::sandbox::post::Sender;
 use sidethread::sandbox::zendesk::TicketSpec;
 
 use crate::follow_up::{a_thread, later, messages, sides};
-use crate::house::House;
+use crate::house::{House, Setup};
 use crate::merged::proposed;
 
 const TARGET: i64 = 35437;
@@ -129,4 +129,69 @@ async fn calls_that_are_given_up_before_they_begin_take_nobodys_place() {
     app.settle().await;
     assert_eq!(app.carried(&sc), ["fine"]);
     app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn that_words_are_late_is_told_as_long_as_any_are() {
+    for deleted in [&[1, 2][..], &[2, 1], &[1], &[2]] {
+        let app = House::new().await;
+        let (sc, channel, ts) = a_thread(&app).await;
+        later(&app).await;
+        fault(&app, json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 900, "times": 1}));
+        let mut said = Vec::new();
+        for text in ["one", "two"] {
+            said.push(app.slack.say(&app.ana, &channel, Some(&ts), text).unwrap());
+            app.settle_within(Duration::from_secs(1)).await;
+        }
+        app.pass(Duration::from_secs(300)).await;
+        assert_eq!(app.told(&sc).len(), 1, "{:?}", app.told(&sc));
+        for n in deleted {
+            app.slack.delete(&app.ana, &channel, &said[n - 1]).unwrap();
+        }
+        app.pass(Duration::from_secs(60)).await;
+        let told = app.told(&sc);
+        assert_eq!(told.len(), usize::from(deleted.len() < 2), "{deleted:?}: {told:?}");
+        app.pass(Duration::from_secs(900)).await;
+        assert_eq!((app.told(&sc).len(), app.carried(&sc).len()), (0, 2 - deleted.len()), "{deleted:?}");
+        app.ends_quietly().await;
+    }
+}
+
+#[tokio::test]
+async fn one_of_those_that_travel_together_is_deleted_and_the_others_arrive_once() {
+    for (restart, lost) in [(false, false), (true, false), (true, true)] {
+        for gone in [1, 2, 11] {
+            let config = "side_conversation_writes_per_10_min = 2";
+            let mut app = House::with(Setup { config, ..Default::default() }).await;
+            let (sc, channel, ts) = a_thread(&app).await;
+            let word = |n: usize| format!("word{n:02}");
+            let said = (0..12).map(|n| app.slack.say(&app.ana, &channel, Some(&ts), &word(n)).unwrap());
+            let said: Vec<String> = said.collect();
+            let calls = || app.zendesk.calls().iter().filter(|(call, _)| call == "POST …/reply").count();
+            while calls() < 1 {
+                app.step().await;
+            }
+            let mut rule = json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 30, "times": 1});
+            if lost {
+                rule = json!({"call": "POST …/reply", "fault": "dropped_after", "times": 1});
+            }
+            fault(&app, rule);
+            while calls() < 2 {
+                app.step().await;
+            }
+            app.slack.delete(&app.ana, &channel, &said[gone]).unwrap();
+            app.bring().await;
+            if restart {
+                app.restart().await;
+            }
+            app.settle().await;
+            app.pass(Duration::from_secs(1800)).await;
+            let all = app.replies(&sc).join("\n");
+            for n in 0..12 {
+                let expected = usize::from(n != gone || lost);
+                assert_eq!(all.matches(&word(n)).count(), expected, "{n} of {gone}, restart {restart}, lost {lost}");
+            }
+            app.ends_quietly().await;
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod adoption;
 mod card_anew;
 mod catch_up;
+mod crowd;
 mod deleted;
 mod doubt;
 mod erase;
@@ -19,6 +20,8 @@ mod listed;
 mod meanwhile;
 mod mended;
 mod merged;
+mod merged_doubt;
+mod merged_on;
 mod notes;
 mod nothing_twice;
 mod noticed;

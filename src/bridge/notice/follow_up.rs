@@ -43,7 +43,7 @@ pub fn thread_moved(from: (TicketId, &str), to: (TicketId, &str)) -> String {
 pub fn follow_up_gone(gone: (TicketId, &str), source: (TicketId, &str)) -> String {
     let ((gone, gone_url), (source, source_url)) = (gone, source);
     format!(
-        "🗑️ Ticket <{gone_url}|#{gone}>, in which this thread went on, was deleted. What was written here since is kept, and \
+        "🗑️ Ticket <{gone_url}|#{gone}>, in which this thread goes on, was deleted. What is written here is kept, and \
          another follow-up of ticket <{source_url}|#{source}> takes it; nobody has to send it again."
     )
 }

@@ -20,6 +20,7 @@ impl Deciding<'_> {
             deleted.drain(..over);
         }
         self.forgotten.push(forgotten(ts, channel));
+        self.awaited_no_more(ts);
     }
 
     /// Whether a message comes after the word of its deletion, as Slack promises no order. Then it is not kept.

@@ -192,8 +192,12 @@ pub(super) fn post_id(entry: &SideConversationEventId, part: usize) -> EffectId 
 
 pub(super) fn text_parts(doc: Doc, files: &[String], limit: usize) -> Vec<String> {
     let mut parts = doc.to_mrkdwn(limit);
-    if !files.is_empty() {
-        let line = notice::files_stay_in_zendesk(files);
+    let mut left = files;
+    while !left.is_empty() {
+        let fits = |many: &usize| notice::files_stay_in_zendesk(&left[..*many]).chars().count() < limit;
+        let (named, others) = left.split_at((1..=left.len()).take_while(fits).last().unwrap_or(1));
+        left = others;
+        let line: String = notice::files_stay_in_zendesk(named).chars().take(limit).collect();
         match parts.last_mut() {
             Some(last) if last.chars().count() + line.chars().count() < limit => {
                 last.push('\n');

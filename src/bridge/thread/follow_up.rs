@@ -39,13 +39,16 @@ pub struct FollowUp {
     /// Who lets the thread go on after a merge, once somebody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Continuing>,
+    /// Whether that ticket follows up the source, which was closed by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follows: bool,
     /// The ticket in which the next reply begins a side conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_id: Option<TicketId>,
     /// What the card shows of that ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<Ticket>,
-    /// Since when that ticket is known, in milliseconds since 1970.
+    /// Since when the ticket is known in which it goes on, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "super::is_never")]
     pub since_ms: i64,
 }
@@ -53,7 +56,21 @@ pub struct FollowUp {
 impl FollowUp {
     /// Of a ticket of which only that is known.
     pub fn of(source: TicketId) -> FollowUp {
-        FollowUp { source, merged: false, into: None, by: None, ticket_id: None, ticket: None, since_ms: 0 }
+        FollowUp {
+            source,
+            merged: false,
+            into: None,
+            by: None,
+            follows: false,
+            ticket_id: None,
+            ticket: None,
+            since_ms: 0,
+        }
+    }
+
+    /// The follow-up in which it goes on.
+    fn successor(&self) -> Option<TicketId> {
+        self.ticket_id.or(self.into.filter(|_| self.follows))
     }
 
     /// Whether it goes on when somebody wants that, and nobody has said so yet.
@@ -72,6 +89,15 @@ pub struct Earlier {
     /// Whether somebody let the thread go on elsewhere because that ticket was merged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merged: bool,
+    /// The closed ticket that the next one follows up, if it is another than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<TicketId>,
+}
+
+impl Earlier {
+    fn at(ticket_id: TicketId, side_conversation_id: SideConversationId) -> Earlier {
+        Earlier { ticket_id, side_conversation_id, merged: false, source: None }
+    }
 }
 
 impl BridgedThread {
@@ -80,18 +106,19 @@ impl BridgedThread {
         self.follow_up.as_ref().and_then(|follow_up| follow_up.ticket_id)
     }
 
-    /// The follow-up that its replies go to, and since when that is known, in milliseconds since 1970.
+    /// The follow-up that its replies go to, or begin to go to, and since when that is known, in milliseconds since 1970.
     pub fn goes_on_in(&self) -> Option<(TicketId, i64)> {
         match &self.follow_up {
-            Some(follow_up) => follow_up.ticket_id.map(|ticket_id| (ticket_id, follow_up.since_ms)),
+            Some(follow_up) => follow_up.successor().map(|ticket_id| (ticket_id, follow_up.since_ms)),
             None => self.source().map(|_| (self.ticket_id, self.ticket_since_ms)),
         }
     }
 
     /// The ticket that the thread's one follows up, as far as the thread has been there.
     fn source(&self) -> Option<TicketId> {
-        let before = self.earlier.last().filter(|earlier| !earlier.merged)?;
-        Some(before.ticket_id).filter(|before| *before != self.ticket_id)
+        let before = self.earlier.last()?;
+        let source = before.source.or(Some(before.ticket_id).filter(|_| !before.merged))?;
+        Some(source).filter(|source| *source != self.ticket_id)
     }
 
     /// Whether what follows this ticket is still asked for.
@@ -131,7 +158,7 @@ impl Deciding<'_> {
     /// The follow-up was deleted: the thread is where it was before, and another one is looked for.
     pub(super) fn follow_up_gone(&mut self, gone: TicketId) {
         let source = match &self.thread.follow_up {
-            Some(follow_up) if follow_up.ticket_id == Some(gone) => Some(follow_up.source),
+            Some(follow_up) if follow_up.successor() == Some(gone) => Some(follow_up.source),
             None if self.thread.ticket_id == gone => self.thread.source(),
             _ => None,
         };
@@ -145,8 +172,8 @@ impl Deciding<'_> {
             let side_conversation_id = before.side_conversation_id;
             let left = std::mem::replace(&mut self.thread.side_conversation_id, side_conversation_id);
             // First, as it is not what the present ticket follows.
-            self.thread.earlier.insert(0, Earlier { ticket_id: gone, side_conversation_id: left, merged: false });
-            self.thread.ticket_id = source;
+            self.thread.earlier.insert(0, Earlier::at(gone, left));
+            self.thread.ticket_id = before.ticket_id;
             self.thread.ticket_since_ms = self.at_ms;
         }
         self.thread.gone = None;
@@ -200,7 +227,13 @@ impl Deciding<'_> {
             Some(side_conversation_id) => {
                 self.moves_to(followed.ticket_id, side_conversation_id, ticket, followed.state);
             }
-            None if self.is_continuing() => self.begin_on(followed.ticket_id),
+            None if self.is_continuing() => {
+                self.begin_on(followed.ticket_id);
+                let at_ms = self.at_ms;
+                if let Some(follow_up) = self.thread.follow_up.as_mut().filter(|one| one.by.is_some()) {
+                    (follow_up.follows, follow_up.since_ms) = (true, at_ms);
+                }
+            }
             None => {
                 let ticket_id = Some(followed.ticket_id);
                 let since_ms = self.at_ms;
@@ -224,7 +257,7 @@ impl Deciding<'_> {
         if self.thread.ticket_id == source {
             self.moves_to(ticket_id, copy, None, state);
         } else if self.thread.side_conversation_id != *copy && !self.was_in(copy) {
-            self.thread.earlier.push(Earlier { ticket_id, side_conversation_id: copy.clone(), merged: false });
+            self.thread.earlier.push(Earlier::at(ticket_id, copy.clone()));
         } else {
             self.ignored = Some(Why::Known);
         }
@@ -251,16 +284,18 @@ impl Deciding<'_> {
         let (old_ticket, old) = (self.thread.ticket_id, self.thread.side_conversation_id.clone());
         let settled = self.thread.follow_up.take();
         let continued = settled.as_ref().is_some_and(|follow_up| follow_up.by.is_some());
+        let source = settled.as_ref().filter(|follow_up| follow_up.successor().is_some());
+        let source = source.map(|follow_up| follow_up.source).filter(|source| *source != old_ticket);
         let known = settled.and_then(|follow_up| follow_up.ticket);
         if old == *to && old_ticket == ticket_id {
             self.ignored = Some(Why::Known);
             return;
         }
-        self.was_there(Earlier { ticket_id: old_ticket, side_conversation_id: old.clone(), merged: continued });
+        self.was_there(Earlier { merged: continued, source, ..Earlier::at(old_ticket, old.clone()) });
         if old != *to {
             self.thread.side_conversation_id = to.clone();
-            // What is new is open.
-            let new = StateNow { state: State::Open, updated_at_ms: self.at_ms };
+            // What is new is open, and all that Zendesk says of its state is newer, however far the two clocks differ.
+            let new = StateNow { state: State::Open, updated_at_ms: 0 };
             let StateNow { state, updated_at_ms } = state.unwrap_or(new);
             self.thread.state = state;
             self.thread.state_updated_at_ms = updated_at_ms;
@@ -277,8 +312,9 @@ impl Deciding<'_> {
             return;
         }
         self.update_card();
-        let (old_url, url) = (self.ticket_url(old_ticket), self.ticket_url(ticket_id));
-        let (from, into) = ((old_ticket, old_url.as_str()), (ticket_id, url.as_str()));
+        let left = source.filter(|_| !continued).unwrap_or(old_ticket);
+        let (left_url, url) = (self.ticket_url(left), self.ticket_url(ticket_id));
+        let (from, into) = ((left, left_url.as_str()), (ticket_id, url.as_str()));
         let text = match continued {
             true => notice::thread_continues(from, into),
             false => notice::thread_moved(from, into),
@@ -337,5 +373,53 @@ impl Deciding<'_> {
 
     pub(super) fn ticket_url(&self, ticket_id: TicketId) -> String {
         format!("{}/agent/tickets/{ticket_id}", self.policy.zendesk_url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{AskedState, Policy, handle};
+    use super::*;
+    use crate::bridge::event::{Event, What};
+    use crate::bridge::ids::{EffectId, ZendeskUserId};
+    use crate::bridge::rules::Rules;
+
+    fn event(at_ms: i64, what: serde_json::Value) -> Event {
+        Event { at_ms, what: serde_json::from_value::<What>(what).unwrap() }
+    }
+
+    #[test]
+    fn a_state_that_is_set_by_a_clock_behind_ours_counts_in_a_side_conversation_that_a_reply_began() {
+        let policy = Policy {
+            routes: Vec::new(),
+            channel_domain: None,
+            app_user: ZendeskUserId(1),
+            slack_url: "https://a.slack.com/".to_owned(),
+            zendesk_url: "https://a.zendesk.com".to_owned(),
+            bridging_since_ms: 0,
+            operator: false,
+            rules: Rules::default(),
+        };
+        let mut thread = BridgedThread::new(SideConversationId::new("old"), TicketId(1));
+        thread.place = serde_json::from_value(json!({"linked": {"channel": "C1", "ts": "1.000001"}})).unwrap();
+        let reply = json!({"ts": "2.000001", "user": "U1", "permalink": "x", "doc": {}});
+        let started = json!({"answered": {"effect": "reply:2.000001", "order": 2_000_001, "act": {"reply": reply},
+            "answer": {"started": {"ticket_id": 2, "side_conversation_id": "new", "readers": []}}, "in_doubt": false}});
+        let moved = handle(&policy, thread, &event(100_000, started)).thread;
+        assert_eq!((moved.side_conversation_id.as_str(), moved.state), ("new", State::Open));
+
+        let closed = json!({"side_conversation": {"id": "e", "side_conversation_id": "new", "ticket_id": 2,
+            "kind": {"update": {"state": "closed"}}, "actor": {}, "created_at_ms": 70_000}});
+        assert_eq!(handle(&policy, moved.clone(), &event(130_000, closed)).thread.state, State::Closed);
+
+        let mut pressed = moved;
+        let asked = json!({"state": "closed", "name": "Ana", "user": "U1"});
+        pressed.asked_state = Some(serde_json::from_value::<AskedState>(asked).unwrap());
+        let act = json!({"set_state": {"state": "closed", "user": "U1", "name": "Ana"}});
+        let set = json!({"answered": {"effect": EffectId::new("state:1:U1"), "order": 1, "act": act,
+            "answer": {"state_set": {"updated_at_ms": 70_000}}, "in_doubt": false}});
+        assert_eq!(handle(&policy, pressed, &event(130_000, set)).thread.state, State::Closed);
     }
 }

@@ -35,6 +35,16 @@ impl BridgedThread {
         })
     }
 
+    /// Whether the follow-up may be gone in which this call is to begin a side conversation.
+    pub fn begins_in_follow_up(&self, act: &Act) -> bool {
+        match act {
+            Act::ContinueOn { ticket_id, .. } => {
+                self.continues_on(*ticket_id) && self.follow_up.as_ref().is_some_and(|follow_up| follow_up.follows)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether nobody lets it go on yet since this ticket was merged.
     pub fn waits_after_merge(&self, source: TicketId) -> bool {
         self.follow_up.as_ref().is_some_and(|one| one.source == source && one.is_proposed())
@@ -121,7 +131,8 @@ impl Deciding<'_> {
         let thread_url = self.permalink(ts, channel, ts);
         let Some(follow_up) = &mut self.thread.follow_up else { return };
         let Some(Continuing { user, name }) = follow_up.by.clone() else { return };
-        (follow_up.merged, follow_up.into, follow_up.ticket_id) = (true, Some(ticket_id), None);
+        (follow_up.merged, follow_up.into, follow_up.follows, follow_up.ticket_id) =
+            (true, Some(ticket_id), false, None);
         let act = Act::ContinueOn { ticket_id, user, name, thread_url };
         self.ask_first(CONTINUE_ON, ticket_id, act);
     }

@@ -13,6 +13,7 @@ use crate::sandbox::Sandbox;
 type Names = std::collections::BTreeMap<String, String>;
 
 const WORDS: usize = 70;
+const WORDS_ASIDE: usize = 36;
 const MOST: usize = 30;
 
 pub(super) struct Middle {
@@ -166,12 +167,13 @@ impl Trip {
             Some(seq) => format!("trip-{seq}"),
             None => format!("call-{}", calls.first().map_or(0, |call| call["id"].as_i64().unwrap_or_default())),
         };
+        let aside = stage == Stage::Idle || (event.is_null() && stage == Stage::Done);
         Trip {
             id,
             to_slack,
             who,
-            words,
-            aside: stage == Stage::Idle || (event.is_null() && stage == Stage::Done),
+            words: if aside { excerpt(&words, WORDS_ASIDE) } else { words },
+            aside,
             stage,
             line,
             steps: steps(event, calls, of_slack, now),
@@ -222,7 +224,7 @@ fn standing(event: &Value, calls: &[Value], now: i64) -> (Stage, String) {
     let least = calls.iter().map(|call| (stage_of(call, now), call)).max_by_key(|(stage, _)| *stage);
     let Some((stage, call)) = least else { return (Stage::Idle, String::new()) };
     let problem = call["problem"].as_str().or_else(|| list(call, "tries").last()?["problem"].as_str());
-    let because = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
+    let because = problem.map(|problem| format!(": {}", plainly(problem))).unwrap_or_default();
     let vendor = vendor(call);
     let line = match stage {
         Stage::Parked => format!("set aside for a person{because}"),
@@ -237,6 +239,14 @@ fn standing(event: &Value, calls: &[Value], now: i64) -> (Stage, String) {
         _ => arrived(event, calls),
     };
     (stage, line)
+}
+
+/// A problem in words, where it is a vendor's code that everybody meets.
+fn plainly(problem: &str) -> &str {
+    match problem {
+        "ratelimited" => "it wants fewer requests",
+        other => other,
+    }
 }
 
 /// Why there was nothing to do.
