@@ -12,8 +12,8 @@
 //! - *Names.* The fakes' ids come from chance and from the time. The file has names in their place ("Wanjiru's second
 //!   answer under the bridge's first message in this channel"), by who wrote what in which place, and each run knows its
 //!   own ids of them: see [`names`]. Secrets are named as well, so that none is written.
-//! - *Order.* Between what people did stands what the bridge had put before them by then. A replay goes on only when
-//!   that is there, or has been waited for long enough: see [`play`].
+//! - *Order.* Between what people did stands what the bridge had put before them by then, and whether it ran. A replay
+//!   goes on only when that is so, or has been waited for long enough: see [`play`].
 //! - *Time.* A replay lives at the time of the recording, at its pace or a multiple of it; the bridge in it as well. Where
 //!   it falls behind, everything comes later by as much.
 //!

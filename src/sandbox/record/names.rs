@@ -250,7 +250,7 @@ impl Names {
         let end = run.trim_end_matches(marks).len();
         // A secret is none the less one in the middle of something else.
         let secret = || {
-            let found = self.secrets.iter().find_map(|secret| Some((run.find(secret.as_str())?, secret)));
+            let found = self.secrets.iter().filter_map(|secret| Some((run.find(secret.as_str())?, secret))).min();
             found.and_then(|(begin, secret)| known(begin, begin + secret.len()))
         };
         match known(0, run.len()).or_else(|| known(0, end)).or_else(|| known(begin, end)).or_else(secret) {
@@ -303,7 +303,11 @@ mod tests {
     fn no_secret_is_seen_however_it_is_dressed() {
         let firm = firm();
         let names = Names::of(&firm);
-        for (_, secret) in firm.credentials().named() {
+        let secrets = firm.credentials().named();
+        let all: String = secrets.iter().rev().map(|(_, secret)| *secret).collect();
+        assert_eq!(names.meant(&names.named(&all)), Ok(all.clone()));
+        for (_, secret) in secrets {
+            assert!(!names.named(&all).contains(secret), "{}", names.named(&all));
             for text in
                 [format!("_{secret}_"), format!("-{secret}."), format!("x{secret}y{secret}"), format!("*{secret}*")]
             {

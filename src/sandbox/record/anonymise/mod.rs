@@ -3,7 +3,8 @@
 //! Every word becomes a stand-in of the same length, script and case, the same one each time, with a key that is drawn for
 //! one recording and forgotten; so do the longer numbers. What is between the words stays: line breaks, markup, mentions,
 //! links, emoji. What the firm has from its seed, such as its channels, people and addresses, stays where it is meant as
-//! such, because a replay has to find it, and because it is part of the program and names nobody.
+//! such, because a replay has to find it, and because it is part of the program and names nobody. The vendors' own words
+//! stay in the fields where they put them; what looks like such a structure and was typed is a text.
 //!
 //! What the bridge made of it cannot be put into stand-ins, since its own words stand among those of people. It keeps its
 //! shape alone, and a replay is compared by shapes.
