@@ -11,7 +11,7 @@
 //! round may outlast the interval, and then the next one follows it. Threads for which a delivery waits come first
 //! ([`super::gap`]).
 //!
-//! A gap is: the start; a clock that jumped, as it does when the machine sleeps; Slack held and going on; Slack's word
+//! A gap is: the start; a clock that jumped, as it does when the machine sleeps, or was set back; Slack held and going on; Slack's word
 //! that it had to send an event three times, or that it sends no more for a while.
 
 mod read;
@@ -33,6 +33,8 @@ const RECENT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 const LATER: Duration = Duration::from_secs(30);
 /// How far the clock may move between two looks at it; the sweep of old rows alone looks every minute. In milliseconds.
 const JUMP_MS: i64 = 150 * 1000;
+/// How far back the clock may be set before everything is reckoned anew, in milliseconds.
+const BACK_MS: i64 = 5 * 1000;
 /// How soon after a gap another hint of one changes nothing, in milliseconds.
 const SAME_GAP_MS: i64 = 60 * 1000;
 const CHECKED: &str = "slack_checked_ms";
@@ -141,11 +143,13 @@ impl CatchUp {
     /// Notes the time and whether Slack is held; says why something may have been missed since the last look, if so.
     pub(super) fn notice(&mut self, now: i64, slack_held: bool) -> Option<&'static str> {
         let jumped = now - self.seen_at > JUMP_MS;
+        let set_back = now < self.seen_at - BACK_MS;
         self.seen_at = now;
         let goes_on = std::mem::replace(&mut self.slack_was_held, slack_held) && !slack_held;
-        match (jumped, goes_on) {
-            (true, _) => Some("the clock jumped"),
-            (_, true) => Some("Slack was held and goes on"),
+        match (jumped, set_back, goes_on) {
+            (true, ..) => Some("the clock jumped"),
+            (_, true, _) => Some("the clock was set back"),
+            (.., true) => Some("Slack was held and goes on"),
             _ => None,
         }
     }
@@ -160,6 +164,8 @@ impl CatchUp {
         self.older_started_at = self.older_done;
         self.in_round = false;
         self.next_round_at = now;
+        // What was reckoned by a clock that has been set back since must not wait until it is as late again.
+        self.next_at = self.next_at.min(now + LATER.as_millis() as i64);
     }
 }
 
@@ -172,12 +178,14 @@ impl Engine {
     pub fn missed(&self, why: &'static str) {
         let now = self.clock.now_ms();
         let mut state = self.lock();
-        if state.catch_up.gap.ended_at().is_some_and(|at| now - at < SAME_GAP_MS) {
+        if state.catch_up.gap.ended_at().is_some_and(|at| (0..SAME_GAP_MS).contains(&(now - at))) {
             return;
         }
         state.catch_up.begin_gap(now);
         self.life.missed(now);
         state.next_poll = now;
+        state.next_clean = state.next_clean.min(now);
+        state.next_late = state.next_late.min(now);
         state.feed.start_over();
         drop(state);
         tracing::info!(why, "something may have been missed; both sides are asked for it");
@@ -306,5 +314,23 @@ impl Engine {
         catch_up.round_started_at = now;
         catch_up.in_round = true;
         Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_is_a_gap_and_nothing_waits_until_it_is_as_late_again() {
+        const HOUR_MS: i64 = 60 * 60 * 1000;
+        let at = 100 * HOUR_MS;
+        let mut catch_up = CatchUp { seen_at: at, next_at: at, next_round_at: at + 1000, ..CatchUp::default() };
+        assert_eq!(catch_up.notice(at - 1000, false), None, "clocks are put right by a little now and then");
+        let now = at - HOUR_MS;
+        assert_eq!(catch_up.notice(now, false), Some("the clock was set back"));
+        catch_up.begin_gap(now);
+        assert!(catch_up.due() <= now + LATER.as_millis() as i64);
+        assert_eq!(catch_up.notice(now + 1, false), None);
     }
 }

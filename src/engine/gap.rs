@@ -48,6 +48,8 @@ impl Gap {
         self.channels.clear();
         self.read.clear();
         self.differing.clear();
+        // The clock may have been set back.
+        self.waiting.values_mut().for_each(|one| one.until = one.until.min(now + PATIENCE_MS));
     }
 
     /// When the gap ended that is not made good yet, in milliseconds since 1970.
