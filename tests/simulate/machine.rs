@@ -1,6 +1,7 @@
 //! The machine on which lives of the app follow each other: a runtime, and a database that stays open where only the
 //! app ends, because opening it takes longer than a short life. Seeds follow each other on it too, each on empty tables.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,17 +31,14 @@ struct Open {
 }
 
 pub struct Machine {
-    folder: tempfile::TempDir,
+    folder: OnceCell<tempfile::TempDir>,
     runtime: Option<Runtime>,
     open: Option<Open>,
 }
 
 impl Machine {
     pub fn new() -> Machine {
-        // SQLite asks for little more than memory, and a crash here is one of the process, not of the machine.
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Machine { folder: folder.unwrap(), runtime: None, open: None }
+        Machine { folder: OnceCell::new(), runtime: None, open: None }
     }
 
     pub fn runtime(&mut self) -> &Runtime {
@@ -68,8 +66,18 @@ impl Machine {
         self.open.as_ref().expect("it was opened").store.clone()
     }
 
+    fn folder(&self) -> &Path {
+        let folder = self.folder.get_or_init(|| {
+            // SQLite asks for little more than memory, and a crash here is one of the process, not of the machine.
+            let memory = Path::new("/dev/shm");
+            let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+            folder.expect("there is room for a database")
+        });
+        folder.path()
+    }
+
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("sidethread.db")
+        self.folder().join("sidethread.db")
     }
 
     /// The app is gone; what it had handed over to be written is written.
@@ -80,7 +88,7 @@ impl Machine {
 
     /// Whether the rest of a process can be seen to be gone: if not, only an orderly end is safe to start after.
     pub fn sees_the_end(&self) -> bool {
-        in_use(self.folder.path()).is_some()
+        in_use(self.folder()).is_some()
     }
 
     /// The process is gone, with its runtime and its hold on the database. `rest` is what it still held in its hands.
@@ -96,7 +104,7 @@ impl Machine {
         drop(runtime);
         // SQLite's thread may still be at a commit it was given; a process that died would not be.
         let began = Instant::now();
-        while in_use(self.folder.path()) == Some(true) {
+        while in_use(self.folder()) == Some(true) {
             assert!(began.elapsed() < Duration::from_secs(10), "SQLite's thread does not end");
             std::thread::sleep(Duration::from_micros(200));
         }
@@ -153,7 +161,7 @@ impl Machine {
     }
 
     fn copy(&self) -> PathBuf {
-        self.folder.path().join("copy.db")
+        self.folder().join("copy.db")
     }
 
     fn execute(&mut self, sql: &str) {
