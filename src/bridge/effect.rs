@@ -149,8 +149,9 @@ pub enum Act {
     ContinueOn {
         /// That ticket.
         ticket_id: TicketId,
-        /// Who wants it.
-        user: SlackUserId,
+        /// Who wants it, so that they can be forgotten; nobody once they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<SlackUserId>,
         /// Their name.
         name: String,
         /// Where the thread stands in Slack.

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::effect::{Act, Effect};
 use super::event::Participant;
 use super::ids::{SlackUserId, TicketId, ZendeskUserId};
-use super::thread::{BridgedThread, Card, FollowUp, Noticed, Place};
-use super::{news, notice};
+use super::news::{self, News};
+use super::notice;
+use super::thread::{BridgedThread, Card, Continuing, Noticed, Place, heading};
 
 /// Of what or of whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +42,28 @@ impl Whom {
         found.any(|(at, _)| !text[at + needle.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()))
     }
 
+    /// Whether a stored text holds one of these names, by itself.
+    pub fn names_stand_in(names: &[String], text: &str) -> bool {
+        names.iter().any(|name| stands_in(&in_json(name), text))
+    }
+
     /// Adds the names and addresses under which a stored text knows this person.
     pub fn names_in(&self, json: &str, names: &mut Vec<String>) {
         if let Ok(value) = serde_json::from_str::<Value>(json) {
             self.collect(&value, names);
         }
+    }
+
+    /// Adds the Slack messages that a stored text says this person wrote, as their addresses end.
+    pub fn messages_in(&self, json: &str, messages: &mut Vec<String>) {
+        let Whom::SlackUser(id) = self else { return };
+        each_in(&serde_json::from_str(json).unwrap_or_default(), &mut |value| {
+            if value.get("user").and_then(Value::as_str) == Some(id.as_str())
+                && let Some(ts) = value.get("ts").and_then(Value::as_str)
+            {
+                messages.push(format!("/p{}", ts.replace('.', "")));
+            }
+        });
     }
 
     /// The entry of a side conversation that a stored event holds and that this person wrote.
@@ -58,24 +76,20 @@ impl Whom {
     }
 
     fn collect(&self, value: &Value, names: &mut Vec<String>) {
-        match value {
-            Value::Array(values) => values.iter().for_each(|value| self.collect(value, names)),
-            Value::Object(fields) => {
-                let is_it = match self {
+        each_in(value, &mut |value| {
+            if let Value::Object(fields) = value {
+                let is = |key: &str| match self {
                     Whom::Ticket(_) => false,
-                    Whom::User(id) => fields.get("user_id").and_then(Value::as_i64) == Some(id.0),
-                    Whom::SlackUser(id) => fields.get("user").and_then(Value::as_str) == Some(id.as_str()),
+                    Whom::User(id) => fields.get(key).and_then(Value::as_i64) == Some(id.0),
+                    Whom::SlackUser(id) => fields.get(key).and_then(Value::as_str) == Some(id.as_str()),
                 };
-                for key in ["name", "email"] {
-                    let text = fields.get(key).and_then(Value::as_str).map(str::trim).unwrap_or_default();
-                    if is_it && !text.is_empty() && !names.iter().any(|known| known == text) {
-                        names.push(text.to_owned());
-                    }
+                let named = |beside: &str, keys: &'static [&'static str]| if is(beside) { keys } else { &[] };
+                let user = if matches!(self, Whom::User(_)) { "user_id" } else { "user" };
+                for key in named(user, &["name", "email"]).iter().chain(named("state_by_user", &["state_by"])) {
+                    add_name(fields.get(*key).and_then(Value::as_str).unwrap_or_default(), names);
                 }
-                fields.values().for_each(|value| self.collect(value, names));
             }
-            _ => {}
-        }
+        });
     }
 
     /// Whether a call that was not made yet holds words that are to be forgotten. `own` are the entries that the person
@@ -95,16 +109,44 @@ impl Whom {
         }
     }
 
-    /// A direct message without what it says of the ticket and of the threads at these addresses, if it says any of it;
-    /// what is left says nothing new where nothing new is left.
+    /// A direct message without what it says of the ticket and of the threads at these addresses, or of the person, if it
+    /// says any of it; what is left says nothing new where nothing new is left.
     pub fn left_of(&self, effect: &Effect, links: &[String]) -> Option<Effect> {
-        let (Whom::Ticket(ticket_id), Act::Notify { user, news, told, message }) = (self, &effect.act) else {
-            return None;
+        let Act::Notify { user, news, told, message } = &effect.act else { return None };
+        let left_of = |news: &[News]| match self {
+            Whom::Ticket(ticket_id) => news::without(news, *ticket_id, links),
+            Whom::SlackUser(id) => news::without_whom(news, id),
+            Whom::User(_) => news.to_vec(),
         };
-        let (left, known) = (news::without(news, *ticket_id, links), news::without(told, *ticket_id, links));
-        let changed = left.len() < news.len() || known.len() < told.len();
+        let (left, known) = (left_of(news), left_of(told));
+        let changed = (&left, &known) != (news, told);
         let act = Act::Notify { user: user.clone(), news: left, told: known, message: message.clone() };
         changed.then(|| Effect { act, ..effect.clone() })
+    }
+
+    /// A call that is still to be made without what it need not say of this ticket or person, if it says any of it.
+    pub fn rewritten(&self, effect: &Effect, names: &[String]) -> Option<Effect> {
+        let Act::ContinueOn { ticket_id, user, name, thread_url } = &effect.act else { return None };
+        let is_theirs = match self {
+            Whom::Ticket(_) => user.is_some() || name != notice::SOMEBODY_IN_SLACK,
+            Whom::SlackUser(id) => user.as_ref() == Some(id) || names.contains(name),
+            Whom::User(_) => names.contains(name),
+        };
+        let (ticket_id, thread_url) = (*ticket_id, thread_url.clone());
+        let act = Act::ContinueOn { ticket_id, user: None, name: notice::SOMEBODY_IN_SLACK.to_owned(), thread_url };
+        is_theirs.then(|| Effect { act, ..effect.clone() })
+    }
+
+    /// Whether a call that is still to be made holds some of it all the same.
+    pub fn is_left_in(&self, effect: &Effect, names: &[String]) -> bool {
+        let says = |act: &Act| serde_json::to_string(act).unwrap_or_default();
+        match self {
+            Whom::Ticket(_) => matches!(
+                effect.act,
+                Act::FollowUp { .. } | Act::SetState { .. } | Act::TellOperator { .. } | Act::Whisper { .. }
+            ),
+            _ => self.is_meant(&says(&effect.act)) || Whom::names_stand_in(names, &says(&effect.act)),
+        }
     }
 
     /// Forgets what a thread and its card hold. `own` are the entries that the person wrote in Zendesk.
@@ -124,21 +166,80 @@ impl Whom {
                 for again in &mut thread.retrying {
                     again.by.take_if(|by| by == id);
                 }
+                let is = |user: &mut SlackUserId| user == id;
+                thread.state_by_user.take_if(is);
+                if let Some(asked) = thread.asked_state.as_mut().filter(|asked| asked.user.as_ref() == Some(id)) {
+                    (asked.name, asked.user) = (notice::SOMEBODY_IN_SLACK.to_owned(), None);
+                }
+                let by = thread.follow_up.as_mut().and_then(|follow_up| follow_up.by.as_mut());
+                by.filter(|by| by.user.as_ref() == Some(id)).into_iter().for_each(forget_who_continues);
                 forget_names(names, thread, card);
             }
         }
     }
 }
 
+/// Adds the names under which what the app wrote, and read again, speaks of who wrote these Slack messages.
+pub fn names_over(messages: &[String], json: &str, slack_url: &str, names: &mut Vec<String>) {
+    each_in(&serde_json::from_str(json).unwrap_or_default(), &mut |value| {
+        for line in value.as_str().unwrap_or_default().lines() {
+            if messages.iter().any(|message| line.contains(message.as_str()))
+                && let Some((name, _)) = heading(line, slack_url)
+            {
+                add_name(&name, names);
+            }
+        }
+    });
+}
+
+/// Adds a name, once.
+pub fn add_name(name: &str, names: &mut Vec<String>) {
+    let name = name.trim();
+    if !name.is_empty() && !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+/// A name as it stands within a stored text.
+pub fn in_json(name: &str) -> String {
+    let quoted = serde_json::to_string(name).unwrap_or_default();
+    quoted.trim_matches('"').to_owned()
+}
+
+/// Whether nobody else is likely to be meant by a name, so that a text which holds it speaks of them.
+pub fn is_telling(name: &str) -> bool {
+    name.contains(|c: char| c.is_whitespace() || c == '@')
+}
+
+fn each_in(value: &Value, seen: &mut impl FnMut(&Value)) {
+    seen(value);
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| each_in(value, seen)),
+        Value::Object(fields) => fields.values().for_each(|value| each_in(value, seen)),
+        _ => {}
+    }
+}
+
+/// Whether a name stands in a text by itself, and not as part of a word.
+fn stands_in(name: &str, text: &str) -> bool {
+    let ends = |at: usize| !text[at..].starts_with(char::is_alphanumeric);
+    let begins = |at: usize| {
+        let before = &text[..at];
+        // A stored text has its line breaks written out.
+        !before.ends_with(char::is_alphanumeric) || ["\\n", "\\t", "\\r"].iter().any(|space| before.ends_with(space))
+    };
+    !name.is_empty() && text.match_indices(name).any(|(at, _)| begins(at) && ends(at + name.len()))
+}
+
 fn forget_all(thread: &mut BridgedThread, card: Option<&mut Card>) {
     thread.subject.clear();
-    thread.state_by = None;
+    (thread.state_by, thread.state_by_user) = (None, None);
     thread.asked_state = None;
     thread.readers.clear();
     thread.ticket = None;
     if let Some(follow_up) = &mut thread.follow_up {
         follow_up.ticket = None;
-        forget_who_continues(follow_up);
+        follow_up.by.iter_mut().for_each(forget_who_continues);
     }
     thread.held.clear();
     thread.told.left_out.clear();
@@ -161,33 +262,41 @@ fn forget_names(names: &[String], thread: &mut BridgedThread, card: Option<&mut 
     let is = |name: &str| names.iter().any(|known| known == name.trim());
     thread.readers.retain(|reader| !is(&reader.name));
     thread.told.left_out.retain(|name| !is(name));
-    thread.state_by.take_if(|name| is(name));
+    if thread.state_by.take_if(|name| is(name)).is_some() {
+        thread.state_by_user = None;
+    }
     if let Some(asked) = thread.asked_state.as_mut().filter(|asked| is(&asked.name)) {
-        asked.name = notice::SOMEBODY.to_owned();
+        (asked.name, asked.user) = (notice::SOMEBODY_IN_SLACK.to_owned(), None);
     }
-    if let Some(follow_up) = thread.follow_up.as_mut()
-        && follow_up.by.as_ref().is_some_and(|by| is(&by.name))
-    {
-        forget_who_continues(follow_up);
-    }
+    let by = thread.follow_up.as_mut().and_then(|follow_up| follow_up.by.as_mut());
+    by.filter(|by| is(&by.name)).into_iter().for_each(forget_who_continues);
+    let telling: Vec<&String> = names.iter().filter(|name| is_telling(name)).collect();
+    let said = |text: &mut String| {
+        for name in telling.iter().filter(|name| stands_in(name, text)).collect::<Vec<_>>() {
+            *text = text.replace(name.as_str(), "[…]");
+        }
+    };
+    said(&mut thread.subject);
     let follow_up = thread.follow_up.as_mut().and_then(|follow_up| follow_up.ticket.as_mut());
-    for ticket in thread.ticket.as_mut().into_iter().chain(follow_up) {
+    let (card, of_card) = match card {
+        Some(Card { ticket, asker, text, .. }) => (Some((asker, text)), Some(ticket)),
+        None => (None, None),
+    };
+    for ticket in thread.ticket.as_mut().into_iter().chain(follow_up).chain(of_card) {
         ticket.requester.take_if(|name| is(name));
         ticket.assignee.take_if(|name| is(name));
+        ticket.subject.iter_mut().for_each(said);
     }
-    let Some(card) = card else { return };
-    if is(&card.asker) {
-        card.asker = notice::SOMEBODY.to_owned();
-        card.text.clear();
+    let Some((asker, text)) = card else { return };
+    if is(asker) {
+        *asker = notice::SOMEBODY.to_owned();
+        text.clear();
     }
-    card.ticket.requester.take_if(|name| is(name));
-    card.ticket.assignee.take_if(|name| is(name));
+    said(text);
 }
 
-fn forget_who_continues(follow_up: &mut FollowUp) {
-    if let Some(by) = &mut follow_up.by {
-        by.name = notice::SOMEBODY.to_owned();
-    }
+fn forget_who_continues(by: &mut Continuing) {
+    (by.name, by.user) = (notice::SOMEBODY_IN_SLACK.to_owned(), None);
 }
 
 #[cfg(test)]
@@ -205,5 +314,16 @@ mod tests {
             &mut names,
         );
         assert_eq!(names, ["Zoe", "z@a.example"]);
+    }
+
+    #[test]
+    fn a_name_stands_by_itself_also_after_a_line_break_that_is_written_out() {
+        let names = ["Ana Souza".to_owned()];
+        for text in [r#"{"text":"Ana Souza in Slack"}"#, r#"{"text":"x\nAna Souza: yes"}"#, "(Ana Souza)"] {
+            assert!(Whom::names_stand_in(&names, text), "{text}");
+        }
+        for text in ["Diana Souza", "Ana Souzas", "Joana Souza", "Ana"] {
+            assert!(!Whom::names_stand_in(&names, text), "{text}");
+        }
     }
 }

@@ -261,10 +261,15 @@ pub fn is_copy(copy: &[SideConversationEvent], original: &[SideConversationEvent
     subjects && same(&copy, &original)
 }
 
-/// The entries of a copy that are the same as entries of the original.
+/// The entries of a copy that are the same as entries of the original, each of which was copied once: who says the same
+/// twice in a second has said it twice.
 pub fn copied(copy: &[SideConversationEvent], original: &[SideConversationEvent]) -> Vec<SideConversationEventId> {
-    let of_original = |entry: &&SideConversationEvent| original.iter().any(|other| same(entry, other));
-    copy.iter().filter(of_original).map(|entry| entry.id.clone()).collect()
+    let mut left: Vec<&SideConversationEvent> = original.iter().collect();
+    let mut of_original = |entry: &&SideConversationEvent| {
+        let at = left.iter().position(|other| same(entry, other));
+        at.map(|at| left.swap_remove(at)).is_some()
+    };
+    copy.iter().filter(|entry| of_original(entry)).map(|entry| entry.id.clone()).collect()
 }
 
 fn same(one: &SideConversationEvent, other: &SideConversationEvent) -> bool {

@@ -16,6 +16,9 @@ pub struct News {
     pub link: String,
     /// Who answered.
     pub by: Vec<SlackUserId>,
+    /// Whether somebody else answered, of whom nothing is known any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_others: bool,
     /// How many answers there are.
     pub answers: u32,
 }
@@ -27,6 +30,7 @@ pub fn gathered(news: impl IntoIterator<Item = News>) -> Vec<News> {
         match all.iter_mut().find(|known| known.link == one.link) {
             Some(known) => {
                 known.answers += one.answers;
+                known.by_others |= one.by_others;
                 let more: Vec<SlackUserId> = one.by.into_iter().filter(|user| !known.by.contains(user)).collect();
                 known.by.extend(more);
             }
@@ -42,6 +46,17 @@ pub fn without(news: &[News], ticket_id: TicketId, links: &[String]) -> Vec<News
     news.iter().filter(stays).cloned().collect()
 }
 
+/// The same without the name of somebody who answered.
+pub fn without_whom(news: &[News], user: &SlackUserId) -> Vec<News> {
+    let forgotten = |one: &News| {
+        let mut one = one.clone();
+        one.by_others |= one.by.contains(user);
+        one.by.retain(|by| by != user);
+        one
+    };
+    news.iter().map(forgotten).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +68,7 @@ mod tests {
             subject: String::new(),
             link: link.to_owned(),
             by: vec![SlackUserId::new(by)],
+            by_others: false,
             answers,
         };
         let all = gathered([news("a", "U1", 1), news("b", "U1", 1), news("a", "U2", 2), news("a", "U1", 1)]);

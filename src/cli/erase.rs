@@ -10,11 +10,13 @@ use bytes::Bytes;
 
 use super::app::App;
 use super::parked::ask_bridge;
+use super::words::clean;
 use crate::bridge::erase::Whom;
 use crate::bridge::ids::{SlackUserId, TicketId, ZendeskUserId};
 use crate::config::Config;
 use crate::engine::clock::Clock;
-use crate::engine::erase::Erased;
+pub use crate::engine::erase::Erasure;
+use crate::engine::erase::{Erased, Remains};
 use crate::slack::acts::ticket_url;
 use crate::store::{Store, StoreError};
 use crate::wire::Wire;
@@ -36,6 +38,21 @@ pub fn whom(ticket: Option<i64>, user: Option<i64>, slack_user: Option<&str>) ->
     }
 }
 
+/// Further names of a person, as somebody wrote them.
+///
+/// # Errors
+/// They cannot be looked for; the text says why.
+pub fn further_names(whom: &Whom, names: Vec<String>) -> anyhow::Result<Vec<String>> {
+    if matches!(whom, Whom::Ticket(_)) && !names.is_empty() {
+        bail!("--name is for a person: say it with --user or --slack-user");
+    }
+    let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    if let Some(short) = names.iter().find(|name| name.chars().count() < 2) {
+        bail!("the name {short:?} is too short to be looked for");
+    }
+    Ok(names)
+}
+
 fn is_slack_user(id: &str) -> bool {
     let of_an_id = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     id.len() >= 6 && id.starts_with(['U', 'W']) && id.bytes().all(of_an_id)
@@ -45,24 +62,29 @@ fn is_slack_user(id: &str) -> bool {
 ///
 /// # Errors
 /// It is not, or not all, erased; the text says what to do.
-pub async fn run(config: Config, whom: &Whom, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) -> anyhow::Result<String> {
+pub async fn run(
+    config: Config,
+    erasure: &Erasure,
+    wire: Arc<dyn Wire>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<String> {
     let zendesk_url = config.zendesk.url.as_str().trim_end_matches('/').to_owned();
     let erased = match Store::open(&config.database.path).await {
         Ok(store) => {
             let store = Arc::new(store);
             let app = App::new(config, store.clone(), wire, clock, fastrand::u64(..));
-            let erased = app.stand_in(async |engine| Ok(engine.erase(whom).await?)).await;
+            let erased = app.stand_in(async |engine| Ok(engine.erase(erasure).await?)).await;
             store.close().await;
-            erased?
+            Erased { unasked: !matches!(erasure.whom, Whom::Ticket(_)), ..erased? }
         }
         Err(StoreError::InUse(_)) => {
-            let body = Bytes::from(serde_json::to_vec(whom)?);
+            let body = Bytes::from(serde_json::to_vec(erasure)?);
             let answer = ask_bridge(config.server.admin_listen, "/erase", body, wire.as_ref()).await?;
             serde_json::from_value(answer).context("the bridge answered something else; is it of this version?")?
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(said(whom, &erased, &zendesk_url))
+    Ok(said(&erasure.whom, &erased, &zendesk_url))
 }
 
 fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
@@ -71,12 +93,27 @@ fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
         Whom::User(id) => format!("the Zendesk user {id}"),
         Whom::SlackUser(id) => format!("the Slack member {id}"),
     };
-    let threads = erased.remains.len();
+    let threads = erased.threads;
     let mut out = format!(
         "Erased what was kept of {what}: {} stored messages and calls in {threads} thread{} lost their words.\n",
         erased.blanked,
         if threads == 1 { "" } else { "s" },
     );
+    if !matches!(whom, Whom::Ticket(_)) {
+        let names = match &erased.names[..] {
+            [] => "no name".to_owned(),
+            names => format!("the name{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", ")),
+        };
+        out.push_str(&clean(&format!(
+            "They were looked for under {names}. Cards and readers hold names alone: if they had another one, run this \
+             again with --name.\n"
+        )));
+        if erased.unasked {
+            out.push_str(
+                "Their present name could not be asked for: that takes a running bridge and a vendor that answers.\n",
+            );
+        }
+    }
     if erased.given_up > 0 {
         out.push_str(&format!("{} that waited or were parked are given up: nobody gets them.\n", erased.given_up));
     }
@@ -91,6 +128,19 @@ fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
     if erased.busy > 0 {
         out.push_str(&format!("NOT erased: {} threads are busy just now. Run this again.\n", erased.busy));
     }
+    if erased.keys > 0 {
+        out.push_str(&format!(
+            "The member id itself stays in the names of {} deliveries and calls, which keep anything from being done twice.\n",
+            erased.keys
+        ));
+    }
+    if erased.started > 0 {
+        out.push_str(&format!(
+            "The user id itself stays in {} thread{} that this person started: answers reach them by it.\n",
+            erased.started,
+            if erased.started == 1 { "" } else { "s" },
+        ));
+    }
     out.push_str(
         "The database file was written anew without it. Backups and copies that you made of it hold it still.\n",
     );
@@ -99,15 +149,18 @@ fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
     }
     out.push_str("What the vendors have is theirs; delete or redact it there:\n");
     for one in erased.remains.iter().take(LISTED) {
-        let slack = one.slack.as_deref().unwrap_or("not in Slack");
+        let slack = match one {
+            Remains { before: true, .. } => "from where the thread has moved on",
+            Remains { slack, .. } => slack.as_deref().unwrap_or("not in Slack"),
+        };
         out.push_str(&format!(
             "  {} · side conversation {} · {slack}\n",
             ticket_url(zendesk_url, one.ticket_id),
             one.side_conversation_id
         ));
     }
-    if threads > LISTED {
-        out.push_str(&format!("  … and {} more threads\n", threads - LISTED));
+    if erased.remains.len() > LISTED {
+        out.push_str(&format!("  … and {} more\n", erased.remains.len() - LISTED));
     }
     if !erased.direct.is_empty() {
         let members: Vec<&str> = erased.direct.iter().map(String::as_str).collect();

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use crate::bridge::erase::Whom;
 use crate::config::{Config, ConfigErrors};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::wire::HttpWire;
@@ -87,6 +88,9 @@ enum Command {
         /// Somebody in Slack, by their member id
         #[arg(long)]
         slack_user: Option<String>,
+        /// Another name or address of that person; may be said several times
+        #[arg(long)]
+        name: Vec<String>,
         /// The settings file; sidethread.toml in this folder if there is one
         #[arg(long)]
         config: Option<PathBuf>,
@@ -177,8 +181,8 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Ok(config) => trace(&config, &what, text).await,
             Err(code) => return code,
         },
-        Command::Erase { ticket, user, slack_user, config, yes } => match settings(config.as_deref()) {
-            Ok(config) => erase(config, ticket, user, slack_user.as_deref(), yes).await,
+        Command::Erase { ticket, user, slack_user, name, config, yes } => match settings(config.as_deref()) {
+            Ok(config) => erase(config, erase::whom(ticket, user, slack_user.as_deref()), name, yes).await,
             Err(code) => return code,
         },
         Command::Merged { ticket, into, config } => match settings(config.as_deref()) {
@@ -257,20 +261,15 @@ async fn merged(config: Config, ticket: i64, into: i64) -> anyhow::Result<bool> 
     Ok(true)
 }
 
-async fn erase(
-    config: Config,
-    ticket: Option<i64>,
-    user: Option<i64>,
-    slack_user: Option<&str>,
-    yes: bool,
-) -> anyhow::Result<bool> {
-    let whom = erase::whom(ticket, user, slack_user)?;
+async fn erase(config: Config, whom: anyhow::Result<Whom>, names: Vec<String>, yes: bool) -> anyhow::Result<bool> {
+    let whom = whom?;
+    let names = erase::further_names(&whom, names)?;
     if !yes && !erase::confirm()? {
         say("Nothing was changed.\n");
         return Ok(true);
     }
     let wire = Arc::new(HttpWire::without_proxy()?);
-    say(&erase::run(config, &whom, wire, Arc::new(SystemClock)).await?);
+    say(&erase::run(config, &erase::Erasure { whom, names }, wire, Arc::new(SystemClock)).await?);
     Ok(true)
 }
 

@@ -17,6 +17,7 @@ use crate::bridge::Effect;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
+use crate::engine::park::Wished;
 use crate::http::parked::ADMIN_HEADER;
 use crate::store::{Look, ParkedCall, SetAside, Store, StoreError};
 use crate::wire::Wire;
@@ -72,8 +73,8 @@ pub async fn decide(
     let parked = look.parked(Some(id)).await;
     look.close().await;
     let Some(parked) = parked?.pop() else { bail!(not_parked(id)) };
-    if parked.call.effect_json.is_none() {
-        bail!("what call {id} was to do is no longer stored (database.keep_days), so nothing can be done with it");
+    if parked.call.effect_json.is_none() && wish == Wish::Retry {
+        bail!(blank(id));
     }
     match Store::open(&config.database.path).await {
         Ok(store) => {
@@ -107,10 +108,11 @@ async fn wished(engine: &Engine, id: i64, wish: Wish) -> anyhow::Result<()> {
         Wish::Retry => engine.retry_parked(id).await?,
         Wish::Drop => engine.drop_parked(id).await?,
     };
-    if !asked {
-        bail!(not_parked(id));
+    match asked {
+        Wished::Stored => Ok(()),
+        Wished::NotParked => bail!(not_parked(id)),
+        Wished::Blank => bail!(blank(id)),
     }
-    Ok(())
 }
 
 /// Asks the running bridge at `admin` for something; gives its answer.
@@ -281,6 +283,13 @@ async fn shown(look: &Look, id: &str, text: bool, now_ms: i64) -> anyhow::Result
         }
     }
     Ok(out)
+}
+
+fn blank(id: i64) -> String {
+    format!(
+        "call {id} cannot be tried again: what it was to do is no longer stored (database.keep_days). Give it up with \
+         `sidethread parked drop {id}`; a thread that waits for it then goes on by itself, or is asked anew"
+    )
 }
 
 /// What is said of a number that no parked call has.

@@ -7,12 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::bridge::content::Names;
+use crate::bridge::erase::Whom;
 use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
 use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow};
 use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
+use crate::slack::people::Profile;
 use crate::zendesk::{Author, ZendeskClient};
 
 /// When a reply whose author Slack does not name is tried again; it spends no attempt.
@@ -89,6 +91,18 @@ impl Outside for Vendors {
 
     async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError> {
         self.zendesk.ticket(ticket_id).await
+    }
+
+    async fn names_of(&self, whom: &Whom) -> Result<Vec<String>, CallError> {
+        match whom {
+            Whom::Ticket(_) => Ok(Vec::new()),
+            Whom::User(id) => self.zendesk.names_of(*id).await,
+            Whom::SlackUser(id) => {
+                let Profile { person, email } = self.slack.profile(id).await?;
+                let name = Some(person.name).filter(|name| !name.contains(id.as_str()));
+                Ok(name.into_iter().chain(email).collect())
+            }
+        }
     }
 
     async fn read_ticket(&self, ticket_id: TicketId) -> Result<Vec<SideConversationEvent>, CallError> {

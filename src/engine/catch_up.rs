@@ -5,7 +5,7 @@
 //! threads that were answered since they were last read through are read. Threads whose root is older than thirty days
 //! are asked one by one, between the rounds. What is found takes the same path, under the same keys, as a delivery: what
 //! was known asks for nothing. Only threads whose link is committed are read, so what is written while one is read comes
-//! live, and what came before it is in what is read.
+//! live, and what came before it is in what is read. The live ones wait while it is read on, page by page ([`wait`]).
 //!
 //! One call at a time, at half the pace that Slack allows for each method, so that a round never starves the deliveries; a
 //! round may outlast the interval, and then the next one follows it. Threads for which a delivery waits come first
@@ -15,19 +15,17 @@
 //! that it had to send an event three times, or that it sends no more for a while.
 
 mod read;
+mod wait;
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
 use super::gap::{Gap, Key};
 use super::outside::CallError;
 use super::pace::Budget;
-use super::queue::Work;
-use crate::bridge::ids::{ChannelId, ThreadId, Ts};
+use crate::bridge::ids::{ChannelId, Ts};
 use crate::store::{Commit, Store, StoreError, Sweep};
-use crate::telemetry::Direction;
 
 /// How old a root may be to be found through its channel, and how long a done thread stays in, in milliseconds.
 const RECENT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -129,39 +127,6 @@ impl CatchUp {
     /// How many deliveries wait for their threads to be read through.
     pub(super) fn waiting(&self) -> usize {
         self.gap.waiting()
-    }
-
-    /// What has waited long enough, or need not wait any more.
-    pub(super) fn go_on(&mut self, now: i64) -> Vec<(ThreadId, Vec<Work>)> {
-        if self.gap.waiting() == 0 { Vec::new() } else { self.gap.go_on(now, |key| is_old(&key.1, now)) }
-    }
-
-    /// Whether a live delivery may have to wait in any thread.
-    pub(super) fn is_any_open(&self) -> bool {
-        self.gap.is_any_open()
-    }
-
-    /// Whether a live delivery in this thread has to wait.
-    pub(super) fn is_open(&self, key: &Key, now: i64) -> bool {
-        self.gap.is_open(key, is_old(&key.1, now))
-    }
-
-    /// Lets a live delivery wait until its thread is read through, which comes next.
-    pub(super) fn wait(&mut self, key: Key, thread_id: ThreadId, work: Work, now: i64) {
-        if self.gap.wait(key.clone(), thread_id, work, now) {
-            self.read_next(key);
-        }
-    }
-
-    /// A thread was linked. If its card may have stood for a while, what was answered to it is read at once; if not,
-    /// nothing of it was missed.
-    pub(super) fn linked(&mut self, key: Key, in_doubt: bool) {
-        if in_doubt {
-            self.gap.linked_in_doubt(key.clone());
-            self.read_next(key);
-        } else {
-            self.gap.read_through(&key);
-        }
     }
 
     fn read_next(&mut self, (channel, thread_ts): Key) {
@@ -341,55 +306,5 @@ impl Engine {
         catch_up.round_started_at = now;
         catch_up.in_round = true;
         Duration::ZERO
-    }
-
-    /// Stores what was read back. What it asks for is looked for before it is done.
-    pub(super) async fn store_what_was_missed(
-        &self,
-        thread_id: &ThreadId,
-        delivery: &str,
-        event: &Arc<crate::bridge::Event>,
-    ) -> Result<super::intake::Taken, StoreError> {
-        let Some(seq) = self.store_one("slack", thread_id, delivery, event).await? else {
-            return Ok(super::intake::Taken::Known);
-        };
-        self.metrics.accepted(Direction::slack_to_zendesk, 1);
-        let mut state = self.lock();
-        state.catch_up.found.insert(seq);
-        state.queue.add_work(thread_id, Work::Event { seq, event: event.clone() });
-        drop(state);
-        self.wake.notify_one();
-        Ok(super::intake::Taken::Stored)
-    }
-
-    /// Stores a live delivery in a thread that may lack something, to be handled after what was missed. `None`: it need
-    /// not wait.
-    pub(super) async fn wait_for_what_was_missed(
-        &self,
-        thread_id: &ThreadId,
-        key: Key,
-        delivery: &str,
-        event: &Arc<crate::bridge::Event>,
-    ) -> Result<Option<super::intake::Taken>, StoreError> {
-        let now = self.clock.now_ms();
-        let words = matches!(event.what, crate::bridge::What::SlackMessage(_));
-        if !words || !self.lock().catch_up.is_open(&key, now) {
-            return Ok(None);
-        }
-        let Some(seq) = self.store_one("slack", thread_id, delivery, event).await? else {
-            return Ok(Some(super::intake::Taken::Known));
-        };
-        self.metrics.accepted(Direction::slack_to_zendesk, 1);
-        let work = Work::Event { seq, event: event.clone() };
-        let mut state = self.lock();
-        // It may have been read through while this was stored.
-        if state.catch_up.is_open(&key, now) {
-            state.catch_up.wait(key, thread_id.clone(), work, now);
-        } else {
-            state.queue.add_work(thread_id, work);
-        }
-        drop(state);
-        self.wake.notify_one();
-        Ok(Some(super::intake::Taken::Stored))
     }
 }

@@ -78,6 +78,12 @@ struct Load {
 impl Engine {
     /// Makes a call. What its answer means is decided next, if nobody holds the thread.
     pub(super) async fn deliver(&self, id: i64) -> Option<Job> {
+        let job = self.deliver_load(id).await;
+        self.lock().queue.ask_for_themselves(id);
+        job
+    }
+
+    async fn deliver_load(&self, id: i64) -> Option<Job> {
         let travellers = self.lock().queue.travellers(id);
         let (travellers, frozen) = travellers?;
         let (_, item) = travellers.first().cloned()?;
@@ -180,7 +186,7 @@ impl Engine {
         }
         if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = first.act {
             match self.claim(source, &thread.id).await? {
-                Claimed::Here => {}
+                Claimed::Here => load.effects[0] = self.with_deleted(&first).await?,
                 Claimed::Elsewhere { until } => return Ok(Ended::Rests { until }),
                 Claimed::Answered(followed) => return Ok(Ended::Answered(Answer::Followed(followed))),
             }
@@ -232,7 +238,7 @@ impl Engine {
             _ => None,
         };
         if let Some(what) = found {
-            let until = self.out_of_reach(id, &item.thread_id, what).await?;
+            let until = self.out_of_reach(ids, item, what).await?;
             return Ok(Ended::Rests { until });
         }
         Ok(self.judge(id, item, &call, (attempts, now), result))
@@ -282,7 +288,7 @@ impl Engine {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
-            Err(CallError::Missing { reason, .. }) if matches!(call.effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if judge::rests_when_gone(call) => {
                 Some(Ended::Gone { reason, doubtful: true })
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
@@ -311,6 +317,14 @@ impl Engine {
         for ((n, id), effect) in (1..).zip(ids).zip(effects) {
             let with_next = n < ids.len();
             let work = Work::Answer { id: *id, effect: effect.clone(), answer: answer.clone(), with_next };
+            state.queue.add_work(&item.thread_id, work);
+        }
+        if !matches!(answer, Answer::ChannelOpen { .. } | Answer::ChannelClosed(_)) {
+            return;
+        }
+        for (id, item) in ids.iter().flat_map(|id| state.queue.answered_alike(*id)).collect::<Vec<_>>() {
+            let Some(effect) = item.effect else { continue };
+            let work = Work::Answer { id, effect, answer: answer.clone(), with_next: false };
             state.queue.add_work(&item.thread_id, work);
         }
     }

@@ -58,6 +58,17 @@ impl Engine {
         Ok(Claimed::Elsewhere { until: now + AGAIN_MS })
     }
 
+    /// The effect, with what anybody has found out of follow-ups that were deleted.
+    pub(super) async fn with_deleted(&self, effect: &Arc<Effect>) -> Result<Arc<Effect>, StoreError> {
+        let Act::SeekFollowUp { source, thread_url, gone } = &effect.act else { return Ok(effect.clone()) };
+        let known = self.store.deleted_follow_up(source.0).await?.map(TicketId);
+        if known <= *gone {
+            return Ok(effect.clone());
+        }
+        let act = Act::SeekFollowUp { source: *source, thread_url: thread_url.clone(), gone: known };
+        Ok(Arc::new(Effect { act, ..Effect::clone(effect) }))
+    }
+
     /// Reads a ticket of which Zendesk has spoken, and tells its threads what has changed.
     pub(super) async fn look_at_ticket(&self, ticket_id: TicketId) {
         if let Err(error) = self.tell_of_ticket(ticket_id).await {

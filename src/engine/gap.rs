@@ -2,11 +2,13 @@
 //!
 //! A gap is a time in which Slack's deliveries may have gone nowhere. From its end on a thread is *open* until it has
 //! been compared with Slack. What is delivered live in an open thread is stored at once and handled when the thread
-//! has been read through, or after a minute: so it does not overtake what was missed before it.
+//! has been read through, or after a minute: so it does not overtake what was missed before it. Without a gap a thread is
+//! open that was linked in doubt, and one while what was read back from it is being taken.
 
 use std::collections::{HashMap, HashSet};
 
 use super::queue::Work;
+use crate::bridge::What;
 use crate::bridge::ids::{ChannelId, ThreadId, Ts};
 
 /// How long a delivery waits for what was missed before it, in milliseconds.
@@ -34,8 +36,8 @@ pub struct Gap {
     read: HashSet<Key>,
     /// Threads that are known to differ and are not read through yet.
     differing: HashSet<Key>,
-    /// Threads that were linked in doubt: their card may have stood for a while.
-    fresh: HashSet<Key>,
+    /// Threads that lack something, or may: their card may have stood for a while, or they are being read and there is more.
+    lacking: HashSet<Key>,
     waiting: HashMap<Key, Waiting>,
 }
 
@@ -55,20 +57,20 @@ impl Gap {
 
     /// Whether something may be missing anywhere.
     pub fn is_any_open(&self) -> bool {
-        self.ended_at.is_some() || !self.fresh.is_empty()
+        self.ended_at.is_some() || !self.lacking.is_empty()
     }
 
     /// Whether something may be missing in a thread. `old` if its channel's newest messages do not tell of it.
     pub fn is_open(&self, key: &Key, old: bool) -> bool {
-        self.fresh.contains(key)
+        self.lacking.contains(key)
             || self.ended_at.is_some()
                 && !self.read.contains(key)
                 && (old || !self.channels.contains(&key.0) || self.differing.contains(key))
     }
 
-    /// A thread was linked whose card may have stood for a while.
-    pub fn linked_in_doubt(&mut self, key: Key) {
-        self.fresh.insert(key);
+    /// A thread lacks something, or may, whether or not there was a gap: it is open until it is read through.
+    pub fn lacks(&mut self, key: Key) {
+        self.lacking.insert(key);
     }
 
     /// A channel's newest messages say that this thread holds more than was read of it.
@@ -87,7 +89,7 @@ impl Gap {
 
     /// A thread was read through, or cannot be read: what waited for it goes on.
     pub fn read_through(&mut self, key: &Key) -> Option<(ThreadId, Vec<Work>)> {
-        self.fresh.remove(key);
+        self.lacking.remove(key);
         self.differing.remove(key);
         if self.ended_at.is_some() {
             self.read.insert(key.clone());
@@ -95,13 +97,24 @@ impl Gap {
         self.waiting.remove(key).map(|waiting| (waiting.thread_id, waiting.work))
     }
 
-    /// Lets something wait for its thread; says whether nothing waited for it before.
-    pub fn wait(&mut self, key: Key, thread_id: ThreadId, work: Work, now: i64) -> bool {
+    /// Lets something that came at `came_at` (milliseconds since 1970) wait for its thread; says whether nothing waited
+    /// for it before.
+    pub fn wait(&mut self, key: Key, thread_id: ThreadId, work: Work, came_at: i64) -> bool {
         let first = !self.waiting.contains_key(&key);
-        let waiting =
-            self.waiting.entry(key).or_insert(Waiting { thread_id, until: now + PATIENCE_MS, work: Vec::new() });
+        let until = came_at + PATIENCE_MS;
+        let waiting = self.waiting.entry(key).or_insert(Waiting { thread_id, until, work: Vec::new() });
         waiting.work.push(work);
         first
+    }
+
+    /// What waits for a thread and was written before `ts`: it goes on before what is read back from there.
+    pub fn before(&mut self, key: &Key, ts: &Ts) -> Vec<Work> {
+        let Some(waiting) = self.waiting.get_mut(key) else { return Vec::new() };
+        let earlier = |work: &mut Work| match work {
+            Work::Event { event, .. } => matches!(&event.what, What::SlackMessage(message) if message.ts < *ts),
+            Work::Answer { .. } | Work::Arrived { .. } => false,
+        };
+        waiting.work.extract_if(.., earlier).collect()
     }
 
     /// All threads have been compared since the gap.
@@ -161,7 +174,7 @@ mod tests {
         assert!(gap.is_open(&one, false) && gap.is_open(&two, false));
         gap.close();
         assert!(!gap.is_open(&one, false) && !gap.is_open(&old, true));
-        gap.linked_in_doubt(one.clone());
+        gap.lacks(one.clone());
         assert!(gap.is_open(&one, false));
         gap.read_through(&one);
         assert!(!gap.is_open(&one, false));

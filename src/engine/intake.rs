@@ -76,14 +76,15 @@ impl Engine {
         let event = Event { at_ms: now, what };
         if let Some(thread_id) = self.thread_at(channel, thread_ts).await? {
             let event = Arc::new(event);
-            if live && self.lock().catch_up.is_any_open() {
-                let place = (channel.clone(), thread_ts.clone());
-                if let Some(taken) = self.wait_for_what_was_missed(&thread_id, place, &key, &event).await? {
-                    return Ok(taken);
-                }
+            let place = (channel.clone(), thread_ts.clone());
+            if live
+                && self.lock().catch_up.is_any_open()
+                && let Some(taken) = self.wait_for_what_was_missed(&thread_id, &place, &key, &event).await?
+            {
+                return Ok(taken);
             }
             if !live {
-                return self.store_what_was_missed(&thread_id, &key, &event).await;
+                return self.store_what_was_missed(&thread_id, &place, &key, &event).await;
             }
             if let Some(taken) = self.handle_at_once(&thread_id, "slack", &key, &event).await {
                 if taken == Taken::Stored {
@@ -115,7 +116,8 @@ impl Engine {
                 thread_id: thread_id.to_string(),
             }];
             let committed = self.store.commit(Commit { releases, ..Commit::default() }).await?;
-            self.lock().queue.add_released(&thread_id, committed.released);
+            let place = (channel.clone(), thread_ts.clone());
+            self.lock().add_released(&thread_id, &place, committed.released, now);
             self.wake.notify_one();
         }
         Ok(Taken::Held)

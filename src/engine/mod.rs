@@ -42,7 +42,7 @@ mod merged;
 pub mod outside;
 mod owners;
 pub mod pace;
-mod park;
+pub mod park;
 pub mod poll;
 pub mod queue;
 mod reach;
@@ -61,13 +61,13 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
-use crate::bridge::{BridgedThread, Place, Policy, Vendor};
+use crate::bridge::{BridgedThread, Event, Place, Policy, Vendor, What};
 use crate::store::{Commit, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
 use outside::Outside;
 use pace::Budget;
-use queue::{Item, Job, Queue, Work};
+use queue::{Item, Job, Queue};
 pub use report::Report;
 pub use settings::Settings;
 
@@ -130,17 +130,6 @@ impl Engine {
         let now = clock.now_ms();
         let life = life::Life::begin(&store, now).await?;
         let mut queue = Queue::new(settings.limits);
-        for row in store.inbox_waiting().await? {
-            let thread_id = ThreadId::new(row.thread_id);
-            match serde_json::from_str(&row.event_json) {
-                Ok(event) => queue.add_work(&thread_id, Work::Event { seq: row.seq, event: Arc::new(event) }),
-                Err(_) => tracing::error!(
-                    inbox.seq = row.seq,
-                    thread.id = %thread_id,
-                    "a stored event does not read and stays in the inbox; was the database written by another version?"
-                ),
-            }
-        }
         let mut threads = HashMap::new();
         for row in store.outbox_waiting().await? {
             let thread_id = ThreadId::new(row.thread_id.clone());
@@ -160,7 +149,8 @@ impl Engine {
             queue.add_ticket(TicketId(ticket_id), now);
         }
         let feed = poll::Feed::load(&store, &policy).await?;
-        let state = State {
+        let inbox = store.inbox_waiting().await?;
+        let mut state = State {
             queue,
             stopping: false,
             threads,
@@ -177,6 +167,23 @@ impl Engine {
             feed,
             catch_up: catch_up::CatchUp::load(&store, now).await?,
         };
+        for row in inbox {
+            let thread_id = ThreadId::new(row.thread_id);
+            let Ok(event) = serde_json::from_str::<Event>(&row.event_json) else {
+                tracing::error!(
+                    inbox.seq = row.seq,
+                    thread.id = %thread_id,
+                    "a stored event does not read and stays in the inbox; was the database written by another version?"
+                );
+                continue;
+            };
+            let key = match event.what {
+                What::SlackMessage(_) => with_place(&mut state.threads, &store, &policy, &thread_id).await?,
+                _ => None,
+            };
+            let key = key.as_ref().and_then(|thread| thread.link()).map(|(channel, ts)| (channel.clone(), ts.clone()));
+            state.add_or_wait(&thread_id, key.as_ref(), row.seq, event, now);
+        }
         Ok(Arc::new(Engine {
             store,
             clock,
@@ -305,6 +312,7 @@ impl Engine {
                 if let Some(item) = &item {
                     state.queue.end_calling(item.vendor);
                 }
+                state.queue.ask_for_themselves(*id);
                 item.map(|item| item.thread_id)
             }
             Job::ReadTicket(ticket_id) => {

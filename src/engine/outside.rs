@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::bundle;
 use super::pace::Plan;
 use crate::bridge::What;
+use crate::bridge::erase::Whom;
 use crate::bridge::event::{SideConversationEvent, Ticket};
 use crate::bridge::ids::{ChannelId, TicketId, Ts};
 use crate::bridge::{Answer, BridgedThread, Card, Effect};
@@ -154,6 +155,9 @@ pub trait Outside: Send + Sync {
 
     /// What a ticket is at present.
     async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError>;
+
+    /// Under which names and addresses a person is known, as far as the vendor says.
+    async fn names_of(&self, whom: &Whom) -> Result<Vec<String>, CallError>;
 
     /// Every entry of every side conversation of a ticket, with what is known of each as a whole.
     async fn read_ticket(&self, ticket_id: TicketId) -> Result<Vec<SideConversationEvent>, CallError>;

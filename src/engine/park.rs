@@ -12,28 +12,40 @@ use crate::bridge::event::{Event, Late, Unpark, What, Wish};
 use crate::bridge::ids::{EffectId, ThreadId};
 use crate::store::{Commit, StoreError};
 
+/// What came of a wish about something parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wished {
+    /// It is stored, and will be seen to.
+    Stored,
+    /// Nothing of that number is parked.
+    NotParked,
+    /// What it was to do is no longer kept, so it can only be given up.
+    Blank,
+}
+
 impl Engine {
     /// Has the parked outbox row `outbox_id` tried again, as the "Retry" button does: it goes back to its place in its
-    /// lane with a fresh schedule, and is looked for first where it may have been done. Says whether the row is parked;
-    /// if so the wish is stored.
+    /// lane with a fresh schedule, and is looked for first where it may have been done.
     ///
     /// # Errors
     /// The wish is not stored.
-    pub async fn retry_parked(&self, outbox_id: i64) -> Result<bool, StoreError> {
+    pub async fn retry_parked(&self, outbox_id: i64) -> Result<Wished, StoreError> {
         self.unpark(outbox_id, Wish::Retry).await
     }
 
-    /// Gives the parked outbox row `outbox_id` up: it is never sent, and its notice says so. Says whether the row is
-    /// parked; if so the wish is stored.
+    /// Gives the parked outbox row `outbox_id` up: it is never sent, and its notice says so.
     ///
     /// # Errors
     /// The wish is not stored.
-    pub async fn drop_parked(&self, outbox_id: i64) -> Result<bool, StoreError> {
+    pub async fn drop_parked(&self, outbox_id: i64) -> Result<Wished, StoreError> {
         self.unpark(outbox_id, Wish::Drop).await
     }
 
-    async fn unpark(&self, outbox_id: i64, wish: Wish) -> Result<bool, StoreError> {
-        let Some(parked) = self.store.parked_call(outbox_id).await? else { return Ok(false) };
+    async fn unpark(&self, outbox_id: i64, wish: Wish) -> Result<Wished, StoreError> {
+        let Some(parked) = self.store.parked_call(outbox_id).await? else { return Ok(Wished::NotParked) };
+        if parked.blank && wish == Wish::Retry {
+            return Ok(Wished::Blank);
+        }
         let now = self.clock.now_ms();
         let unpark = Unpark {
             effect: EffectId::new(parked.effect_id),
@@ -41,6 +53,7 @@ impl Engine {
             by: None,
             notice: parked.notice.and_then(|ts| ts.parse().ok()),
             parked: None,
+            blank: false,
         };
         let word = match wish {
             Wish::Retry => "retry",
@@ -49,7 +62,7 @@ impl Engine {
         let event = Arc::new(Event { at_ms: now, what: What::Unpark(unpark) });
         let events = vec![(format!("{word}:{outbox_id}:{now}"), ThreadId::new(parked.thread_id), event)];
         self.commit_events("engine", events, Commit::default()).await?;
-        Ok(true)
+        Ok(Wished::Stored)
     }
 
     /// The work, with what is so of the calls that it speaks of: whether one is parked, whether one waits.
@@ -80,7 +93,8 @@ impl Engine {
             let what = match &event.what {
                 What::Unpark(unpark) => {
                     let parked = self.store.parked_effect(thread_id.as_str(), unpark.effect.as_str()).await?;
-                    What::Unpark(Unpark { parked: parked.map(Box::new), ..unpark.clone() })
+                    let blank = matches!(parked, Some(None));
+                    What::Unpark(Unpark { parked: parked.flatten().map(Box::new), blank, ..unpark.clone() })
                 }
                 What::Late(late) => {
                     let waits = !answered.contains(&late.outbox_id) && self.lock().queue.item(late.outbox_id).is_some();

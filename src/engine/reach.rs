@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::Engine;
+use super::queue::Item;
 use crate::bridge::event::{Event, What};
 use crate::bridge::ids::{ChannelId, ThreadId};
 use crate::bridge::{Act, BridgedThread};
-use crate::store::{Commit, StoreError};
+use crate::store::{Commit, Delay, StoreError};
 
 /// How long a call rests; it is woken when its thread can be reached.
 const REST_MS: i64 = 15 * 60 * 1000;
@@ -24,12 +25,29 @@ impl Engine {
         }
     }
 
-    /// Tells a thread that the call `id` found it out of reach. Says until when the call rests.
-    pub(super) async fn out_of_reach(&self, id: i64, thread_id: &ThreadId, what: What) -> Result<i64, StoreError> {
-        let now = self.clock.now_ms();
-        let key = format!("reach:{thread_id}:{id}:{now}");
+    /// Tells a thread that a call found it out of reach, and writes down that nothing was done of what travelled in it.
+    /// Says until when the call rests.
+    pub(super) async fn out_of_reach(&self, ids: &[i64], item: &Item, what: What) -> Result<i64, StoreError> {
+        let (now, thread_id) = (self.clock.now_ms(), &item.thread_id);
+        let problem = match &what {
+            What::TicketClosed(_) => "its ticket is closed",
+            What::Unreachable(_) => "its channel takes no posts",
+            _ => "its card is gone",
+        };
+        let rests = |id: &i64| Delay {
+            id: *id,
+            // Another process looks anew where it stands.
+            not_before: now,
+            attempts: item.attempts,
+            doubtful: item.doubtful,
+            problem: problem.to_owned(),
+            alone: false,
+            at: now,
+        };
+        let commit = Commit { delays: ids.iter().map(rests).collect(), ..Commit::default() };
+        let key = format!("reach:{thread_id}:{}:{now}", ids.first().copied().unwrap_or_default());
         let events = vec![(key, thread_id.clone(), Arc::new(Event { at_ms: now, what }))];
-        self.commit_events("engine", events, Commit::default()).await?;
+        self.commit_events("engine", events, commit).await?;
         Ok(now + REST_MS)
     }
 

@@ -12,7 +12,7 @@ use super::queue::{Item, Job, Work};
 use super::{AT_HAND, Engine, REMEMBERED, follow_up};
 use crate::bridge::event::{Event, State, What, Wish};
 use crate::bridge::ids::{ChannelId, ThreadId};
-use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Policy, Vendor, Why, handle, notice};
+use crate::bridge::{Act, Answer, BridgedThread, Card, Class, Effect, Place, Policy, Vendor, Why, handle, notice};
 use crate::store::{
     Attempt, Commit, Done, ForgetWrite, HeldBack, InboxWrite, LinkWrite, OutboxWrite, Release, Settle, Store,
     StoreError, ThreadWrite, Unparked,
@@ -156,7 +156,9 @@ impl Engine {
             effects.into_iter().zip(committed.outbox).zip(outbox_meta)
         {
             let Some(id) = id else { continue };
-            let at_hand = attempts > 0 || state.queue.calls() < AT_HAND;
+            // What is asked must be known to see that it is being asked already.
+            let asks = matches!(effect.act, Act::OpenChannel { .. });
+            let at_hand = asks || attempts > 0 || state.queue.calls() < AT_HAND;
             let mut item = Item::new(effect, &thread, caused_at, attempts > 0);
             item.awaited_since = item.effect.as_ref().filter(|effect| effect.act.is_awaited()).map(|_| now);
             item.effect = item.effect.filter(|_| at_hand);
@@ -172,11 +174,16 @@ impl Engine {
         let is_back = stands && before.as_deref().is_some_and(out_of_reach);
         if is_back {
             state.queue.wake(thread_id, Vendor::Slack, now);
+            // A reply to a closed ticket waited for a thread whose address its follow-up names.
+            state.queue.wake(thread_id, Vendor::Zendesk, now);
         }
         if before.as_deref().is_some_and(|before| follow_up::goes_on(before, &thread)) {
             state.queue.wake(thread_id, Vendor::Zendesk, now);
         }
         let was_closed = is_back && before.as_deref().is_some_and(|before| before.unreachable.is_some());
+        if !committed.given_up.is_empty() {
+            state.late.remove(&(thread_id.clone(), Vendor::Zendesk));
+        }
         for id in committed.held_back.into_iter().chain(committed.given_up) {
             state.queue.settle(id);
         }
@@ -189,7 +196,9 @@ impl Engine {
             item.doubtful = row.doubtful;
             state.queue.add_call(row.id, item);
         }
-        state.queue.add_released(thread_id, committed.released);
+        if let Some((channel, ts)) = thread.link() {
+            state.add_released(thread_id, &(channel.clone(), ts.clone()), committed.released, now);
+        }
         make_room(&mut state.threads);
         state.threads.insert(thread_id.clone(), Arc::new(thread));
         state.queue.end_handle(thread_id);

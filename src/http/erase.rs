@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Front;
 use super::parked::{problem, refused};
-use crate::bridge::erase::Whom;
+use crate::engine::erase::{Erased, Erasure};
 
 /// How often a thread that is busy is asked for again, and how long after.
 const TRIES: usize = 20;
@@ -21,17 +21,20 @@ pub(super) async fn erase(State(front): State<Front>, headers: HeaderMap, body: 
         tracing::warn!(reason, "a request to erase was refused");
         return problem(StatusCode::FORBIDDEN, reason);
     }
-    let Ok(whom) = serde_json::from_slice::<Whom>(&body) else {
+    let Ok(mut erasure) = serde_json::from_slice::<Erasure>(&body) else {
         return problem(StatusCode::BAD_REQUEST, "it names neither a ticket nor a person");
     };
     let Some(ready) = front.ready.get() else {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "the bridge is still starting; try again in a minute");
     };
+    let unasked = !ready.engine.learn_names(&mut erasure).await;
     let mut tries = 0;
     loop {
         tries += 1;
-        match ready.engine.erase(&whom).await {
-            Ok(erased) if erased.busy == 0 || tries == TRIES => return Json(erased).into_response(),
+        match ready.engine.erase(&erasure).await {
+            Ok(erased) if erased.busy == 0 || tries == TRIES => {
+                return Json(Erased { unasked, ..erased }).into_response();
+            }
             Ok(_) => front.clock.sleep(AGAIN).await,
             Err(error) => {
                 tracing::error!(error = %error, "what was to be erased could not be erased");

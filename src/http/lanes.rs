@@ -161,6 +161,6 @@ fn show_call(call: &TracedCall, attempts: &[TracedAttempt]) -> Value {
         "id": call.id, "act": effect.map_or_else(of_id, |effect| effect.act.name().to_owned()), "vendor": call.vendor,
         "decided_at": call.decided_at, "not_before": call.not_before, "attempts": call.attempts,
         "attempted_at": call.attempted_at, "doubtful": call.doubtful, "problem": call.problem, "state": call.state,
-        "result": call.result, "settled_at": call.settled_at, "tries": tries.collect::<Vec<Value>>(),
+        "result": call.result, "settled_at": call.settled_at, "bundle": call.bundle, "tries": tries.collect::<Vec<Value>>(),
     })
 }

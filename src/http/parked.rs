@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Front;
+use crate::engine::park::Wished;
 
 /// The header that a request must carry, with the value `1`.
 pub const ADMIN_HEADER: &str = "sidethread-admin";
@@ -41,8 +42,11 @@ async fn decide(front: &Front, id: &str, headers: &HeaderMap, retry: bool) -> Re
         false => ready.engine.drop_parked(id).await,
     };
     match asked {
-        Ok(true) => (StatusCode::ACCEPTED, Json(json!({ "asked": id }))).into_response(),
-        Ok(false) => problem(StatusCode::NOT_FOUND, "no parked call has this number"),
+        Ok(Wished::Stored) => (StatusCode::ACCEPTED, Json(json!({ "asked": id }))).into_response(),
+        Ok(Wished::NotParked) => problem(StatusCode::NOT_FOUND, "no parked call has this number"),
+        Ok(Wished::Blank) => {
+            problem(StatusCode::CONFLICT, "what it was to do is no longer stored; it can only be dropped")
+        }
         Err(error) => {
             tracing::error!(error = %error, outbox.id = id, "a wish about what is parked could not be stored");
             problem(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written")

@@ -29,6 +29,11 @@ impl Changes {
         self.count.subscribe()
     }
 
+    /// How many changes there were.
+    pub fn count(&self) -> u64 {
+        *self.count.borrow()
+    }
+
     /// Whether something changed since this was asked the last time; before the first time something has.
     pub fn take(&self) -> bool {
         let count = *self.count.borrow();

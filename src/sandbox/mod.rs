@@ -19,9 +19,11 @@ pub mod guard;
 mod kept;
 mod kinds;
 pub mod limits;
+mod multipart;
 pub mod operator;
 mod page;
 pub mod post;
+mod proof;
 pub mod record;
 mod routes;
 mod seed;
@@ -38,7 +40,7 @@ use record::Recorder;
 use slack::FakeSlack;
 use zendesk::FakeZendesk;
 
-/// The number of the first ticket that is made in an account.
+/// The number of the first ticket that is made in an account: that of the stories, and above those of long ago.
 const FIRST_TICKET: i64 = 35_436;
 
 /// A firm with its Slack and its Zendesk; clones share it.
@@ -54,8 +56,11 @@ pub struct Sandbox {
     pub operator: Operator,
     credentials: Credentials,
     base_url: String,
+    /// Where the bridge reaches it, if that is elsewhere.
+    inner_url: Option<String>,
     bridge: Option<Bridge>,
     recorder: Option<Recorder>,
+    proof: proof::Memory,
     now: Now,
 }
 
@@ -89,8 +94,9 @@ impl Sandbox {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let slack = FakeSlack::new(credentials.slack_options(&base_url), now.clone(), seed);
         let zendesk = FakeZendesk::new(credentials.zendesk_options(&base_url), now.clone(), seed);
-        let (world, operator) = (World::default(), Operator::default());
-        Sandbox { slack, zendesk, world, operator, credentials, base_url, bridge: None, recorder: None, now }
+        let (world, operator, proof) = (World::default(), Operator::default(), proof::Memory::default());
+        let (inner_url, bridge, recorder) = (None, None, None);
+        Sandbox { slack, zendesk, world, operator, credentials, base_url, inner_url, bridge, recorder, proof, now }
     }
 
     /// Lets this much time pass for whatever in the firm waits for its time; the clock on the wall stays.
@@ -109,6 +115,11 @@ impl Sandbox {
         let asked = bridge.clone();
         self.operator.is_at(move || asked.admin_url(), bridge.client());
         Sandbox { bridge: Some(bridge), ..self }
+    }
+
+    /// The same firm, which its bridge reaches at this address: what the bridge writes may bear it.
+    pub fn with_inner_url(self, inner_url: &str) -> Self {
+        Sandbox { inner_url: Some(inner_url.trim_end_matches('/').to_owned()), ..self }
     }
 
     /// The same firm, in which acts that no request tells of are written down as well.

@@ -46,6 +46,12 @@ impl Operator {
         lanes
     }
 
+    /// The same as it is at this instant, and not as it was a moment ago.
+    pub async fn lanes_at_once(&self) -> Option<Arc<Value>> {
+        *self.shared.told.lock().await = None;
+        self.lanes().await
+    }
+
     /// Asks for another try of a parked call.
     ///
     /// # Errors

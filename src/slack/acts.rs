@@ -4,6 +4,7 @@
 //! answer was lost the thread (or, for a card, the channel) is read back with its metadata.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,6 +19,7 @@ use super::client::SlackClient;
 use super::errors::SlackError;
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, Ts};
+use crate::bridge::route::ChannelRef;
 use crate::bridge::thread::{says_its_time, time};
 use crate::bridge::{Act, Answer, EffectId, Place, news, notice};
 use crate::engine::outside::{Call, CallError};
@@ -25,6 +27,8 @@ use crate::engine::outside::{Call, CallError};
 const EVENT_TYPE: &str = "sidethread";
 /// How long before the first attempt a search begins, in seconds: the clocks may differ.
 const SEARCH_BEFORE_SECS: i64 = 120;
+/// How soon a card is looked for again in a channel that cannot be read.
+const OUT_OF_SIGHT: Duration = Duration::from_secs(60);
 /// The longest author's name that Slack shows.
 const NAME_LIMIT: usize = 80;
 
@@ -68,6 +72,9 @@ impl SlackClient {
             }
             Act::Tell { text, reopen, retry, continue_on } => {
                 let (channel, ts) = link(call)?;
+                if let Some(closed) = self.closed_if_shared(call, &channel).await? {
+                    return Ok(closed);
+                }
                 let under = match (continue_on, reopen) {
                     (Some(ticket_id), _) => Under::ContinueOn(*ticket_id),
                     (None, true) => Under::Reopen,
@@ -89,7 +96,10 @@ impl SlackClient {
                 self.notify(call, user, &news, message.as_ref()).await
             }
             Act::Whisper { user, text } => {
-                let (channel, _) = link(call)?;
+                let channel = match &call.thread.place {
+                    Place::Posting { channel } => channel.clone(),
+                    _ => link(call)?.0,
+                };
                 let content = SlackMessageContent::new().with_text(text.clone());
                 let request =
                     SlackApiChatPostEphemeralRequest::new(channel.as_str().into(), user.as_str().into(), content);
@@ -149,7 +159,13 @@ impl SlackClient {
             if !cursor.is_empty() {
                 parameters.push(("cursor", &cursor));
             }
-            let page: Value = self.get(method, &parameters).await.map_err(SlackError::of_a_read)?;
+            let page: Value = match self.get(method, &parameters).await {
+                Ok(page) => page,
+                Err(error) if card.is_some() && error.channel_problem().is_some() => {
+                    return Err(self.out_of_sight(&channel).await);
+                }
+                Err(error) => return Err(error.of_a_read()),
+            };
             let messages = page["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
             for message in messages {
                 let key = message["metadata"]["event_payload"]["k"].as_str();
@@ -165,6 +181,15 @@ impl SlackClient {
             if cursor.is_empty() || found.iter().all(Option::is_some) {
                 return Ok(found);
             }
+        }
+    }
+
+    /// A card that may stand where the app cannot look is not posted anew, for answers to the first would be lost: it is
+    /// looked for once the channel can be read again. A public one is joined.
+    async fn out_of_sight(&self, channel: &ChannelId) -> CallError {
+        match self.open_channel(&ChannelRef::Id(channel.clone()), true).await {
+            Ok(_) => CallError::Elsewhere { after: OUT_OF_SIGHT, problem: "its channel cannot be read".to_owned() },
+            Err(error) => error.of_a_read(),
         }
     }
 
@@ -194,6 +219,9 @@ impl SlackClient {
 
     async fn update_card(&self, call: &Call<'_>) -> Result<Answer, CallError> {
         let (channel, ts) = link(call)?;
+        if let Some(closed) = self.closed_if_shared(call, &channel).await? {
+            return Ok(closed);
+        }
         let card = call.card.ok_or_else(no_card)?;
         let (text, blocks) = blocks::card(call.thread, card, &self.ticket_url(call)?);
         let content = SlackMessageContent::new().with_text(text).with_blocks(blocks);
@@ -211,6 +239,9 @@ impl SlackClient {
         retry: Option<&EffectId>,
     ) -> Result<Answer, CallError> {
         let (channel, _) = link(call)?;
+        if let Some(closed) = self.closed_if_shared(call, &channel).await? {
+            return Ok(closed);
+        }
         let blocks = blocks::notice(call.thread, text, Under::retry(retry));
         let content = SlackMessageContent::new().with_text(text.to_owned()).with_blocks(blocks);
         let request = SlackApiChatUpdateRequest::new(channel.as_str().into(), content, ts.as_str().into());
@@ -233,7 +264,8 @@ impl SlackClient {
         }
     }
 
-    /// A channel may be opened to another firm after its thread was made; an agent's words then stay out of it.
+    /// A channel may be opened to another firm after its thread was made; what agents say and what becomes of the ticket
+    /// then stays out of it.
     async fn closed_if_shared(&self, call: &Call<'_>, channel: &ChannelId) -> Result<Option<Answer>, CallError> {
         if allows_shared(call) {
             return Ok(None);

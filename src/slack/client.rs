@@ -10,7 +10,7 @@ use slack_morphism::{SlackApiToken, SlackClient as Morphism};
 
 use super::connector::WireConnector;
 use super::errors::SlackError;
-use super::people::People;
+use super::people::{People, is_fresh};
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId};
 use crate::bridge::route::ChannelRef;
@@ -20,6 +20,12 @@ use crate::wire::Wire;
 
 /// How long it holds that a channel is not shared with another firm, in milliseconds.
 const SHARED_FRESH_MS: i64 = 60 * 1000;
+/// How long it holds that Slack does not show a channel, in milliseconds: many threads of it may want to post, and that it
+/// is open again is found by the first that opens it.
+const CLOSED_FRESH_MS: i64 = 10 * 1000;
+
+/// When a channel was looked at, in milliseconds since 1970, and whether another firm reads there.
+type Looked = (i64, Result<bool, ChannelProblem>);
 
 /// Who the app is in Slack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +60,7 @@ pub struct SlackClient {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) people: People,
     names: Mutex<HashMap<String, ChannelId>>,
-    shared: Mutex<HashMap<ChannelId, (i64, bool)>>,
+    shared: Mutex<HashMap<ChannelId, Looked>>,
     /// Until when Slack told a method to wait, in milliseconds since 1970.
     held: Mutex<HashMap<String, i64>>,
     house: OnceLock<House>,
@@ -194,6 +200,8 @@ impl SlackClient {
         if found.is_shared_outside() && !shared {
             return Ok(Err(ChannelProblem::Shared));
         }
+        // What was said of it while it was closed holds no longer.
+        self.shared().retain(|known, (_, said)| known != &id || said.is_ok());
         if found.is_member == Some(true) {
             return Ok(Ok(id));
         }
@@ -221,19 +229,28 @@ impl SlackClient {
     /// Whether a channel is shared with another firm, as Slack said within the last minute.
     pub(super) async fn is_shared_outside(&self, id: &ChannelId) -> Result<bool, SlackError> {
         let now = self.clock.now_ms();
-        let looked = self.shared.lock().expect("the channels' lock is never poisoned").get(id).copied();
-        if let Some((at, shared)) = looked
-            && now - at < SHARED_FRESH_MS
-        {
-            return Ok(shared);
+        let fresh =
+            |(at, said): &Looked| is_fresh(*at, now, if said.is_ok() { SHARED_FRESH_MS } else { CLOSED_FRESH_MS });
+        let looked = self.shared().get(id).cloned().filter(fresh);
+        if let Some((_, said)) = looked {
+            return said.map_err(SlackError::Channel);
         }
-        let mut info: Value = self.get("conversations.info", &[("channel", id.as_str())]).await?;
-        let channel: Channel = serde_json::from_value(info["channel"].take()).map_err(|_| unreadable())?;
-        let shared = channel.is_shared_outside();
-        let mut known = self.shared.lock().expect("the channels' lock is never poisoned");
-        known.retain(|_, (at, _)| now - *at < SHARED_FRESH_MS);
-        known.insert(id.clone(), (now, shared));
-        Ok(shared)
+        let info: Result<Value, SlackError> = self.get("conversations.info", &[("channel", id.as_str())]).await;
+        let said = match info {
+            Ok(mut info) => {
+                let channel: Channel = serde_json::from_value(info["channel"].take()).map_err(|_| unreadable())?;
+                Ok(channel.is_shared_outside())
+            }
+            Err(error) => Err(error.channel_problem().ok_or(error)?),
+        };
+        let mut known = self.shared();
+        known.retain(|_, looked| fresh(looked));
+        known.insert(id.clone(), (now, said.clone()));
+        said.map_err(SlackError::Channel)
+    }
+
+    fn shared(&self) -> std::sync::MutexGuard<'_, HashMap<ChannelId, Looked>> {
+        self.shared.lock().expect("the channels' lock is never poisoned")
     }
 
     /// A channel's id by its name. Pages may be short or even empty while there are more.

@@ -92,6 +92,7 @@ fn pressed(payload: &Value) -> Option<Inbound> {
             by: Some(SlackUserId::new(user)),
             notice,
             parked: None,
+            blank: false,
         }),
     };
     Some(Inbound::InThread {

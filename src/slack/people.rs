@@ -44,7 +44,7 @@ impl SlackClient {
         let now = self.clock.now_ms();
         let remembered = remembered(&self.people.profiles, user);
         if let Some((at, profile)) = &remembered
-            && now - at < FRESH_MS
+            && is_fresh(*at, now, FRESH_MS)
         {
             return Ok(profile.clone());
         }
@@ -61,7 +61,7 @@ impl SlackClient {
                 email: None,
             },
             Err(error) => match remembered {
-                Some((at, profile)) if now - at < STALE_MS => return Ok(profile),
+                Some((at, profile)) if is_fresh(at, now, STALE_MS) => return Ok(profile),
                 _ => return Err(error.of_a_read()),
             },
         };
@@ -73,7 +73,7 @@ impl SlackClient {
     pub async fn channel_name(&self, channel: &ChannelId) -> Option<String> {
         let now = self.clock.now_ms();
         if let Some((at, name)) = remembered(&self.people.channels, channel)
-            && now - at < FRESH_MS
+            && is_fresh(at, now, FRESH_MS)
         {
             return name;
         }
@@ -82,6 +82,12 @@ impl SlackClient {
         remember(&self.people.channels, channel.clone(), (now, name.clone()));
         name
     }
+}
+
+/// Whether what was looked up at a time is younger than this. What a clock that was set back has made one of the future is
+/// of unknown age.
+pub(super) fn is_fresh(at: i64, now: i64, lives_ms: i64) -> bool {
+    (0..lives_ms).contains(&(now - at))
 }
 
 fn remembered<K: std::hash::Hash + Eq, V: Clone>(map: &Mutex<HashMap<K, V>>, key: &K) -> Option<V> {
@@ -150,6 +156,12 @@ mod tests {
         assert_eq!(of(serde_json::json!({"deleted": true})), (Standing::Gone, None));
         let grid = serde_json::json!({"team_id": "T2", "enterprise_user": {"teams": ["T2", "T1"]}});
         assert_eq!(of(grid).0, Standing::Member);
+    }
+
+    #[test]
+    fn what_a_clock_set_back_makes_one_of_the_future_is_looked_up_again() {
+        let fresh = |now: i64| is_fresh(1000, now, 500);
+        assert_eq!((fresh(999), fresh(1000), fresh(1499), fresh(1500)), (false, true, true, false));
     }
 
     #[test]

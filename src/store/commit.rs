@@ -256,7 +256,7 @@ pub struct HeldBack {
     pub at: i64,
 }
 
-/// A Slack message whose words are kept no longer; a call that carries it and was never begun is given up.
+/// A Slack message whose words are kept no longer; a call that carries it is given up if it certainly was not made.
 #[derive(Debug, Clone)]
 pub struct ForgetWrite {
     /// The thread.

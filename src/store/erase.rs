@@ -13,8 +13,9 @@ const FORGET_HELD: &str = "DELETE FROM held WHERE key = $1";
 const FORGET_SETTLED: &str =
     "UPDATE outbox SET effect_json = NULL, state = CASE state WHEN 'parked' THEN 'dropped' ELSE state END
     WHERE thread_id = $1 AND effect_id = $2 AND state <> 'waiting'";
+// What is under way is doubtful; what was certainly not done is not, however often it was tried.
 const GIVE_UP: &str = "UPDATE outbox SET effect_json = NULL, state = 'dropped', settled_at = $3
-    WHERE thread_id = $1 AND effect_id = $2 AND state = 'waiting' AND attempts = 0 AND doubtful = 0 RETURNING id";
+    WHERE thread_id = $1 AND effect_id = $2 AND state = 'waiting' AND doubtful = 0 RETURNING id";
 
 const ERASE_GIVEN_UP: &str = "UPDATE outbox SET state = 'dropped', settled_at = $2
     WHERE state IN ('waiting', 'parked') AND id IN (SELECT value FROM json_each($1))";
@@ -41,6 +42,8 @@ const MENTIONING: &str = "SELECT thread_id, event_json FROM inbox WHERE instr(ev
     UNION ALL SELECT id, thread_json FROM thread WHERE instr(thread_json, $1) > 0
     UNION ALL SELECT id, card_json FROM thread WHERE instr(card_json, $1) > 0
     UNION ALL SELECT thread_id, raw FROM unread WHERE instr(raw, $1) > 0";
+const IN_KEYS: &str = "SELECT key FROM inbox WHERE instr(key, $1) > 0
+    UNION ALL SELECT effect_id FROM outbox WHERE instr(effect_id, $1) > 0";
 const OPEN_CALLS: &str = "SELECT id, effect_json FROM outbox
     WHERE state = 'waiting' AND thread_id = $1 AND effect_json IS NOT NULL
     UNION ALL SELECT id, effect_json FROM outbox
@@ -102,6 +105,15 @@ impl Store {
     pub async fn mentioning(&self, needle: &str) -> Result<Vec<(String, String)>, StoreError> {
         let rows = sqlx::query(MENTIONING).bind(needle).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// The names of deliveries and of calls that hold a text.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn keys_holding(&self, needle: &str) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(IN_KEYS).bind(needle).fetch_all(&mut *self.readers.one().await?).await?;
+        rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
     }
 
     /// The calls of a thread that wait or are parked.

@@ -15,6 +15,10 @@ const FOLLOW_UPS: &str = "INSERT INTO follow_up (source_ticket_id, thread_id, cl
     ON CONFLICT (source_ticket_id) DO NOTHING";
 const FOLLOW_UPS_GONE: &str = "DELETE FROM follow_up WHERE EXISTS (SELECT 1 FROM json_each(?) AS j
     WHERE follow_up.source_ticket_id = (j.value ->> 'source_ticket_id') AND follow_up.ticket_id = (j.value ->> 'gone'))";
+const DELETED: &str = "INSERT INTO follow_up_deleted (source_ticket_id, ticket_id)
+    SELECT value ->> 'source_ticket_id', value ->> 'gone' FROM json_each(?) WHERE value ->> 'gone' IS NOT NULL
+    ON CONFLICT DO NOTHING";
+const LAST_DELETED: &str = "SELECT max(ticket_id) FROM follow_up_deleted WHERE source_ticket_id = $1";
 const FOLLOWED: &str = "INSERT INTO follow_up (source_ticket_id, thread_id, claimed_at, ticket_id)
     SELECT value ->> 0, value ->> 1, 0, value ->> 2 FROM json_each(?) WHERE true
     ON CONFLICT (source_ticket_id) DO UPDATE SET ticket_id = excluded.ticket_id";
@@ -55,6 +59,15 @@ impl Store {
         let row = sqlx::query(FOLLOW_UP).bind(source_ticket_id).fetch_optional(&mut *self.readers.one().await?).await?;
         Ok(row.map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
     }
+
+    /// The newest follow-up of a closed ticket that is known to be deleted.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn deleted_follow_up(&self, source_ticket_id: i64) -> Result<Option<i64>, StoreError> {
+        let row = sqlx::query(LAST_DELETED).bind(source_ticket_id).fetch_one(&mut *self.readers.one().await?).await?;
+        row.try_get(0).map_err(StoreError::from)
+    }
 }
 
 pub(super) fn write(script: &mut Script, commits: &[&Commit]) -> Result<(), sqlx::Error> {
@@ -62,6 +75,7 @@ pub(super) fn write(script: &mut Script, commits: &[&Commit]) -> Result<(), sqlx
     script.each(MOVES, commits.iter().flat_map(|c| &c.moves))?;
     script.each(NOT_FOLLOWED, commits.iter().flat_map(|c| &c.not_followed))?;
     script.each(FOLLOW_UPS_GONE, commits.iter().flat_map(|c| &c.follow_ups))?;
+    script.each(DELETED, commits.iter().flat_map(|c| &c.follow_ups))?;
     script.each(FOLLOW_UPS, commits.iter().flat_map(|c| &c.follow_ups))?;
     script.each(FOLLOWED, commits.iter().flat_map(|c| &c.followed))
 }

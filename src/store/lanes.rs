@@ -38,7 +38,7 @@ const EVENTS: &str = "SELECT seq, thread_id, source, key, event_json, received_a
 const EVENTS_BY_KEY: &str = "SELECT seq, thread_id, source, key, event_json, received_at, done_at, ignored FROM inbox
     WHERE source = $1 AND key IN (SELECT value FROM json_each($2)) ORDER BY seq";
 const CALLS: &str = "SELECT id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
-        attempted_at, doubtful, problem, state, result, settled_at FROM outbox
+        attempted_at, doubtful, problem, state, result, settled_at, bundle FROM outbox
     WHERE id IN (SELECT id FROM outbox ORDER BY id DESC LIMIT $1)
        OR id IN (SELECT id FROM outbox WHERE state = 'waiting' ORDER BY id LIMIT $2)
        OR id IN (SELECT id FROM outbox WHERE state = 'parked' ORDER BY settled_at DESC, id DESC LIMIT $2)

@@ -100,6 +100,8 @@ pub struct TracedCall {
     pub result: Option<String>,
     /// When it was settled, in milliseconds since 1970.
     pub settled_at: Option<i64>,
+    /// The first of those that travel with it in one call, if any do.
+    pub bundle: Option<i64>,
 }
 
 /// What came of a call that had to be made again.
@@ -170,12 +172,12 @@ const EVENT: &str = "SELECT seq, thread_id, source, key, event_json, received_at
 const HELD: &str = "SELECT 0, '', 'slack', key, event_json, received_at, NULL, NULL FROM held
     WHERE channel_id = $1 AND thread_ts = $2 ORDER BY received_at, key";
 const CALLS: &str = "SELECT id, thread_id, effect_id, vendor, effect_json, decided_at, caused_at, not_before, attempts,
-        attempted_at, doubtful, problem, state, result, settled_at FROM outbox WHERE thread_id = $1 ORDER BY id";
+        attempted_at, doubtful, problem, state, result, settled_at, bundle FROM outbox WHERE thread_id = $1 ORDER BY id";
 const ATTEMPTS: &str = "SELECT a.outbox_id, a.problem, a.begun_at, a.first_at, a.last_at, a.times, a.doubtful, a.not_before
     FROM attempt AS a WHERE a.outbox_id IN (SELECT value FROM json_each($1)) ORDER BY a.outbox_id, a.first_at, a.number";
 const PARKED: &str =
     "SELECT o.id, o.thread_id, o.effect_id, o.vendor, o.effect_json, o.decided_at, o.caused_at, o.not_before,
-        o.attempts, o.attempted_at, o.doubtful, o.problem, o.state, o.result, o.settled_at, t.ticket_id, l.channel_id,
+        o.attempts, o.attempted_at, o.doubtful, o.problem, o.state, o.result, o.settled_at, o.bundle, t.ticket_id, l.channel_id,
         l.thread_ts
     FROM outbox AS o JOIN thread AS t ON t.id = o.thread_id LEFT JOIN link AS l ON l.thread_id = o.thread_id
     WHERE o.state = 'parked' AND ($1 IS NULL OR o.id = $1) ORDER BY o.settled_at, o.id";
@@ -271,7 +273,7 @@ impl Look {
     pub async fn parked(&self, id: Option<i64>) -> Result<Vec<ParkedCall>, StoreError> {
         let rows = sqlx::query(PARKED).bind(id).fetch_all(&self.reader).await?;
         rows.iter()
-            .map(|row| Ok(ParkedCall { call: call(row)?, ticket_id: row.try_get(15)?, link: link(row, 16)? }))
+            .map(|row| Ok(ParkedCall { call: call(row)?, ticket_id: row.try_get(16)?, link: link(row, 17)? }))
             .collect()
     }
 
@@ -377,6 +379,7 @@ pub(super) fn call(row: &SqliteRow) -> Result<TracedCall, StoreError> {
         state: row.try_get(12)?,
         result: row.try_get(13)?,
         settled_at: row.try_get(14)?,
+        bundle: row.try_get(15)?,
     })
 }
 

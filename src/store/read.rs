@@ -70,6 +70,8 @@ pub struct ParkedNames {
     pub effect_id: String,
     /// The notice in Slack that told of it, as a `ts`.
     pub notice: Option<String>,
+    /// Whether what it was to do is no longer kept.
+    pub blank: bool,
 }
 
 /// A thread whose Slack side is compared now and then.
@@ -112,9 +114,10 @@ const OUTBOX_WAITING: &str =
     FROM outbox WHERE state = 'waiting' ORDER BY id";
 const EFFECT: &str = "SELECT effect_json FROM outbox WHERE id = $1";
 const PARKED_CALL: &str = "SELECT p.thread_id, p.effect_id, (SELECT n.result FROM outbox AS n
-        WHERE n.thread_id = p.thread_id AND n.effect_id = 'parked:' || p.effect_id)
+        WHERE n.thread_id = p.thread_id AND n.effect_id = 'parked:' || p.effect_id), p.effect_json IS NULL
     FROM outbox AS p WHERE p.id = $1 AND p.state = 'parked'";
-const PARKED_EFFECT: &str = "SELECT effect_json FROM outbox WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked' AND effect_json IS NOT NULL";
+const PARKED_EFFECT: &str =
+    "SELECT effect_json FROM outbox WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked'";
 const IN_CHANNEL: &str = "SELECT thread_id FROM link WHERE channel_id = $1 ORDER BY thread_ts";
 const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
 const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";
@@ -347,22 +350,27 @@ impl Store {
     pub async fn parked_call(&self, id: i64) -> Result<Option<ParkedNames>, StoreError> {
         let row = sqlx::query(PARKED_CALL).bind(id).fetch_optional(&mut *self.readers.one().await?).await?;
         let read = |row: SqliteRow| {
-            Ok(ParkedNames { thread_id: row.try_get(0)?, effect_id: row.try_get(1)?, notice: row.try_get(2)? })
+            let (thread_id, effect_id) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(ParkedNames { thread_id, effect_id, notice: row.try_get(2)?, blank: row.try_get(3)? })
         };
         row.map(read).transpose()
     }
 
-    /// What a parked call is to do; `None` if it is not parked, or its payload is no longer kept.
+    /// What a parked call is to do, unless that is no longer kept; `None` if it is not parked.
     ///
     /// # Errors
     /// The database failed, or the row does not read.
-    pub async fn parked_effect(&self, thread_id: &str, effect_id: &str) -> Result<Option<Effect>, StoreError> {
+    pub async fn parked_effect(&self, thread_id: &str, effect_id: &str) -> Result<Option<Option<Effect>>, StoreError> {
         let row = sqlx::query(PARKED_EFFECT)
             .bind(thread_id)
             .bind(effect_id)
             .fetch_optional(&mut *self.readers.one().await?)
             .await?;
-        row.map(|row| decode(&row, 0, "outbox", "effect_json", effect_id)).transpose()
+        let read = |row: SqliteRow| match row.try_get::<Option<&str>, _>(0)? {
+            Some(_) => decode(&row, 0, "outbox", "effect_json", effect_id).map(Some),
+            None => Ok(None),
+        };
+        row.map(read).transpose()
     }
 
     /// The threads that stand in a channel.

@@ -82,6 +82,19 @@ impl ZendeskClient {
         Ok(found)
     }
 
+    /// Under which name and address somebody is known.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn names_of(&self, id: ZendeskUserId) -> Result<Vec<String>, CallError> {
+        let url = self.http.api(&["users", "show_many"], &[("ids", &id.to_string())]);
+        let answer = self.http.get("GET users/show_many", &url).await.map_err(Failure::of_a_read)?;
+        let user =
+            decode::rows(&answer, "users").iter().find(|user| user.get("id").and_then(decode::number) == Some(id.0));
+        let known = |key: &str| user.and_then(|user| user.get(key)).and_then(decode::text);
+        Ok(["name", "email"].into_iter().filter_map(known).collect())
+    }
+
     /// What Zendesk says of these users; those whom it does not know are missing.
     pub(super) async fn users(
         &self,

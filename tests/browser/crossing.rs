@@ -2,7 +2,7 @@
 
 use thirtyfour::prelude::*;
 
-use crate::stage::{FIRST_SIDE, LAST_THREAD, Stage, TICKET, TURN, Window, ask};
+use crate::stage::{FIRST_SIDE, LAST_THREAD, Stage, TICKET, TURN, Window, answer, ask};
 
 #[tokio::test]
 async fn a_question_goes_to_slack_and_its_answer_comes_back_in_every_window() {
@@ -14,14 +14,12 @@ async fn a_question_goes_to_slack_and_its_answer_comes_back_in_every_window() {
     agent.sees("#tour", "Two desks, one conversation").await;
     agent.is_accessible("first sight").await;
     agent.picture("first").await;
-    engineer.go(TICKET).await;
-    engineer.click("#tour form button").await;
+    engineer.begin(TICKET).await;
     agent.click("#tour .primary").await;
     agent.sees("#tour", "Ask from a ticket").await;
     agent.click("#tour p a").await;
     agent.sees("#desk .title", "Encomenda").await;
-    agent.click("#tour form button").await;
-    agent.is_without("#tour").await;
+    agent.close_tour().await;
     agent.go(TICKET).await;
     assert!(agent.driver.find(By::Id("tour")).await.is_err(), "the tour never comes back");
 
@@ -31,8 +29,7 @@ async fn a_question_goes_to_slack_and_its_answer_comes_back_in_every_window() {
     engineer.sees("#bridge .trip", "Can somebody look at it?").await;
     engineer.sees("#bridge .trip.done .line", "arrived in").await;
 
-    engineer.write(&format!("{LAST_THREAD} .answer textarea"), "On it, ten minutes.").await;
-    engineer.click(&format!("{LAST_THREAD} .answer .primary")).await;
+    answer(&engineer, "On it, ten minutes.").await;
     agent.sees(FIRST_SIDE, "On it, ten minutes.").await;
     agent.sees("#bridge .trip.done", "On it, ten minutes.").await;
     agent.picture("answered").await;
@@ -73,8 +70,7 @@ async fn a_morning_is_played_and_all_of_it_arrives() {
     let _turn = TURN.lock().await;
     let Some(stage) = Stage::set() else { return };
     let browser = stage.open(Window::default()).await;
-    browser.go(TICKET).await;
-    browser.click("#tour form button").await;
+    browser.begin(TICKET).await;
     // As the button does, but faster.
     let play = "fetch('/sandbox/morning', {method: 'POST', body: new URLSearchParams({what: 'play', seed: '7', \
                 pause_ms: '150'})})";

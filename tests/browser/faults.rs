@@ -1,20 +1,15 @@
 //! The page while things go wrong.
 
-use crate::stage::{FIRST_SIDE, LAST_THREAD, Stage, TICKET, TURN, Window, ask};
+use crate::stage::{FIRST_SIDE, LAST_THREAD, Stage, TICKET, TURN, Window, answer, ask, break_call, reply};
 
 #[tokio::test]
 async fn with_faults_on_it_waits_says_for_what_and_arrives_once() {
     let _turn = TURN.lock().await;
     let Some(stage) = Stage::set() else { return };
     let browser = stage.open(Window::default()).await;
-    browser.go(&format!("{TICKET}&panel=faults")).await;
-    browser.click("#tour form button").await;
+    browser.begin(&format!("{TICKET}&panel=faults")).await;
     browser.is_accessible("faults").await;
-    browser.click("#fault-rate_limited details > summary").await;
-    browser.choose("#call-rate_limited", "slack: chat.postMessage").await;
-    browser.write("#value-rate_limited", "10").await;
-    browser.write("#times-rate_limited", "1").await;
-    browser.click("#fault-rate_limited > .row button").await;
+    break_call(&browser, "rate_limited", "slack: chat.postMessage", Some("10"), "1").await;
     browser.sees("#fault-rate_limited", "chat.postMessage, 10 seconds, 1 more time").await;
     browser.picture("faults").await;
     ask(&browser, "Label printer", "Is it the driver?").await;
@@ -26,13 +21,9 @@ async fn with_faults_on_it_waits_says_for_what_and_arrives_once() {
     browser.sees(LAST_THREAD, "Is it the driver?").await;
 
     browser.click("#bridge .switch a:last-child").await;
-    browser.click("#fault-dropped_after details > summary").await;
-    browser.choose("#call-dropped_after", "zendesk: POST …/reply").await;
-    browser.write("#times-dropped_after", "1").await;
-    browser.click("#fault-dropped_after > .row button").await;
+    break_call(&browser, "dropped_after", "zendesk: POST …/reply", None, "1").await;
     browser.sees("#fault-dropped_after", "POST …/reply, 1 more time").await;
-    browser.write(&format!("{LAST_THREAD} .answer textarea"), "It was done, and nobody heard.").await;
-    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
+    answer(&browser, "It was done, and nobody heard.").await;
     browser.sees(FIRST_SIDE, "It was done, and nobody heard.").await;
     browser.sees("#fault-dropped_after > .row button", "Off").await;
     browser.click("#bridge .switch a").await;
@@ -52,8 +43,7 @@ async fn with_faults_on_and_a_kill_in_the_middle_nothing_is_lost_and_nothing_com
     let _turn = TURN.lock().await;
     let Some(stage) = Stage::set() else { return };
     let browser = stage.open(Window::default()).await;
-    browser.go(TICKET).await;
-    browser.click("#tour form button").await;
+    browser.begin(TICKET).await;
     let rules = r#"[
         {"vendor": "slack", "call": "chat.postMessage", "fault": "rate_limited", "retry_after": 1, "times": 2},
         {"vendor": "slack", "call": "chat.postMessage", "fault": "error_after", "percent": 40, "times": 4},
@@ -68,15 +58,13 @@ async fn with_faults_on_and_a_kill_in_the_middle_nothing_is_lost_and_nothing_com
     browser.sees(LAST_THREAD, "Who opens gate 4?").await;
 
     for at in 1..=6 {
-        browser.write(&format!("{LAST_THREAD} .answer textarea"), &format!("From Slack, number {at}.")).await;
-        browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
+        answer(&browser, &format!("From Slack, number {at}.")).await;
         browser.sees(LAST_THREAD, &format!("From Slack, number {at}.")).await;
-        browser.write(&format!("{FIRST_SIDE} textarea"), &format!("From the desk, number {at}.")).await;
-        browser.click(&format!("{FIRST_SIDE} .primary")).await;
+        reply(&browser, &format!("From the desk, number {at}.")).await;
         browser.sees(FIRST_SIDE, &format!("From the desk, number {at}.")).await;
         if at % 3 == 2 {
             browser.click("#bridge .danger").await;
-            browser.sees("#kills", &format!("killed {}", if at == 2 { "once" } else { "2 times" })).await;
+            browser.sees("#kills", &format!("Killed {}", if at == 2 { "once" } else { "2 times" })).await;
         }
         if at == 2 {
             browser.picture("killed").await;
@@ -107,6 +95,12 @@ async fn with_faults_on_and_a_kill_in_the_middle_nothing_is_lost_and_nothing_com
     order(&side, "From Slack");
     order(&thread, "From the desk");
     assert_eq!(count(&side, "reopened it"), 1, "{side}");
+    let counted = "return [...document.querySelectorAll('#proof dd')].map((one) => one.textContent).join(' ')";
+    let end = std::time::Instant::now() + crate::stage::PATIENCE;
+    while browser.script(counted).await != "13 13 0 0" {
+        assert!(std::time::Instant::now() < end, "{}", browser.sees("#proof", "").await);
+        browser.wait().await;
+    }
     browser.picture("after-faults").await;
     browser.leave().await;
 }

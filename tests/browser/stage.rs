@@ -193,6 +193,18 @@ impl Browser {
         }
     }
 
+    /// Opens the page as somebody who has seen the tour.
+    pub async fn begin(&self, path: &str) {
+        self.go(path).await;
+        self.close_tour().await;
+    }
+
+    /// Closes the tour, and waits for the page without it: what is done before that is done to the old one.
+    pub async fn close_tour(&self) {
+        self.click("#tour form button").await;
+        self.is_without("#tour").await;
+    }
+
     /// Waits until an element says something; gives its text.
     pub async fn sees(&self, css: &str, words: &str) -> String {
         let mut said = String::new();
@@ -380,4 +392,27 @@ pub async fn ask(browser: &Browser, subject: &str, message: &str) {
     browser.write("#message", message).await;
     browser.click("#new .primary").await;
     browser.sees(FIRST_SIDE, subject).await;
+}
+
+/// Somebody answers in the last thread of the workspace.
+pub async fn answer(browser: &Browser, words: &str) {
+    browser.write(&format!("{LAST_THREAD} .answer textarea"), words).await;
+    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
+}
+
+/// An agent replies in the latest side conversation.
+pub async fn reply(browser: &Browser, words: &str) {
+    browser.write(&format!("{FIRST_SIDE} textarea"), words).await;
+    browser.click(&format!("{FIRST_SIDE} .primary")).await;
+}
+
+/// Switches a fault on for one call, so many times, with its parameter if it has one.
+pub async fn break_call(browser: &Browser, fault: &str, call: &str, parameter: Option<&str>, times: &str) {
+    browser.click(&format!("#fault-{fault} details > summary")).await;
+    browser.choose(&format!("#call-{fault}"), call).await;
+    if let Some(parameter) = parameter {
+        browser.write(&format!("#value-{fault}"), parameter).await;
+    }
+    browser.write(&format!("#times-{fault}"), times).await;
+    browser.click(&format!("#fault-{fault} > .row button")).await;
 }

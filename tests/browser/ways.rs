@@ -3,7 +3,7 @@
 use thirtyfour::TypingData;
 use thirtyfour::prelude::*;
 
-use crate::stage::{FIRST_SIDE, LAST_THREAD, NARROW, Stage, TICKET, TURN, Window, ask};
+use crate::stage::{FIRST_SIDE, LAST_THREAD, NARROW, Stage, TICKET, TURN, Window, answer, ask};
 
 #[tokio::test]
 async fn it_is_whole_without_script() {
@@ -12,12 +12,10 @@ async fn it_is_whole_without_script() {
     let browser = stage.open(Window { script: false, ..Window::default() }).await;
     browser.go(TICKET).await;
     assert!(!browser.on("#live").await.is_displayed().await.expect("an element"), "there is no script");
-    browser.click("#tour form button").await;
-    browser.is_without("#tour").await;
+    browser.close_tour().await;
     ask(&browser, "Without script", "Does it arrive?").await;
     browser.sees(LAST_THREAD, "Does it arrive?").await;
-    browser.write(&format!("{LAST_THREAD} .answer textarea"), "It does.").await;
-    browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
+    answer(&browser, "It does.").await;
     browser.sees(FIRST_SIDE, "It does.").await;
     browser.click(&format!("{FIRST_SIDE} button[name=state]")).await;
     browser.sees(FIRST_SIDE, "marked it as done").await;
@@ -39,7 +37,7 @@ async fn it_is_whole_in_a_narrow_window() {
         browser.fits().await;
         browser.is_accessible("narrow").await;
         browser.picture("narrow-first").await;
-        browser.click("#tour form button").await;
+        browser.close_tour().await;
         ask(&browser, "From a telephone", "Is it legible?").await;
         browser.picture("narrow-desk").await;
         browser.click(".tabs a:nth-child(2)").await;
@@ -51,8 +49,7 @@ async fn it_is_whole_in_a_narrow_window() {
         browser.fits().await;
         browser.click(".tabs a:nth-child(3)").await;
         browser.sees(LAST_THREAD, "Is it legible?").await;
-        browser.write(&format!("{LAST_THREAD} .answer textarea"), "Yes.").await;
-        browser.click(&format!("{LAST_THREAD} .answer .primary")).await;
+        answer(&browser, "Yes.").await;
         browser.sees(LAST_THREAD, "Yes.").await;
         browser.fits().await;
         browser.is_accessible("narrow, Slack").await;

@@ -10,8 +10,7 @@ async fn seven_windows_of_one_browser_are_all_live() {
     let _turn = TURN.lock().await;
     let Some(stage) = Stage::set() else { return };
     let browser = stage.open(Window::default()).await;
-    browser.go(TICKET).await;
-    browser.click("#tour form button").await;
+    browser.begin(TICKET).await;
     let mut windows = vec![browser.driver.window().await.expect("a window")];
     for _ in 1..WINDOWS {
         let window = browser.driver.new_window().await.expect("a window");
@@ -48,8 +47,7 @@ async fn a_window_that_nobody_sees_listens_to_nothing_and_catches_up() {
     let _turn = TURN.lock().await;
     let Some(stage) = Stage::set() else { return };
     let browser = stage.open(Window::default()).await;
-    browser.go(TICKET).await;
-    browser.click("#tour form button").await;
+    browser.begin(TICKET).await;
     let set = |hidden: bool| {
         format!(
             "Object.defineProperty(document, 'hidden', {{ configurable: true, get: () => {hidden} }});\

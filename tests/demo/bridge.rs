@@ -90,6 +90,9 @@ async fn killed_in_the_middle_of_everything_it_comes_back_and_all_is_there_once(
         assert_eq!(zendesk.matches(&there).count(), 1, "{zendesk}");
         assert_eq!(slack.matches(&here).count(), 1, "{slack}");
     }
+    let (_, proof) = demo.get("/sandbox/proof", "").await;
+    let all = json!({"said": 25, "once": 25, "twice": [], "lost": [], "under_way": [], "set_aside": [], "told": []});
+    assert_eq!(proof, all, "the question, and twelve words each way");
 }
 
 #[tokio::test]

@@ -122,7 +122,7 @@ async fn what_was_recorded_comes_out_the_same_again() {
         said
     };
     assert!(refused(String::new()).contains("this is no recording"));
-    assert!(refused(recorded.replace("recording\":1", "recording\":7")).contains("format 7"));
+    assert!(refused(recorded.replace("recording\":2", "recording\":7")).contains("format 7"));
     assert!(refused(recorded.replacen("{\"at\"", "{\"what\"", 3)).contains("line 2 does not read"));
 }
 
@@ -179,4 +179,43 @@ async fn what_is_hidden_is_still_the_same_session() {
     assert!(recorded.contains(":tada:") && recorded.contains("support-engineering@slack.acme.example"), "{recorded}");
     let (code, said) = play(&file, "3");
     assert_eq!(code, Some(0), "{recorded}\n{said}");
+}
+
+#[tokio::test]
+async fn a_bridge_that_dies_again_and_again_dies_as_often_when_it_is_played() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.jsonl");
+    // Where others reach it, the bridge does not: its links bear another address, and another one in each run.
+    let arguments = ["--listen", "0.0.0.0:0", "--record", file.to_str().unwrap()];
+    let demo = Demo::start_in(tempfile::tempdir().unwrap(), &arguments).await;
+    for round in ["first", "second"] {
+        demo.until_up().await;
+        let side = demo.ask(35436, &format!("The {round} question")).await;
+        let thread = demo.thread(&format!("The {round} question")).await;
+        demo.say(&thread, "{ \"a\": 1 }").await;
+        until("the answer", async || demo.in_zendesk(&side).await.contains("{ \"a\": 1 }")).await;
+        let (status, said) = demo.post("/sandbox/bridge/kill", "", Value::Null).await;
+        assert_eq!(status, 200, "{said}");
+    }
+    for _ in 0..2 {
+        // With nothing between that was made in the meantime.
+        demo.until_up().await;
+        assert_eq!(demo.post("/sandbox/bridge/kill", "", Value::Null).await.0, 200);
+    }
+    demo.until_up().await;
+    let late = json!([{"vendor": "slack", "call": "events", "fault": "events_late", "secs": 20}]);
+    assert_eq!(demo.post("/sandbox/faults", "", late).await.0, 200);
+    let thread = demo.thread("The second question").await;
+    demo.say(&thread, "This is on its way for a while").await;
+    demo.stop().await;
+
+    let recorded = std::fs::read_to_string(&file).unwrap();
+    assert!(recorded.contains("⟦here⟧") && !recorded.contains("http://127.0.0.1:"), "{recorded}");
+    assert!(recorded.trim_end().ends_with("{\"busy\":true}}"), "{recorded}");
+    let (code, said) = play(&file, "20");
+    assert_eq!(code, Some(0), "{recorded}\n{said}");
+    assert!(
+        said.contains("it came out as it was recorded. The recording ended while the bridge was at work"),
+        "{said}"
+    );
 }

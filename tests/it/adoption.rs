@@ -215,3 +215,25 @@ async fn a_copy_is_one_also_where_its_original_was_never_read() {
     assert_eq!(heard(&app, &sc), ["By mail."]);
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn what_is_said_twice_in_a_second_arrives_twice_and_no_copy_of_it_does() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Is it down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    for _ in 0..2 {
+        app.slack.say(&app.ana, &channel, Some(&ts), "ok").unwrap();
+        app.zendesk.reply_by_mail("zoe@acme.example", &sc, "yes");
+    }
+    app.pass(Duration::from_secs(300)).await;
+    let of_zoe = || app.said(&sc).into_iter().filter(|(author, _)| author == "Zoe").count();
+    assert_eq!((app.carried(&sc), of_zoe()), (vec!["ok".to_owned(), "ok".to_owned()], 2));
+    close(&app, app.ticket);
+    // The first makes the follow-up, with a copy of all; the second goes there alone.
+    for _ in 0..2 {
+        app.zendesk.reply_by_mail("zoe@acme.example", &sc, "yes");
+    }
+    app.pass(Duration::from_secs(300)).await;
+    assert_eq!(of_zoe(), 4, "{:?}", app.said(&sc));
+    app.ends_quietly().await;
+}

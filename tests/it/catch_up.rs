@@ -116,7 +116,9 @@ async fn what_waits_for_its_thread_waits_a_minute_at_most_and_survives_the_end()
     app.settle_within(Duration::from_secs(10)).await;
     assert_eq!(app.answers(&sc), ["live"]);
     app.restart().await;
-    app.settle_within(Duration::from_secs(2)).await;
+    app.settle_within(Duration::from_secs(1)).await;
+    assert_eq!(app.answers(&sc), ["live"]);
+    app.settle_within(Duration::from_secs(60)).await;
     assert_eq!(app.answers(&sc), ["live", "stored"]);
 }
 

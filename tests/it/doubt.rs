@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sidethread::engine::park::Wished;
 use sidethread::sandbox::faults::{Faults, Rule};
 
 use crate::house::{House, Setup};
@@ -117,7 +118,7 @@ async fn a_part_that_is_parked_holds_back_the_later_parts_of_its_message_and_not
     let parked = rows(&app, "SELECT id FROM outbox WHERE state = 'parked' ORDER BY id").await;
     assert!(parked.len() > 3, "{parked:?}");
     assert_eq!(app.notes().join("\n").matches("did not reach Slack").count(), 1, "the message is told once");
-    assert!(app.app.engine().unwrap().retry_parked(parked[2]).await.unwrap());
+    assert_eq!(app.app.engine().unwrap().retry_parked(parked[2]).await.unwrap(), Wished::Stored);
     app.settle().await;
     let said = zoe(&app);
     assert_eq!(said.len(), parked.len() + 1);

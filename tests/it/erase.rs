@@ -6,27 +6,35 @@ use std::time::Duration;
 use serde_json::json;
 use sidethread::bridge::erase::Whom;
 use sidethread::bridge::ids::{SlackUserId, TicketId, ZendeskUserId};
-use sidethread::cli::erase;
+use sidethread::cli::erase::{self, Erasure};
 use sidethread::config::Config;
 use sidethread::sandbox::faults::Rule;
 
 use crate::house::{House, Setup};
 use crate::listed::Admin;
 
-async fn erase(app: &House, whom: &Whom, admin: Admin) -> String {
+async fn erase(app: &House, erasure: &Erasure, admin: Admin) -> String {
     let mut config = Config::parse("test", &app.config, []).unwrap();
     config.database.path = app.database();
-    erase::run(config, whom, Arc::new(admin), Arc::new(app.clock.clone())).await.unwrap()
+    erase::run(config, erasure, Arc::new(admin), Arc::new(app.clock.clone())).await.unwrap()
 }
 
 /// As the command does beside a running bridge.
-async fn erase_beside(app: &House, whom: &Whom) -> String {
+pub async fn erase_beside(app: &House, whom: &Whom) -> String {
+    erase_named(app, of(whom)).await
+}
+
+pub async fn erase_named(app: &House, erasure: Erasure) -> String {
     let admin = Admin(Some(app.app.admin_router()));
-    erase(app, whom, admin).await
+    erase(app, &erasure, admin).await
+}
+
+fn of(whom: &Whom) -> Erasure {
+    Erasure { whom: whom.clone(), names: Vec::new() }
 }
 
 /// How often a text stands in the file and in the log beside it.
-fn in_the_file(app: &House, canary: &str) -> usize {
+pub fn in_the_file(app: &House, canary: &str) -> usize {
     let database = app.database();
     let wal = database.with_extension("db-wal");
     [database, wal]
@@ -129,7 +137,7 @@ async fn it_works_where_no_bridge_runs_and_a_thread_on_its_way_is_not_made() {
     app.settle_within(Duration::from_secs(1)).await;
     app.leave().await;
     assert!(in_the_file(&app, "agent-canary") > 0);
-    let said = erase(&app, &Whom::Ticket(TicketId(app.ticket)), Admin(None)).await;
+    let said = erase(&app, &of(&Whom::Ticket(TicketId(app.ticket))), Admin(None)).await;
     assert!(said.contains("not in Slack"), "{said}");
     assert_eq!((in_the_file(&app, "agent-canary"), in_the_file(&app, "subject-canary")), (0, 0));
     let spec = sidethread::sandbox::slack::ChannelSpec { name: "nowhere".into(), ..Default::default() };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sidethread::bridge::{Act, Vendor};
+use sidethread::engine::park::Wished;
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::slack::ChannelSpec;
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec};
@@ -267,7 +268,7 @@ async fn one_is_given_up(app: &House) {
     say(app);
     app.settle().await;
     let row = crate::parked::parked_row(app).await;
-    assert!(app.app.engine().unwrap().drop_parked(row).await.unwrap());
+    assert_eq!(app.app.engine().unwrap().drop_parked(row).await.unwrap(), Wished::Stored);
 }
 
 /// A reply that the thread was told is late, and that now goes.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sidethread::bridge::ids::TicketId;
+use sidethread::engine::park::Wished;
 use sidethread::sandbox::zendesk::{ReplyOnClosed, TicketChange, TicketSpec, Unconfirmed, UserSpec};
 
 use crate::house::{House, Setup};
@@ -345,7 +346,7 @@ async fn a_follow_up_that_was_given_up_is_asked_for_anew_by_what_still_waits() {
     app.settle().await;
     app.zendesk.faults().clear();
     let row = crate::parked::parked_row(&app).await;
-    assert!(app.app.engine().unwrap().drop_parked(row).await.unwrap());
+    assert_eq!(app.app.engine().unwrap().drop_parked(row).await.unwrap(), Wished::Stored);
     app.settle().await;
     app.slack.say(&app.ben, &channel, Some(&ts), "Confirmed.").unwrap();
     app.settle().await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sidethread::engine::park::Wished;
 use sidethread::sandbox::zendesk::{TicketChange, Unconfirmed};
 
 use crate::house::{House, Setup};
@@ -151,6 +152,28 @@ async fn a_thread_whose_adopted_follow_up_is_deleted_goes_on_in_another_one() {
         assert_eq!(count(&app.told(&sc), "was deleted"), 1, "{:?}", app.told(&sc));
         app.ends_quietly().await;
     }
+}
+
+#[tokio::test]
+async fn the_next_one_has_a_key_of_its_own_also_when_who_knew_of_the_deleted_one_has_given_up() {
+    let unconfirmed = Unconfirmed { deleted_follow_ups_named: false, ..Default::default() };
+    let app = House::with(Setup { unconfirmed, ..Default::default() }).await;
+    let (sc, (channel, ts), gone) = moved(&app).await;
+    deleted(&app, gone, true);
+    let rule = json!({"call": "POST tickets", "fault": "refused"});
+    app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+    app.slack.say(&app.ana, &channel, Some(&ts), "two").unwrap();
+    app.pass(Duration::from_secs(600)).await;
+    app.zendesk.faults().clear();
+    assert_eq!(follow_ups(&app), [0; 0]);
+    let row = crate::parked::parked_row(&app).await;
+    // The key of the deleted one is known to Zendesk still, and goes with what was said then.
+    app.zendesk.reply(app.yan, &sc, "<p>An afterthought</p>");
+    assert_eq!(app.app.engine().unwrap().drop_parked(row).await.unwrap(), Wished::Stored);
+    app.pass(Duration::from_secs(1200)).await;
+    let [next] = follow_ups(&app)[..] else { panic!("one more is made: {:?}", follow_ups(&app)) };
+    assert_eq!(carried(&app, next), [["two"]]);
+    app.ends_quietly().await;
 }
 
 #[tokio::test]

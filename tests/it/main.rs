@@ -1,9 +1,13 @@
 //! Stories: the real app on fake vendors and a clock that stands still until it is moved.
 
 mod adoption;
+mod card_anew;
 mod catch_up;
+mod crowd;
+mod deleted;
 mod doubt;
 mod erase;
+mod erase_life;
 mod every_act;
 mod follow_up;
 mod follow_up_gone;
@@ -13,14 +17,18 @@ mod lanes;
 mod late;
 mod leaves;
 mod listed;
+mod meanwhile;
 mod mended;
 mod merged;
+mod merged_doubt;
+mod merged_on;
 mod notes;
 mod nothing_twice;
 mod noticed;
 mod notify;
 mod pace;
 mod parked;
+mod parked_old;
 mod refusals;
 mod restored;
 mod slack_to_zendesk;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use sidethread::bridge::ids::TicketId;
+use sidethread::sandbox::zendesk::TicketChange;
+
 use crate::house::{House, Setup};
 
 const PARTNER: &str =
@@ -37,6 +40,33 @@ async fn a_channel_that_becomes_shared_gets_no_more_of_the_agents_words() {
     let notes = app.notes();
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].contains("shared with another firm"), "{notes:?}");
+}
+
+#[tokio::test]
+async fn a_channel_that_becomes_shared_learns_no_more_of_the_ticket_either() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    app.slack.say(&app.ana, &channel, Some(&ts), "No.").unwrap();
+    app.settle().await;
+    app.slack.share_channel(&app.engineering, "TNORD").unwrap();
+    // What is known of a channel holds for a minute.
+    app.pass(Duration::from_secs(61)).await;
+    let card = app.card(&sc);
+    let change = TicketChange { status: Some("pending".into()), ..Default::default() };
+    assert!(app.zendesk.set_ticket(app.ticket, change));
+    app.app.engine().unwrap().nudge(TicketId(app.ticket)).await.unwrap();
+    app.settle_within(Duration::from_secs(60)).await;
+    app.zendesk.set_state(app.zoe, &sc, "closed");
+    app.settle_within(Duration::from_secs(60)).await;
+    assert_eq!((app.card(&sc), app.told(&sc)), (card, vec![]));
+    assert_eq!(app.notes().join("\n").matches("shared with another firm").count(), 1, "{:?}", app.notes());
+    app.slack.unshare_channel(&app.engineering).unwrap();
+    app.pass(Duration::from_secs(20 * 60)).await;
+    let card = app.card(&sc);
+    assert!(card.contains("Status: pending") && card.contains("*Done* by Zoe"), "{card}");
+    assert_eq!(app.told(&sc).len(), 1, "{:?}", app.told(&sc));
+    app.ends_quietly().await;
 }
 
 #[tokio::test]

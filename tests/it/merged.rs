@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sidethread::cli::merged;
 use sidethread::config::Config;
+use sidethread::engine::park::Wished;
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
@@ -13,7 +14,7 @@ use crate::follow_up::{a_thread, close, follow_up, follow_ups, later, messages, 
 use crate::house::{House, Setup, texts};
 use crate::listed::Admin;
 
-const TARGET: i64 = 35437;
+pub const TARGET: i64 = 35437;
 
 /// Another ticket of the same customer.
 fn other_ticket(app: &House, id: i64) -> i64 {
@@ -40,14 +41,14 @@ pub fn proposed(app: &House, sc: &str) -> (String, String) {
     (channel, notice)
 }
 
-async fn press(app: &House, person: &str, sc: &str) {
+pub async fn press(app: &House, person: &str, sc: &str) {
     let (channel, notice) = proposed(app, sc);
     app.slack.press(person, &channel, &notice, "continue_on").unwrap();
     app.settle().await;
 }
 
 /// A thread whose ticket is merged, and the place of the thread.
-async fn merged_thread(app: &House) -> (String, String, String) {
+pub async fn merged_thread(app: &House) -> (String, String, String) {
     let (sc, channel, ts) = a_thread(app).await;
     later(app).await;
     other_ticket(app, TARGET);
@@ -337,7 +338,7 @@ async fn an_attempt_that_is_given_up_puts_the_button_back() {
     app.zendesk.faults().add(serde_json::from_value::<Rule>(rule).unwrap());
     press(&app, &app.ana, &sc).await;
     let row = crate::parked::parked_row(&app).await;
-    assert!(app.app.engine().unwrap().drop_parked(row).await.unwrap());
+    assert_eq!(app.app.engine().unwrap().drop_parked(row).await.unwrap(), Wished::Stored);
     app.settle().await;
     press(&app, &app.ben, &sc).await;
     assert_eq!(messages(&app, &sides(&app, TARGET)[0])[1..], ["one"]);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sidethread::engine::park::Wished;
 use sidethread::sandbox::faults::{Faults, Rule};
 
 use crate::house::{House, texts};
@@ -92,11 +93,12 @@ async fn the_operator_tries_it_again_or_gives_it_up() {
         app.zendesk.faults().clear();
         let engine = app.app.engine().unwrap();
         for _ in 0..2 {
-            assert!(if drop { engine.drop_parked(row).await } else { engine.retry_parked(row).await }.unwrap());
+            let wished = if drop { engine.drop_parked(row).await } else { engine.retry_parked(row).await };
+            assert_eq!(wished.unwrap(), Wished::Stored);
         }
         app.settle().await;
-        assert!(!engine.retry_parked(row).await.unwrap(), "it is not parked any more");
-        assert!(!engine.drop_parked(row + 1000).await.unwrap());
+        assert_eq!(engine.retry_parked(row).await.unwrap(), Wished::NotParked, "it is not parked any more");
+        assert_eq!(engine.drop_parked(row + 1000).await.unwrap(), Wished::NotParked);
         app.settle().await;
         let told = app.told(&sc);
         assert_eq!(told.len(), 1, "{told:?}");
@@ -140,7 +142,7 @@ async fn a_message_that_did_not_reach_slack_is_told_on_the_ticket_and_goes_when_
     let notes = app.notes();
     assert!(notes.iter().any(|note| note.contains("did not reach Slack")), "{notes:?}");
     app.slack.faults().clear();
-    assert!(app.app.engine().unwrap().retry_parked(parked_row(&app).await).await.unwrap());
+    assert_eq!(app.app.engine().unwrap().retry_parked(parked_row(&app).await).await.unwrap(), Wished::Stored);
     app.settle().await;
     assert_eq!(app.said(&sc).iter().filter(|(author, _)| author == "Zoe").count(), 1);
     app.ends_quietly().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sidethread::cli::trace::{Asked, run};
 use sidethread::engine::clock::Clock;
 
-use crate::house::House;
+use crate::house::{House, Setup};
 
 async fn trace(app: &House, what: &str, text: bool) -> String {
     let asked = Asked::parse(what).unwrap();
@@ -133,4 +133,44 @@ async fn a_message_that_waits_for_its_card_is_told() {
     app.slack.faults().clear();
     app.settle().await;
     assert_eq!(app.answers(&sc), ["first!"]);
+}
+
+#[tokio::test]
+async fn messages_that_travelled_together_say_so() {
+    let config = "side_conversation_writes_per_10_min = 2";
+    let app = House::with(Setup { config, limits: true, ..Default::default() }).await;
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, root) = app.thread(&sc);
+    fault(&app, serde_json::json!({"call": "POST …/reply", "fault": "dropped_after", "times": 2}));
+    let say = |word: &str| app.slack.say(&app.ana, &channel, Some(&root), word).unwrap();
+    let all: Vec<String> = ["one", "two", "three", "four"].into_iter().map(say).collect();
+    app.settle().await;
+    assert_eq!(app.replies(&sc).len(), 2);
+
+    let of = async |ts: &String| trace(&app, &link(&channel, ts, &root), false).await;
+    assert!(!of(&all[0]).await.contains("in one call"));
+    let mut sent = std::collections::BTreeSet::new();
+    for ts in &all[1..] {
+        let told = of(ts).await;
+        let lines: Vec<&str> = told.lines().filter(|line| line.contains("reply: sent")).collect();
+        assert!(!lines.is_empty() && told.contains("found to have been done"), "{told}");
+        assert!(lines.iter().all(|line| line.contains("sent in one call with 2 others (bundle ")), "{told}");
+        sent.insert(lines.join("\n"));
+    }
+    assert_eq!(sent.len(), 1, "one call, sent at one time: {sent:?}");
+    let whole = trace(&app, &sc, false).await;
+    assert_eq!(whole.matches("with 2 others").count(), 3 * sent.first().unwrap().lines().count(), "{whole}");
+
+    let request = http::Request::get("/lanes")
+        .header("host", "127.0.0.1")
+        .header("sidethread-admin", "1")
+        .body(bytes::Bytes::new())
+        .unwrap();
+    let answer = crate::house::call(&app.app.admin_router(), request).await.unwrap();
+    let lanes: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+    let text = lanes.to_string();
+    let bundle = lanes.pointer("/messages").into_iter().flat_map(|all| all.as_array().into_iter().flatten());
+    let calls = bundle.flat_map(|message| message["calls"].as_array().cloned().unwrap_or_default());
+    let together: Vec<i64> = calls.filter_map(|call| call["bundle"].as_i64()).collect();
+    assert!(together.len() == 3 && together.iter().all(|id| *id == together[0]), "{text}");
 }

@@ -251,3 +251,27 @@ async fn a_closed_ticket_speaks_through_the_feed() {
     app.pass(Duration::from_secs(25)).await;
     assert_eq!(app.said(&sc), [("Zoe".into(), "One more thing".into())]);
 }
+
+#[tokio::test]
+async fn a_message_of_many_files_and_no_word_is_posted_and_names_each() {
+    let app = House::new().await;
+    let name = |n: usize| format!("{}-{n:02}.pdf", "scan".repeat(40));
+    let files: Vec<String> = (0..40).map(|n| app.zendesk.add_file(&name(n), "application/pdf", b"x")).collect();
+    let spec = StartSpec {
+        to: vec![serde_json::json!({"email": "engineering@slack.acme.example"})],
+        subject: Some("Scans".into()),
+        attachments: files.clone(),
+        ..Default::default()
+    };
+    let sc = app.zendesk.start_side_conversation_with(app.zoe, app.ticket, spec);
+    app.settle().await;
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    app.zendesk.reply_with(app.zoe, &sc, "", &files);
+    app.settle().await;
+    let said: String = app.said(&sc).into_iter().map(|(_, text)| text).collect();
+    let all = app.card(&sc) + &said;
+    for n in 0..40 {
+        assert_eq!(all.matches(&name(n)).count(), 2, "{n}");
+    }
+    app.ends_quietly().await;
+}

@@ -1,6 +1,7 @@
 //! What has to be so in the end.
 
 use super::*;
+use sidethread::engine::park::Wished;
 
 impl Simulation {
     pub async fn check(&self, engine: &Engine, overtaken: &BTreeSet<String>) -> Result<(), String> {
@@ -149,7 +150,7 @@ impl Simulation {
             for (id, effect) in parked {
                 overtaken.insert(format!("row {id}"));
                 overtaken.extend(tokens(&effect));
-                assert!(self.machine.run(engine.retry_parked(id)).unwrap());
+                assert_eq!(self.machine.run(engine.retry_parked(id)).unwrap(), Wished::Stored);
             }
             // What could not be posted at all is tried again after an hour.
             self.machine.run(self.house.settle_within(Duration::from_secs(2 * 3600)));

@@ -10,19 +10,8 @@ use sidethread::store::Store;
 use sqlx::{Connection, SqliteConnection};
 use tokio::runtime::Runtime;
 
-const TABLES: [&str; 11] = [
-    "follow_up",
-    "side_conversation",
-    "setting",
-    "link",
-    "thread",
-    "inbox",
-    "outbox",
-    "nudge",
-    "held",
-    "unread",
-    "attempt",
-];
+const TABLES: &str = "SELECT group_concat('DELETE FROM ' || name || ';', ' ') FROM sqlite_schema
+    WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_sqlx_*'";
 
 struct Open {
     store: Arc<Store>,
@@ -34,11 +23,13 @@ pub struct Machine {
     folder: OnceCell<tempfile::TempDir>,
     runtime: Option<Runtime>,
     open: Option<Open>,
+    /// Empties all tables, once it is known which there are.
+    emptying: Option<String>,
 }
 
 impl Machine {
     pub fn new() -> Machine {
-        Machine { folder: OnceCell::new(), runtime: None, open: None }
+        Machine { folder: OnceCell::new(), runtime: None, open: None, emptying: None }
     }
 
     pub fn runtime(&mut self) -> &Runtime {
@@ -155,8 +146,15 @@ impl Machine {
     pub fn wipe(&mut self) {
         let store = self.store();
         let _ = std::fs::remove_file(self.copy());
-        let statements = TABLES.map(|table| format!("DELETE FROM {table};"));
-        self.execute(&format!("BEGIN; {} COMMIT", statements.concat()));
+        if self.emptying.is_none() {
+            let own = &mut self.open.as_mut().expect("it is open").own;
+            let tables = sqlx::query_scalar::<_, String>(TABLES).fetch_one(own);
+            self.emptying = Some(self.runtime.as_ref().expect("it runs").block_on(tables).unwrap());
+        }
+        self.execute(&format!(
+            "BEGIN; PRAGMA defer_foreign_keys = ON; {} COMMIT",
+            self.emptying.as_deref().unwrap_or_default()
+        ));
         store.leave_mark("").unwrap();
     }
 

@@ -91,6 +91,9 @@ pub struct Unpark {
     /// The effect, if it is parked when the wish is handled: read then, so that a wish that comes twice finds nothing.
     #[serde(skip)]
     pub parked: Option<Box<Effect>>,
+    /// Whether it is parked when the wish is handled, and what it was to do is no longer kept.
+    #[serde(skip)]
+    pub blank: bool,
 }
 
 /// What shall become of something parked.

@@ -43,7 +43,7 @@ pub fn thread_moved(from: (TicketId, &str), to: (TicketId, &str)) -> String {
 pub fn follow_up_gone(gone: (TicketId, &str), source: (TicketId, &str)) -> String {
     let ((gone, gone_url), (source, source_url)) = (gone, source);
     format!(
-        "🗑️ Ticket <{gone_url}|#{gone}>, in which this thread went on, was deleted. What was written here since is kept, and \
+        "🗑️ Ticket <{gone_url}|#{gone}>, in which this thread goes on, was deleted. What is written here is kept, and \
          another follow-up of ticket <{source_url}|#{source}> takes it; nobody has to send it again."
     )
 }
@@ -75,6 +75,18 @@ pub fn no_follow_up(ticket: TicketId, url: &str, reason: &str) -> String {
 /// In the place of that notice: the follow-up is under way.
 pub fn follow_up_after_all() -> String {
     "✅ The closed ticket is followed up after all; what was written here goes there.".to_owned()
+}
+
+/// In the place of that notice: what had been begun was given up, and what waits has it looked for again.
+pub fn sought_anew() -> String {
+    "🔁 The attempt to follow up the closed ticket was given up; what waits here has it followed up anew.".to_owned()
+}
+
+/// In the place of the notice of a reply that was not delivered: nobody can send it any more.
+pub fn words_no_longer_kept() -> String {
+    "A reply did not reach the ticket, and cannot be tried again: it was written so long ago that its words are no longer \
+     kept. It stays in Slack only; please write it again if it still matters."
+        .to_owned()
 }
 
 /// Why no follow-up was made: Zendesk refused it without what may be left out.

@@ -40,7 +40,10 @@ pub fn answered(news: &[News], zendesk_url: &str) -> String {
         let ticket = one.ticket_id;
         let subject = short(&one.subject, SUBJECT_SHOWN);
         let subject = if subject.is_empty() { String::new() } else { format!(" {}", escape_mrkdwn(&subject)) };
-        let people: Vec<String> = one.by.iter().map(mention).collect();
+        let mut people: Vec<String> = one.by.iter().map(mention).collect();
+        if one.by_others {
+            people.push(if people.is_empty() { "somebody in Slack" } else { "somebody else" }.to_owned());
+        }
         let answers = if one.answers == 1 { "an answer".to_owned() } else { format!("{} answers", one.answers) };
         format!(
             "• <{zendesk_url}/agent/tickets/{ticket}|#{ticket}>{subject}: {answers} by {}, <{}|see the thread>",

@@ -3,6 +3,9 @@
 use super::super::content::escape_mrkdwn;
 use super::super::ids::TicketId;
 
+/// Who it was in Slack, where that was forgotten.
+pub const SOMEBODY_IN_SLACK: &str = "Somebody in Slack";
+
 /// The button that lets a thread go on in the ticket into which its own was merged.
 pub fn continue_on(ticket: TicketId) -> String {
     format!("Continue on #{ticket}")

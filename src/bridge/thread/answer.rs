@@ -51,10 +51,10 @@ impl Deciding<'_> {
                 self.thread.asked_state = None;
                 self.whisper(effect, user, notice::state_changed_meanwhile(*state));
             }
-            (Act::SetState { state, name, .. }, Answer::StateSet { updated_at_ms }) => {
+            (Act::SetState { state, name, user }, Answer::StateSet { updated_at_ms }) => {
                 let asked = self.thread.asked_state.take_if(|asked| asked.state == *state).is_some();
                 if asked && *updated_at_ms >= self.thread.state_updated_at_ms {
-                    self.set_state(*state, *updated_at_ms, name.clone());
+                    self.set_state(*state, *updated_at_ms, name.clone(), Some(user.clone()));
                     self.update_card();
                 } else {
                     self.ignored = Some(Why::Stale);
@@ -77,7 +77,7 @@ impl Deciding<'_> {
         }
         let id = EffectId::new(format!("state:{}:{}", press.action_ts, press.user));
         let order = press.action_ts.parse::<Ts>().map_or(self.at_ms * 1000, |ts| ts.micros());
-        self.thread.asked_state = Some(AskedState { state, name: person.name.clone() });
+        self.thread.asked_state = Some(AskedState { state, name: person.name.clone(), user: Some(press.user.clone()) });
         let act = Act::SetState { state, user: press.user.clone(), name: person.name.clone() };
         self.ask(id, order, act);
     }

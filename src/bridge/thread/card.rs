@@ -194,14 +194,27 @@ impl Deciding<'_> {
         self.effects.extend(held);
         self.thread.place = Place::Linked { channel, ts };
         self.thread.told.channel = None;
+        // What has just been posted there shows that posts are taken.
+        self.thread.unreachable = None;
         if let Some(before) = self.thread.card_before.take() {
             self.tell(format!("card-again:{before}"), notice::card_again(), false);
+            self.what_waits_is_told_again();
         } else {
             self.question_stands();
         }
         // A card that may have stood for a while may show what was so then.
         if self.thread.card_version > 0 || in_doubt {
             self.update_card();
+        }
+    }
+
+    /// Why words wait was told under the card that was deleted.
+    fn what_waits_is_told_again(&mut self) {
+        if let Some(follow_up) = self.thread.follow_up.clone().filter(|follow_up| follow_up.is_proposed()) {
+            self.merged(follow_up.source, follow_up.into);
+        } else if let Some(gone) = &self.thread.gone {
+            let text = notice::ticket_gone(&gone.reason);
+            self.tell(format!("ticket-gone:{}", self.at_ms), text, false);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::super::content::Doc;
 use super::super::effect::{Act, Effect, EffectId};
 use super::super::event::{Kind, Participant, SideConversationEvent, State};
-use super::super::ids::{SideConversationEventId, Ts};
+use super::super::ids::{SideConversationEventId, SlackUserId, Ts};
 use super::super::notice;
 use super::super::route::{self, Choice};
 use super::{Deciding, NAME_LIMIT, POST_LIMIT, Place, Why};
@@ -58,13 +58,13 @@ impl Deciding<'_> {
         // Our own change may be read before its call has answered.
         let ours = entry.actor.user_id == Some(self.policy.app_user);
         if ours && let Some(asked) = self.thread.asked_state.take_if(|asked| asked.state == state) {
-            self.set_state(state, entry.created_at_ms, asked.name);
+            self.set_state(state, entry.created_at_ms, asked.name, asked.user);
             self.update_card();
             self.ignored = Some(Why::Echo);
             return;
         }
         let name = shown_name(&entry.actor);
-        self.set_state(state, entry.created_at_ms, name.clone());
+        self.set_state(state, entry.created_at_ms, name.clone(), None);
         if matches!(self.thread.place, Place::Posting { .. }) {
             // The card on its way may show what was so before.
             self.update_card();
@@ -84,11 +84,12 @@ impl Deciding<'_> {
         }
     }
 
-    pub(super) fn set_state(&mut self, state: State, at_ms: i64, by: String) {
+    pub(super) fn set_state(&mut self, state: State, at_ms: i64, by: String, user: Option<SlackUserId>) {
         let is_done = state == State::Closed && self.thread.state == State::Open;
         self.thread.state = state;
         self.thread.state_updated_at_ms = at_ms;
         self.thread.state_by = Some(by);
+        self.thread.state_by_user = user;
         if state == State::Open {
             self.thread.told.left_done = false;
         }
@@ -146,8 +147,7 @@ impl Deciding<'_> {
         if message.marker.is_some() {
             return true;
         }
-        let Some((_, thread_ts)) = self.thread.link() else { return false };
-        self.threads_named(entry).contains(thread_ts)
+        self.threads_named(entry).iter().any(|ts| self.thread.stood_under(ts))
     }
 
     /// The Slack threads whose messages are named by their addresses in what the app's user said through the API.
@@ -192,8 +192,12 @@ pub(super) fn post_id(entry: &SideConversationEventId, part: usize) -> EffectId 
 
 pub(super) fn text_parts(doc: Doc, files: &[String], limit: usize) -> Vec<String> {
     let mut parts = doc.to_mrkdwn(limit);
-    if !files.is_empty() {
-        let line = notice::files_stay_in_zendesk(files);
+    let mut left = files;
+    while !left.is_empty() {
+        let fits = |many: &usize| notice::files_stay_in_zendesk(&left[..*many]).chars().count() < limit;
+        let (named, others) = left.split_at((1..=left.len()).take_while(fits).last().unwrap_or(1));
+        left = others;
+        let line: String = notice::files_stay_in_zendesk(named).chars().take(limit).collect();
         match parts.last_mut() {
             Some(last) if last.chars().count() + line.chars().count() < limit => {
                 last.push('\n');

@@ -19,6 +19,9 @@ use super::super::notice;
 use super::merged::Continuing;
 use super::{BridgedThread, Deciding, Place, Retrying, Why};
 
+/// How the effects are called that look for a follow-up, and that make one.
+pub(super) const SEEK_FOLLOW_UP: &str = "seek-follow-up";
+pub(super) const FOLLOW_UP: &str = "follow-up";
 /// Before every reply of its lane.
 const FIRST: i64 = i64::MIN / 2;
 
@@ -36,13 +39,16 @@ pub struct FollowUp {
     /// Who lets the thread go on after a merge, once somebody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Continuing>,
+    /// Whether that ticket follows up the source, which was closed by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follows: bool,
     /// The ticket in which the next reply begins a side conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_id: Option<TicketId>,
     /// What the card shows of that ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<Ticket>,
-    /// Since when that ticket is known, in milliseconds since 1970.
+    /// Since when the ticket is known in which it goes on, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "super::is_never")]
     pub since_ms: i64,
 }
@@ -50,7 +56,21 @@ pub struct FollowUp {
 impl FollowUp {
     /// Of a ticket of which only that is known.
     pub fn of(source: TicketId) -> FollowUp {
-        FollowUp { source, merged: false, into: None, by: None, ticket_id: None, ticket: None, since_ms: 0 }
+        FollowUp {
+            source,
+            merged: false,
+            into: None,
+            by: None,
+            follows: false,
+            ticket_id: None,
+            ticket: None,
+            since_ms: 0,
+        }
+    }
+
+    /// The follow-up in which it goes on.
+    fn successor(&self) -> Option<TicketId> {
+        self.ticket_id.or(self.into.filter(|_| self.follows))
     }
 
     /// Whether it goes on when somebody wants that, and nobody has said so yet.
@@ -69,6 +89,15 @@ pub struct Earlier {
     /// Whether somebody let the thread go on elsewhere because that ticket was merged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merged: bool,
+    /// The closed ticket that the next one follows up, if it is another than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<TicketId>,
+}
+
+impl Earlier {
+    fn at(ticket_id: TicketId, side_conversation_id: SideConversationId) -> Earlier {
+        Earlier { ticket_id, side_conversation_id, merged: false, source: None }
+    }
 }
 
 impl BridgedThread {
@@ -77,18 +106,19 @@ impl BridgedThread {
         self.follow_up.as_ref().and_then(|follow_up| follow_up.ticket_id)
     }
 
-    /// The follow-up that its replies go to, and since when that is known, in milliseconds since 1970.
+    /// The follow-up that its replies go to, or begin to go to, and since when that is known, in milliseconds since 1970.
     pub fn goes_on_in(&self) -> Option<(TicketId, i64)> {
         match &self.follow_up {
-            Some(follow_up) => follow_up.ticket_id.map(|ticket_id| (ticket_id, follow_up.since_ms)),
+            Some(follow_up) => follow_up.successor().map(|ticket_id| (ticket_id, follow_up.since_ms)),
             None => self.source().map(|_| (self.ticket_id, self.ticket_since_ms)),
         }
     }
 
     /// The ticket that the thread's one follows up, as far as the thread has been there.
     fn source(&self) -> Option<TicketId> {
-        let before = self.earlier.last().filter(|earlier| !earlier.merged)?;
-        Some(before.ticket_id).filter(|before| *before != self.ticket_id)
+        let before = self.earlier.last()?;
+        let source = before.source.or(Some(before.ticket_id).filter(|_| !before.merged))?;
+        Some(source).filter(|source| *source != self.ticket_id)
     }
 
     /// Whether what follows this ticket is still asked for.
@@ -128,7 +158,7 @@ impl Deciding<'_> {
     /// The follow-up was deleted: the thread is where it was before, and another one is looked for.
     pub(super) fn follow_up_gone(&mut self, gone: TicketId) {
         let source = match &self.thread.follow_up {
-            Some(follow_up) if follow_up.ticket_id == Some(gone) => Some(follow_up.source),
+            Some(follow_up) if follow_up.successor() == Some(gone) => Some(follow_up.source),
             None if self.thread.ticket_id == gone => self.thread.source(),
             _ => None,
         };
@@ -142,8 +172,8 @@ impl Deciding<'_> {
             let side_conversation_id = before.side_conversation_id;
             let left = std::mem::replace(&mut self.thread.side_conversation_id, side_conversation_id);
             // First, as it is not what the present ticket follows.
-            self.thread.earlier.insert(0, Earlier { ticket_id: gone, side_conversation_id: left, merged: false });
-            self.thread.ticket_id = source;
+            self.thread.earlier.insert(0, Earlier::at(gone, left));
+            self.thread.ticket_id = before.ticket_id;
             self.thread.ticket_since_ms = self.at_ms;
         }
         self.thread.gone = None;
@@ -162,7 +192,7 @@ impl Deciding<'_> {
         let thread_url = self.permalink(ts, channel, ts);
         let by = self.thread.follow_up.take().and_then(|follow_up| follow_up.by);
         self.thread.follow_up = Some(FollowUp { by, ..FollowUp::of(source) });
-        self.ask_first("seek-follow-up", source, Act::SeekFollowUp { source, thread_url, gone });
+        self.ask_first(SEEK_FOLLOW_UP, source, Act::SeekFollowUp { source, thread_url, gone });
     }
 
     /// Asks for something before every reply of the lane.
@@ -181,7 +211,7 @@ impl Deciding<'_> {
         match answer {
             Answer::FollowUpNeeded { request } | Answer::FollowUpRefused { request } => {
                 let act = Act::FollowUp { source, request: request.clone(), decided_at_ms: self.at_ms };
-                self.ask_first("follow-up", source, act);
+                self.ask_first(FOLLOW_UP, source, act);
             }
             Answer::Followed(followed) => self.followed(source, followed),
             Answer::TicketClosed(closed) if closed.merged => self.merged(source, closed.into),
@@ -197,7 +227,13 @@ impl Deciding<'_> {
             Some(side_conversation_id) => {
                 self.moves_to(followed.ticket_id, side_conversation_id, ticket, followed.state);
             }
-            None if self.is_continuing() => self.begin_on(followed.ticket_id),
+            None if self.is_continuing() => {
+                self.begin_on(followed.ticket_id);
+                let at_ms = self.at_ms;
+                if let Some(follow_up) = self.thread.follow_up.as_mut().filter(|one| one.by.is_some()) {
+                    (follow_up.follows, follow_up.since_ms) = (true, at_ms);
+                }
+            }
             None => {
                 let ticket_id = Some(followed.ticket_id);
                 let since_ms = self.at_ms;
@@ -221,7 +257,7 @@ impl Deciding<'_> {
         if self.thread.ticket_id == source {
             self.moves_to(ticket_id, copy, None, state);
         } else if self.thread.side_conversation_id != *copy && !self.was_in(copy) {
-            self.thread.earlier.push(Earlier { ticket_id, side_conversation_id: copy.clone(), merged: false });
+            self.thread.earlier.push(Earlier::at(ticket_id, copy.clone()));
         } else {
             self.ignored = Some(Why::Known);
         }
@@ -248,12 +284,14 @@ impl Deciding<'_> {
         let (old_ticket, old) = (self.thread.ticket_id, self.thread.side_conversation_id.clone());
         let settled = self.thread.follow_up.take();
         let continued = settled.as_ref().is_some_and(|follow_up| follow_up.by.is_some());
+        let source = settled.as_ref().filter(|follow_up| follow_up.successor().is_some());
+        let source = source.map(|follow_up| follow_up.source).filter(|source| *source != old_ticket);
         let known = settled.and_then(|follow_up| follow_up.ticket);
         if old == *to && old_ticket == ticket_id {
             self.ignored = Some(Why::Known);
             return;
         }
-        self.was_there(Earlier { ticket_id: old_ticket, side_conversation_id: old.clone(), merged: continued });
+        self.was_there(Earlier { merged: continued, source, ..Earlier::at(old_ticket, old.clone()) });
         if old != *to {
             self.thread.side_conversation_id = to.clone();
             // What is new is open.
@@ -262,6 +300,7 @@ impl Deciding<'_> {
             self.thread.state = state;
             self.thread.state_updated_at_ms = updated_at_ms;
             self.thread.state_by = None;
+            self.thread.state_by_user = None;
             self.thread.told.left_done = false;
         }
         self.thread.ticket_id = ticket_id;
@@ -273,8 +312,9 @@ impl Deciding<'_> {
             return;
         }
         self.update_card();
-        let (old_url, url) = (self.ticket_url(old_ticket), self.ticket_url(ticket_id));
-        let (from, into) = ((old_ticket, old_url.as_str()), (ticket_id, url.as_str()));
+        let left = source.filter(|_| !continued).unwrap_or(old_ticket);
+        let (left_url, url) = (self.ticket_url(left), self.ticket_url(ticket_id));
+        let (from, into) = ((left, left_url.as_str()), (ticket_id, url.as_str()));
         let text = match continued {
             true => notice::thread_continues(from, into),
             false => notice::thread_moved(from, into),

@@ -58,7 +58,7 @@ impl Deciding<'_> {
 
     pub(super) fn ticket_is_back(&mut self, act: &Act, answer: &Answer) {
         let reached = matches!(answer, Answer::Replied { .. } | Answer::Started { .. } | Answer::Withheld { .. });
-        let reached = reached && matches!(act, Act::Reply(_));
+        let reached = reached && matches!(act, Act::Reply(_) | Act::ContinueOn { .. });
         if reached && self.thread.gone.take().is_some() {
             self.tell(format!("ticket-back:{}", self.at_ms), notice::ticket_back(), false);
         }

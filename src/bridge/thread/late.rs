@@ -102,6 +102,15 @@ impl Deciding<'_> {
         }
     }
 
+    /// The last message that was told to be late is deleted: nobody waits for it. What is late before it is told anew.
+    pub(super) fn awaited_no_more(&mut self, ts: &Ts) {
+        if let Some(late) = self.thread.not_in_ticket.take_if(|late| late.last == ts.micros())
+            && let Some(ts) = late.notice
+        {
+            self.take_back(&late.tell, ts);
+        }
+    }
+
     fn take_back(&mut self, told: &EffectId, ts: Ts) {
         let id = EffectId::new(format!("take-back:{told}"));
         self.ask(id, self.at_ms * 1000, Act::TakeBack { ts, text: notice::in_ticket_after_all() });

@@ -15,13 +15,14 @@ use super::super::notice;
 use super::follow_up::FollowUp;
 use super::{BridgedThread, Deciding, Retrying, Why};
 
-const CONTINUE: &str = "continue-on";
+pub(super) const CONTINUE_ON: &str = "continue-on";
 
 /// Who lets a thread go on in another ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continuing {
-    /// Who.
-    pub user: SlackUserId,
+    /// Who; nobody once they are forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<SlackUserId>,
     /// Their name.
     pub name: String,
 }
@@ -32,6 +33,16 @@ impl BridgedThread {
         self.follow_up.as_ref().is_some_and(|follow_up| {
             follow_up.by.is_some() && follow_up.into == Some(ticket_id) && follow_up.ticket_id.is_none()
         })
+    }
+
+    /// Whether the follow-up may be gone in which this call is to begin a side conversation.
+    pub fn begins_in_follow_up(&self, act: &Act) -> bool {
+        match act {
+            Act::ContinueOn { ticket_id, .. } => {
+                self.continues_on(*ticket_id) && self.follow_up.as_ref().is_some_and(|follow_up| follow_up.follows)
+            }
+            _ => false,
+        }
     }
 
     /// Whether nobody lets it go on yet since this ticket was merged.
@@ -101,12 +112,12 @@ impl Deciding<'_> {
             return self.whisper(cause, &press.user, text);
         };
         let source = follow_up.source;
-        follow_up.by = Some(Continuing { user: press.user.clone(), name: person.name.clone() });
+        follow_up.by = Some(Continuing { user: Some(press.user.clone()), name: person.name.clone() });
         self.begin_on(ticket_id);
         let begins = self.thread.continues_on(ticket_id);
         if let Some(ts) = stood.filter(|_| begins) {
             let text = notice::continues(source, (ticket_id, &self.ticket_url(ticket_id)), &person.name);
-            self.change_tell(&format!("{CONTINUE}:{ticket_id}"), ts.clone(), text, None);
+            self.change_tell(&format!("{CONTINUE_ON}:{ticket_id}"), ts.clone(), text, None);
         }
     }
 
@@ -120,9 +131,10 @@ impl Deciding<'_> {
         let thread_url = self.permalink(ts, channel, ts);
         let Some(follow_up) = &mut self.thread.follow_up else { return };
         let Some(Continuing { user, name }) = follow_up.by.clone() else { return };
-        (follow_up.merged, follow_up.into, follow_up.ticket_id) = (true, Some(ticket_id), None);
+        (follow_up.merged, follow_up.into, follow_up.follows, follow_up.ticket_id) =
+            (true, Some(ticket_id), false, None);
         let act = Act::ContinueOn { ticket_id, user, name, thread_url };
-        self.ask_first(CONTINUE, ticket_id, act);
+        self.ask_first(CONTINUE_ON, ticket_id, act);
     }
 
     /// What came of beginning it.

@@ -41,6 +41,7 @@ pub use merged::Continuing;
 pub use noticed::Noticed;
 pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told, Unreachable};
 pub use step::{EffectIds, Forgotten, Step, Why};
+pub use summary::heading;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
 pub const POST_LIMIT: usize = 3000;
@@ -53,6 +54,8 @@ const REOPEN_FIRST_MS: i64 = 60 * 1000;
 const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
 /// How long until what was given up before the thread stood is tried again, in milliseconds.
 const START_OVER_MS: i64 = 60 * 60 * 1000;
+/// How the effects are called that carry a reply.
+const REPLY: &str = "reply";
 /// The longest name that is shown, in characters.
 const NAME_LIMIT: usize = 80;
 
@@ -115,6 +118,9 @@ pub struct BridgedThread {
     /// Who last changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_by: Option<String>,
+    /// Their id, if they did it in Slack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_by_user: Option<SlackUserId>,
     /// The change that a button asked for and that is not confirmed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_state: Option<AskedState>,
@@ -158,6 +164,9 @@ pub struct BridgedThread {
     /// The parent in whose place the card on its way comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card_before: Option<Ts>,
+    /// The parents whose cards were deleted, oldest first: what was sent from under them names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents_before: Vec<Ts>,
     /// That its ticket cannot be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Gone>,
@@ -183,6 +192,7 @@ impl BridgedThread {
             state: State::Open,
             state_updated_at_ms: 0,
             state_by: None,
+            state_by_user: None,
             asked_state: None,
             starter: None,
             readers: Vec::new(),
@@ -197,6 +207,7 @@ impl BridgedThread {
             not_in_slack: None,
             unreachable: None,
             card_before: None,
+            parents_before: Vec::new(),
             gone: None,
             noticed: Noticed::default(),
         }
@@ -270,16 +281,22 @@ struct Deciding<'a> {
 
 impl Deciding<'_> {
     fn slack_message(&mut self, message: &SlackMessage) {
-        let Some((channel, thread_ts)) = self.thread.last_link() else {
+        let Some(thread_ts) = self.thread.last_parent().cloned() else {
             self.ignored = Some(Why::NotLinked);
             return;
         };
+        if self.was_deleted(message) {
+            self.ignored = Some(Why::Stale);
+            return;
+        }
         if message.doc.is_empty() && message.files.is_empty() {
             self.ignored = Some(Why::Empty);
             return;
         }
-        let permalink = self.permalink(&message.ts, channel, thread_ts);
-        let effect = EffectId::new(format!("reply:{}", message.ts));
+        // An event may name the channel as it was called before.
+        let channel = self.thread.link().map_or(&message.channel, |(channel, _)| channel);
+        let permalink = self.permalink(&message.ts, channel, &thread_ts);
+        let effect = EffectId::new(format!("{REPLY}:{}", message.ts));
         self.ask(
             effect,
             message.ts.micros(),
@@ -299,7 +316,7 @@ impl Deciding<'_> {
     }
 
     fn pressed(&mut self, press: &Press) {
-        if self.thread.link().is_none() {
+        if self.thread.last_parent().is_none() {
             self.ignored = Some(Why::NotLinked);
             return;
         }

@@ -141,6 +141,7 @@ impl Deciding<'_> {
             subject: self.thread.subject.clone(),
             link,
             by,
+            by_others: false,
             answers: answers.len() as u32,
         };
         let id = EffectId::new(format!("notify:{user}:{effect}"));

@@ -94,6 +94,9 @@ pub struct AskedState {
     pub state: State,
     /// Who pressed.
     pub name: String,
+    /// Their id; nobody's once they are forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<SlackUserId>,
 }
 
 /// What has been said once.

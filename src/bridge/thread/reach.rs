@@ -11,13 +11,18 @@ use super::super::notice;
 use super::super::route::ChannelRef;
 use super::{BridgedThread, Deciding, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, Unreachable, Why};
 
+/// Under how many deleted cards it is known where a thread stood.
+const PARENTS: usize = 20;
+
 impl BridgedThread {
-    /// Where the thread stands in Slack, or stood until its card was deleted, while the new one is on its way.
-    pub(super) fn last_link(&self) -> Option<(&ChannelId, &Ts)> {
-        match (&self.place, &self.card_before) {
-            (Place::Posting { channel }, Some(before)) => Some((channel, before)),
-            _ => self.link(),
-        }
+    /// The parent of the thread in Slack, or what was it until the card was deleted, while no other one stands.
+    pub(super) fn last_parent(&self) -> Option<&Ts> {
+        self.link().map(|(_, ts)| ts).or(self.card_before.as_ref())
+    }
+
+    /// Whether the thread stands, or stood, under this message.
+    pub(super) fn stood_under(&self, ts: &Ts) -> bool {
+        self.last_parent() == Some(ts) || self.parents_before.contains(ts)
     }
 }
 
@@ -78,6 +83,9 @@ impl Deciding<'_> {
         };
         self.thread.place = Place::Posting { channel };
         self.thread.card_before = Some(ts.clone());
+        self.thread.parents_before.push(ts.clone());
+        let over = self.thread.parents_before.len().saturating_sub(PARENTS);
+        self.thread.parents_before.drain(..over);
         self.ask(EffectId::new(format!("card:after:{ts}")), i64::MIN / 2, Act::PostCard);
     }
 

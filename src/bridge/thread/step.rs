@@ -68,7 +68,7 @@ impl EffectIds {
     }
 }
 
-/// A Slack message whose words are kept no longer, and are not sent if that has not begun.
+/// A Slack message whose words are kept no longer, and are not sent unless they may have been.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgotten {
     /// The effect that carries or carried it.

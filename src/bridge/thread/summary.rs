@@ -133,8 +133,9 @@ fn under_headings(text: &str, slack_url: &str) -> Vec<Said> {
     said
 }
 
+/// Who said it, and when (milliseconds since 1970):
 /// "Ana Souza in Slack (https://acme.slack.com/archives/C1/p1795341659123456?…):"
-fn heading(line: &str, slack_url: &str) -> Option<(String, i64)> {
+pub fn heading(line: &str, slack_url: &str) -> Option<(String, i64)> {
     let (who, link) = line.trim_end().strip_suffix("):")?.rsplit_once(" (")?;
     let message = link.strip_prefix(slack_url)?.strip_prefix("archives/")?.split_once("/p")?.1;
     let digits = message.split('?').next()?;

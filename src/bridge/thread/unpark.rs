@@ -5,14 +5,19 @@
 
 use super::super::effect::{Act, EffectId};
 use super::super::event::{Answer, Unpark, Wish};
-use super::super::ids::Ts;
+use super::super::ids::{TicketId, Ts};
 use super::super::notice;
-use super::{AskedState, Deciding, EffectIds, Place, Retrying, Why};
+use super::follow_up::{FOLLOW_UP, SEEK_FOLLOW_UP};
+use super::merged::CONTINUE_ON;
+use super::{AskedState, Deciding, EffectIds, Place, REPLY, Retrying, Why};
 
 impl Deciding<'_> {
     pub(super) fn unpark(&mut self, unpark: &Unpark) {
         let Unpark { effect, by, .. } = unpark;
         let trying = self.thread.retrying.iter().any(|other| other.effect == *effect);
+        if unpark.blank && !trying {
+            return self.unpark_blank(unpark);
+        }
         let Some(parked) = unpark.parked.as_deref().filter(|_| !trying) else {
             self.ignored = Some(Why::NotParked);
             if let Some(user) = by {
@@ -28,10 +33,8 @@ impl Deciding<'_> {
         self.unparked.push((EffectIds::whole(effect), wish));
         if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = &parked.act
             && wish == Wish::Drop
-            && self.thread.seeks(*source)
         {
-            // The next reply asks anew; else it would wait without end.
-            self.thread.follow_up = None;
+            self.seek_no_more(*source);
         }
         let begins = match parked.act {
             Act::ContinueOn { ticket_id, .. } => Some(ticket_id),
@@ -50,8 +53,9 @@ impl Deciding<'_> {
             Wish::Retry => {
                 let (notice, by) = (unpark.notice.clone(), by.clone());
                 self.thread.retrying.push(Retrying { effect: effect.clone(), notice, by });
-                if let Act::SetState { state, name, .. } = &parked.act {
-                    self.thread.asked_state = Some(AskedState { state: *state, name: name.clone() });
+                if let Act::SetState { state, name, user } = &parked.act {
+                    let (name, user) = (name.clone(), Some(user.clone()));
+                    self.thread.asked_state = Some(AskedState { state: *state, name, user });
                 }
                 match begins {
                     Some(_) => notice::continues_again(),
@@ -69,6 +73,35 @@ impl Deciding<'_> {
                 Wish::Drop => "drop",
             };
             self.change_tell(&format!("{what}:{effect}"), ts.clone(), text, None);
+        }
+    }
+
+    /// What it was to do is no longer kept: it is given up whatever is wanted, and its name says what waits for it.
+    fn unpark_blank(&mut self, unpark: &Unpark) {
+        let Unpark { effect, wish, .. } = unpark;
+        self.unparked.push((EffectIds::whole(effect), Wish::Drop));
+        let text = match about(effect) {
+            Some(About::FollowUp(source)) => {
+                self.seek_no_more(source);
+                notice::sought_anew()
+            }
+            Some(About::ContinueOn(ticket_id)) => {
+                self.begin_given_up(ticket_id);
+                notice::not_continued_any_more()
+            }
+            Some(About::Reply) if *wish == Wish::Retry => notice::words_no_longer_kept(),
+            Some(About::Reply) => notice::given_up(),
+            None => return,
+        };
+        if let Some(ts) = &unpark.notice {
+            self.change_tell(&format!("drop:{effect}"), ts.clone(), text, None);
+        }
+    }
+
+    /// The next reply asks anew; else it would wait without end.
+    fn seek_no_more(&mut self, source: TicketId) {
+        if self.thread.seeks(source) {
+            self.thread.follow_up = None;
         }
     }
 
@@ -112,5 +145,23 @@ impl Deciding<'_> {
 
     pub(super) fn tell_with_retry(&mut self, id: String, text: String, retry: Option<EffectId>) {
         self.ask(EffectId::new(id), self.at_ms * 1000, Act::Tell { text, reopen: false, retry, continue_on: None });
+    }
+}
+
+/// What a call was about whose name alone is known.
+enum About {
+    FollowUp(TicketId),
+    ContinueOn(TicketId),
+    Reply,
+}
+
+fn about(effect: &EffectId) -> Option<About> {
+    let (what, rest) = effect.as_str().split_once(':')?;
+    let ticket = || rest.split(':').next()?.parse().ok().map(TicketId);
+    match what {
+        SEEK_FOLLOW_UP | FOLLOW_UP => ticket().map(About::FollowUp),
+        CONTINUE_ON => ticket().map(About::ContinueOn),
+        REPLY => Some(About::Reply),
+        _ => None,
     }
 }

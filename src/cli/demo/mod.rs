@@ -117,10 +117,11 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
     let now: Now = Arc::new(move || time.clock.now_ms());
     let base_url = format!("http://{address}");
     let (began_ms, seed) = (now(), played.as_ref().map_or_else(|| fastrand::u64(..), |played| played.head.seed));
-    let sandbox = wishes.firm(&base_url, &now, seed, left, played.as_ref())?;
+    let inner_url = format!("http://{vendors}");
+    let sandbox = wishes.firm(&base_url, &now, seed, left, played.as_ref())?.with_inner_url(&inner_url);
     let bridge = {
         let credentials = sandbox.credentials().clone();
-        let launch = child::launch(home.path.clone(), format!("http://{vendors}"), credentials, seed, time.told);
+        let launch = child::launch(home.path.clone(), inner_url, credentials, seed, time.told);
         Bridge::new(launch, reqwest::Client::builder().no_proxy().build()?, now.clone())
     };
     let anonymiser = wishes.anonymise.then(|| Anonymiser::of(&sandbox));

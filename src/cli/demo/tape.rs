@@ -64,13 +64,15 @@ pub(super) fn file(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
     }
 }
 
-/// Whether the bridge still has something in hand.
+/// Whether the bridge still has something in hand, or is about to.
 pub(super) async fn is_busy(sandbox: &Sandbox) -> Option<bool> {
-    let lanes = sandbox.operator.lanes().await?;
+    // First what is on its way to the bridge: what arrives meanwhile is in its hand then.
+    let is_on_the_way = sandbox.slack.pending() + sandbox.zendesk.pending() > 0;
+    let lanes = sandbox.operator.lanes_at_once().await?;
     let counts = &lanes["counts"];
     let in_hand = ["unhandled", "waiting"].iter().any(|count| counts[*count].as_u64() != Some(0));
     let nudged = lanes["nudges"].as_array().is_some_and(|nudges| !nudges.is_empty());
-    Some(in_hand || nudged)
+    Some(is_on_the_way || in_hand || nudged)
 }
 
 /// Says what came of a replay.

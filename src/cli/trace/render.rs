@@ -47,14 +47,18 @@ impl Story<'_> {
         let card_entry =
             serde_json::from_str::<BridgedThread>(&self.thread.thread_json).ok().and_then(|t| t.card_entry);
         let mut rest = Told { title: "For the thread as a whole".to_owned(), at: i64::MIN, ..Told::default() };
+        let mut bundles: BTreeMap<i64, usize> = BTreeMap::new();
+        for bundle in self.calls.iter().filter_map(|call| call.bundle) {
+            *bundles.entry(bundle).or_default() += 1;
+        }
         for call in &self.calls {
             let of_card = || call.effect_id.starts_with("card") && !call.effect_id.starts_with("card-shows");
             let cause = names_in(&call.effect_id)
                 .find_map(|name| by_name.get(name))
                 .or_else(|| card_entry.as_ref().filter(|_| of_card()).and_then(|entry| by_name.get(entry.as_str())));
             match cause {
-                Some(at) => self.add_call(&mut messages[*at], call),
-                None => self.add_call(&mut rest, call),
+                Some(at) => self.add_call(&mut messages[*at], call, &bundles),
+                None => self.add_call(&mut rest, call, &bundles),
             }
         }
         if self.single.is_none() && !rest.steps.is_empty() {
@@ -98,17 +102,22 @@ impl Story<'_> {
         out
     }
 
-    fn add_call(&self, told: &mut Told, call: &TracedCall) {
+    fn add_call(&self, told: &mut Told, call: &TracedCall, bundles: &BTreeMap<i64, usize>) {
         let effect: Option<Effect> = call.effect_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
         let name = act(effect.as_ref(), &call.effect_id);
         let vendor = if call.vendor == "slack" { "Slack" } else { "Zendesk" };
         let mut step = |at: i64, what: String| told.steps.push((at, what));
         step(call.decided_at, format!("decided: {name} (call {}, to {vendor})", call.id));
+        let company = call.bundle.map_or_else(String::new, |bundle| {
+            let others = bundles.get(&bundle).map_or(0, |all| all - 1);
+            let others = if others == 1 { "one other".to_owned() } else { format!("{others} others") };
+            format!(" in one call with {others} (bundle {bundle})")
+        });
         let mut begun = BTreeSet::new();
         let tries: Vec<&TracedAttempt> = self.attempts.iter().filter(|a| a.outbox_id == call.id).collect();
         for attempt in &tries {
             if call.attempted_at.is_some() && begun.insert(attempt.begun_at) {
-                step(attempt.begun_at, format!("{name}: sent"));
+                step(attempt.begun_at, format!("{name}: sent{company}"));
             }
             let doubt = if attempt.doubtful { ", it may have been done" } else { "" };
             let times = if attempt.times > 1 {
@@ -127,7 +136,7 @@ impl Story<'_> {
             && begun.insert(at)
         {
             let which = if call.attempts > 1 { format!(" (attempt {})", call.attempts) } else { String::new() };
-            step(at, format!("{name}: sent{which}"));
+            step(at, format!("{name}: sent{company}{which}"));
         }
         let last = tries.last();
         let found = last.is_some_and(|last| last.doubtful && Some(last.begun_at) == call.attempted_at);

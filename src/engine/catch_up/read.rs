@@ -67,6 +67,8 @@ impl Engine {
                     }
                     other => other?,
                 };
+                // What comes live from here on is not handled between two of these, nor before those of the next page.
+                self.lock().catch_up.gap.lacks(key.clone());
                 for (message, what) in read.messages {
                     let taken = self.take_read_back(message, channel, thread_ts, what).await.map_err(failed)?;
                     if taken == Taken::Stored {

@@ -10,6 +10,11 @@ use super::{Ended, PAUSE};
 use crate::bridge::ids::ThreadId;
 use crate::bridge::{Act, Answer, BridgedThread, Class, Vendor, notice};
 
+/// Whether a call waits for its ticket to be there again, or for the one that takes its place.
+pub(super) fn rests_when_gone(call: &Call<'_>) -> bool {
+    matches!(call.effect.act, Act::Reply(_)) || call.thread.begins_in_follow_up(&call.effect.act)
+}
+
 impl Engine {
     pub(super) fn lag(&self, vendor: Vendor) -> Duration {
         match vendor {
@@ -60,7 +65,7 @@ impl Engine {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
-            Err(CallError::Missing { reason, .. }) if matches!(effect.act, Act::Reply(_)) => {
+            Err(CallError::Missing { reason, .. }) if rests_when_gone(call) => {
                 Ended::Gone { reason, doubtful: item.doubtful }
             }
             Err(CallError::Refused { reason }) if !call.with.is_empty() => Ended::Split { problem: reason },

@@ -1,6 +1,7 @@
 //! The calls that wait: in lanes, so that each keeps its order, and by turns where a budget is short.
 
 mod looks;
+mod questions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -61,9 +62,12 @@ pub(super) struct Calls {
     turns: Turns,
     pub(super) pace: Pace,
     calling: BTreeMap<Vendor, usize>,
+    /// Calls that were taken and are not begun, with their vendor.
+    taken: HashMap<i64, Vendor>,
     pub(super) paused: BTreeMap<Vendor, (i64, String)>,
     /// Who may travel with a call that was taken; not written down yet.
     proposed: HashMap<i64, Vec<i64>>,
+    questions: questions::Questions,
 }
 
 impl Queue {
@@ -141,7 +145,11 @@ impl Queue {
                 let Some((_, id)) = lane.waiting.first().copied() else { continue };
                 lane.running = true;
                 lane.waits = None;
+                if calls.items.get(&id).is_some_and(|item| calls.questions.join(id, item, now)) {
+                    continue;
+                }
                 *calls.calling.entry(vendor).or_default() += 1;
+                calls.taken.insert(id, vendor);
                 calls.pace.call(&budget, now);
                 if let Some(item) = calls.items.get(&id) {
                     calls.turns.called(&budget, &item.thread_id, &calls.pace, now);
@@ -153,8 +161,13 @@ impl Queue {
         }
     }
 
-    /// A call that was taken, and those that travel with it or may do so; `true` if that is written down.
+    /// A call that was taken, and those that travel with it or may do so; `true` if that is written down. `None` if it was
+    /// given up meanwhile: then it has ended.
     pub fn travellers(&mut self, id: i64) -> Option<(Vec<(i64, Item)>, bool)> {
+        let taken = self.calls.taken.remove(&id);
+        if !self.calls.items.contains_key(&id) {
+            taken.into_iter().for_each(|vendor| self.end_calling(vendor));
+        }
         let calls = &mut self.calls;
         let item = calls.items.get(&id)?;
         let ids = match item.bundle {
@@ -381,15 +394,26 @@ impl Calls {
         }
     }
 
-    fn schedule(&mut self, key: &LaneKey) {
+    /// Takes a lane out of the order in which calls are made.
+    fn hold(&mut self, key: &LaneKey) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
-        match lane.waits.take() {
+        lane.running = true;
+        self.wait_no_more(key);
+    }
+
+    fn wait_no_more(&mut self, key: &LaneKey) {
+        match self.lanes.get_mut(key).and_then(|lane| lane.waits.take()) {
             Some(Waits::Until(due)) => {
                 self.due.entry(key.vendor()).or_default().remove(&(due, key.clone()));
             }
             Some(Waits::For(turn)) => self.turns.remove(key, &turn),
             None => {}
         }
+    }
+
+    fn schedule(&mut self, key: &LaneKey) {
+        self.wait_no_more(key);
+        let Some(lane) = self.lanes.get_mut(key) else { return };
         match lane.waiting.first() {
             None if !lane.running => {
                 self.lanes.remove(key);

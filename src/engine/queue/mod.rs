@@ -14,7 +14,7 @@ use super::bundle;
 use super::pace::{Budget, Limits, Pace};
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId};
 use crate::bridge::{Answer, BridgedThread, Effect, Event, Vendor};
-use crate::store::{InboxRow, OutboxRow};
+use crate::store::OutboxRow;
 use calls::Calls;
 
 /// Something the engine can do now.
@@ -224,15 +224,6 @@ impl Queue {
         if !cell.queued && !cell.running && !cell.poisoned {
             cell.queued = true;
             self.ready.push_back(thread_id.clone());
-        }
-    }
-
-    /// Adds what was held for a thread until it was linked.
-    pub fn add_released(&mut self, thread_id: &ThreadId, released: Vec<InboxRow>) {
-        for row in released {
-            if let Ok(event) = serde_json::from_str(&row.event_json) {
-                self.add_work(thread_id, Work::Event { seq: row.seq, event: Arc::new(event) });
-            }
         }
     }
 

@@ -17,6 +17,7 @@ mod desk;
 mod faults;
 mod message;
 mod mrkdwn;
+mod owed;
 mod place;
 mod trips;
 mod workspace;

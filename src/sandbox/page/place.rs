@@ -26,6 +26,7 @@ pub(in crate::sandbox) struct Asked {
     find: String,
     page: String,
     until: String,
+    whole: String,
     tour: String,
     /// The number of a sentence to show at the top.
     pub(in crate::sandbox) notice: String,
@@ -71,6 +72,8 @@ pub(in crate::sandbox) struct Place {
     pub(super) page: usize,
     /// The root of the last thread that is shown of the channel; empty for the latest.
     pub(in crate::sandbox) until: String,
+    /// The root of the thread of which every answer is shown; empty for none.
+    pub(super) whole: String,
     /// The tour's step, 0 for none.
     pub(super) tour: usize,
 }
@@ -104,7 +107,8 @@ impl Place {
             faults: asked.panel == "faults",
             find: asked.find.trim().chars().take(LONGEST_FIND).collect(),
             page: asked.page.parse().unwrap_or(1).max(1),
-            until: asked.until.chars().take(LONGEST_TS).filter(|c| c.is_ascii_digit() || *c == '.').collect(),
+            until: ts_of(&asked.until),
+            whole: ts_of(&asked.whole),
             tour: asked.tour.parse().unwrap_or(0).min(TOUR_STEPS),
         }
     }
@@ -128,6 +132,7 @@ impl Place {
         kept.extend(Some(("find", self.find.clone())).filter(|(_, find)| !find.is_empty()));
         kept.extend(Some(("page", self.page.to_string())).filter(|_| self.page > 1));
         kept.extend(Some(("until", self.until.clone())).filter(|(_, until)| !until.is_empty()));
+        kept.extend(Some(("whole", self.whole.clone())).filter(|(_, whole)| !whole.is_empty()));
         kept.extend(Some(("tour", self.tour.to_string())).filter(|_| self.tour > 0));
         kept
     }
@@ -150,11 +155,16 @@ impl Place {
     }
 
     pub(super) fn with_channel(&self, channel: &str) -> String {
-        Place { channel: channel.to_owned(), until: String::new(), ..self.on(View::Slack) }.address()
+        Place { channel: channel.to_owned(), until: String::new(), whole: String::new(), ..self.on(View::Slack) }
+            .address()
     }
 
     pub(super) fn with_until(&self, until: &str) -> String {
         Place { until: until.to_owned(), ..self.on(View::Slack) }.address()
+    }
+
+    pub(super) fn with_whole(&self, root: &str) -> String {
+        Place { whole: root.to_owned(), ..self.on(View::Slack) }.address()
     }
 
     pub(super) fn with_page(&self, page: usize) -> String {
@@ -172,4 +182,9 @@ impl Place {
     pub(super) fn with_tour(&self, tour: usize) -> String {
         Place { tour, ..self.clone() }.address()
     }
+}
+
+/// What looks like a `ts`.
+fn ts_of(asked: &str) -> String {
+    asked.chars().take(LONGEST_TS).filter(|c| c.is_ascii_digit() || *c == '.').collect()
 }

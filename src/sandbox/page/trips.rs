@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::faults::{self, Switch};
+use super::owed::Proven;
 use super::{Place, excerpt, list, names_by_id, people_who_write, shown_name, text};
 use crate::sandbox::Sandbox;
 
@@ -12,6 +13,7 @@ use crate::sandbox::Sandbox;
 type Names = std::collections::BTreeMap<String, String>;
 
 const WORDS: usize = 70;
+const WORDS_ASIDE: usize = 36;
 const MOST: usize = 30;
 
 pub(super) struct Middle {
@@ -29,6 +31,8 @@ pub(super) struct Middle {
     pub(super) on_the_way: usize,
     pub(super) under_way: i64,
     pub(super) parked: i64,
+    /// Whether all that was said has arrived, if anything was said.
+    pub(super) proof: Option<Proven>,
     /// How many faults are on.
     pub(super) faults: usize,
     /// Their switches, if they are shown.
@@ -50,6 +54,8 @@ pub(super) struct Trip {
     pub(super) words: String,
     pub(super) stage: Stage,
     pub(super) line: String,
+    /// Whether nobody waits for it: there was nothing to do, or it is the bridge's own and done.
+    pub(super) aside: bool,
     pub(super) steps: Vec<Step>,
     /// Parked calls that can be tried again.
     pub(super) parked: Vec<i64>,
@@ -124,6 +130,7 @@ impl Middle {
             on_the_way: sandbox.slack.pending() + sandbox.zendesk.pending(),
             under_way: count("unhandled") + count("waiting"),
             parked: count("parked"),
+            proof: Proven::look(sandbox, place, lanes),
             faults: sandbox.slack.faults().list().len() + sandbox.zendesk.faults().list().len(),
             switches: if place.faults { faults::switches(sandbox) } else { Vec::new() },
             place: place.clone(),
@@ -149,7 +156,7 @@ impl Trip {
         let to_slack = if event.is_null() { first_vendor != Some("zendesk") } else { !of_slack };
         let (who, words) = match (event.is_null(), of_slack) {
             (true, _) => {
-                let own = calls.first().map(|call| format!("has to {}", act(text(call, "act"))));
+                let own = calls.first().map(|call| does(act(text(call, "act"))));
                 ("The bridge".to_owned(), own.unwrap_or_default())
             }
             (_, true) => said_in_slack(sandbox, names, text(event, "key")),
@@ -160,11 +167,13 @@ impl Trip {
             Some(seq) => format!("trip-{seq}"),
             None => format!("call-{}", calls.first().map_or(0, |call| call["id"].as_i64().unwrap_or_default())),
         };
+        let aside = stage == Stage::Idle || (event.is_null() && stage == Stage::Done);
         Trip {
             id,
             to_slack,
             who,
-            words,
+            words: if aside { excerpt(&words, WORDS_ASIDE) } else { words },
+            aside,
             stage,
             line,
             steps: steps(event, calls, of_slack, now),
@@ -207,7 +216,7 @@ fn said_in_zendesk(sandbox: &Sandbox, id: &str) -> (String, String) {
 /// Where it stands, in a word and in a line: as the call does that is least far.
 fn standing(event: &Value, calls: &[Value], now: i64) -> (Stage, String) {
     if !event.is_null() && event["done_at"].is_null() {
-        return (Stage::Accepted, "accepted, waits to be decided".to_owned());
+        return (Stage::Accepted, "accepted and stored, not yet decided".to_owned());
     }
     if calls.is_empty() {
         return (Stage::Idle, idle(event["ignored"].as_str().unwrap_or_default()));
@@ -215,10 +224,10 @@ fn standing(event: &Value, calls: &[Value], now: i64) -> (Stage, String) {
     let least = calls.iter().map(|call| (stage_of(call, now), call)).max_by_key(|(stage, _)| *stage);
     let Some((stage, call)) = least else { return (Stage::Idle, String::new()) };
     let problem = call["problem"].as_str().or_else(|| list(call, "tries").last()?["problem"].as_str());
-    let because = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
+    let because = problem.map(|problem| format!(": {}", plainly(problem))).unwrap_or_default();
     let vendor = vendor(call);
     let line = match stage {
-        Stage::Parked => format!("parked{because}"),
+        Stage::Parked => format!("set aside for a person{because}"),
         Stage::Waiting => {
             let until = call["not_before"].as_i64().filter(|at| *at > now);
             let when = until.map(|at| format!(" until {}", &time_of_day(at)[..8])).unwrap_or_default();
@@ -226,19 +235,27 @@ fn standing(event: &Value, calls: &[Value], now: i64) -> (Stage, String) {
             format!("{when}{because}")
         }
         Stage::Sent => format!("sent to {vendor}, no answer yet"),
-        Stage::Decided => format!("decided, waits for its turn at {vendor}"),
+        Stage::Decided => format!("decided, its turn at {vendor} comes"),
         _ => arrived(event, calls),
     };
     (stage, line)
 }
 
+/// A problem in words, where it is a vendor's code that everybody meets.
+fn plainly(problem: &str) -> &str {
+    match problem {
+        "ratelimited" => "it wants fewer requests",
+        other => other,
+    }
+}
+
 /// Why there was nothing to do.
 fn idle(why: &str) -> String {
     match why {
-        "older" => "left alone: older than the bridge",
+        "older" => "left alone: it is older than the bridge",
         "not_routed" => "left alone: it names no channel",
-        "known" => "known already, nothing to do",
-        "stale" => "overtaken by a later change",
+        "known" => "known already",
+        "stale" => "overtaken by what came later",
         "empty" => "nothing in it to carry",
         "not_linked" => "left alone: its thread is not in Slack",
         _ => "nothing to do",
@@ -300,7 +317,7 @@ fn steps(event: &Value, calls: &[Value], of_slack: bool, now: i64) -> Vec<Step> 
         }
         let end = match text(call, "state") {
             "done" => "done".to_owned(),
-            "parked" => format!("parked: {}", text(call, "problem")),
+            "parked" => format!("set aside for a person: {}", text(call, "problem")),
             "dropped" => "given up by a person".to_owned(),
             state => state.to_owned(),
         };
@@ -342,6 +359,17 @@ fn ends(place: &Place, event: &Value, thread: &Value, calls: &[Value], of_slack:
 
 fn vendor(call: &Value) -> &'static str {
     if text(call, "vendor") == "slack" { "Slack" } else { "Zendesk" }
+}
+
+/// What the bridge is said to do: the act's first word is a verb.
+fn does(act: String) -> String {
+    let (verb, rest) = act.split_once(' ').unwrap_or((&act, ""));
+    let verb = match verb {
+        "reply" => "replies".to_owned(),
+        "go" => "goes".to_owned(),
+        verb => format!("{verb}s"),
+    };
+    format!("{verb} {rest}").trim_end().to_owned()
 }
 
 /// An act in words.

@@ -52,7 +52,8 @@ pub(super) enum Answer {
 
 pub(super) struct Thread {
     pub(super) root: Message,
-    pub(super) earlier: usize,
+    /// How many answers are left out, and where to see them all.
+    pub(super) earlier: Option<(usize, String)>,
     pub(super) answers: Vec<Message>,
     pub(super) can_be_answered: bool,
 }
@@ -117,7 +118,11 @@ impl Channel {
             (!is_in(channel, &place.person)).then(|| format!("{person} is not in this channel.")),
         ];
         let until = Some(place.until.as_str()).filter(|until| !until.is_empty());
-        let seen = sandbox.slack.threads_until(&place.channel, until, MOST_THREADS, MOST_ANSWERS);
+        let mut seen = sandbox.slack.threads_until(&place.channel, until, MOST_THREADS, MOST_ANSWERS);
+        if let Some(whole) = seen.threads.iter_mut().find(|thread| text(&thread.root, "ts") == place.whole) {
+            whole.earlier = 0;
+            whole.replies = sandbox.slack.thread(&place.channel, &place.whole).into_iter().skip(1).collect();
+        }
         let part = |count: usize, until: &Option<String>| Some((count, place.with_until(until.as_ref()?)));
         let command = command.map(|id| match sandbox.slack.command_answer(id) {
             Some(mut answer) => {
@@ -155,6 +160,7 @@ fn threads(sandbox: &Sandbox, place: &Place, directory: &Directory, seen: Vec<Se
         replies.extend(whispers.extract_if(.., |whisper| text(whisper, "thread_ts") == ts));
         replies.sort_by(|one, other| text(one, "ts").cmp(text(other, "ts")));
         let answers = replies.iter().map(|reply| Message::look(reply, place, directory)).collect();
+        let earlier = (earlier > 0).then(|| (earlier, format!("{}#thread-{ts}", place.with_whole(&ts))));
         let thread = Thread { root: Message::look(&root, place, directory), earlier, answers, can_be_answered: true };
         threads.push((ts, thread));
     }
@@ -163,7 +169,7 @@ fn threads(sandbox: &Sandbox, place: &Place, directory: &Directory, seen: Vec<Se
         let ts = text(whisper, "ts").to_owned();
         if ts >= since && place.until.is_empty() {
             let root = Message::look(whisper, place, directory);
-            threads.push((ts, Thread { root, earlier: 0, answers: Vec::new(), can_be_answered: false }));
+            threads.push((ts, Thread { root, earlier: None, answers: Vec::new(), can_be_answered: false }));
         }
     }
     threads.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -6,10 +6,36 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::names;
+use super::{Asked, names};
+use crate::sandbox::multipart;
 
-/// What the name of a field itself stands under, where texts are put through something.
-pub(super) const NAME: &str = "the name of a field";
+/// Where Slack's methods have a form.
+const SLACK: &str = "/slack/api/";
+/// The arguments of them that are JSON in a form's field.
+const STRUCTURES: &str = "attachments blocks dialog files metadata profile prompts unfurls user_auth_blocks view";
+/// Fields in which a program keeps what it likes, under names that it likes.
+const OWN: [&str; 3] = ["event_payload", "external_ids", "custom"];
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// The field's name.
+    pub(super) field: &'a str,
+    /// Whether the text is that name itself.
+    pub(super) is_name: bool,
+    /// Whether somebody else than the vendor called the field so.
+    pub(super) is_own: bool,
+}
+
+impl Place<'_> {
+    fn of(field: &str) -> Place<'_> {
+        Place { field, is_name: false, is_own: false }
+    }
+
+    fn name(self) -> Self {
+        Place { is_name: true, ..self }
+    }
+}
 
 /// The body of a request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -102,10 +128,11 @@ impl Body {
                     let (file, content) = match file {
                         None => (String::new(), value.clone().into_bytes()),
                         Some((file, kind)) => (
-                            format!("; filename=\"{file}\"\r\nContent-Type: {kind}"),
+                            format!("; filename=\"{}\"\r\nContent-Type: {kind}", multipart::escaped(file)),
                             STANDARD.decode(value).unwrap_or_default(),
                         ),
                     };
+                    let name = multipart::escaped(name);
                     let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
                     bytes.extend([head.as_bytes(), &content, b"\r\n"].concat());
                 }
@@ -116,68 +143,53 @@ impl Body {
             Body::Bytes(encoded) => STANDARD.decode(encoded).unwrap_or_default().into(),
         }
     }
+}
 
-    /// The same with each text in it, and the key it stands under, put through `change`; so is each key, as a text
-    /// under [`NAME`].
+impl Asked {
+    /// The same with each text of its query and of its body put through `change`, and so each name of a field.
     ///
     /// # Errors
     /// The first that `change` gives.
-    pub(super) fn map<E>(&self, change: &mut impl FnMut(&str, &str) -> Result<String, E>) -> Result<Body, E> {
-        Ok(match self {
+    pub(super) fn map<E>(&self, change: &mut impl FnMut(Place<'_>, &str) -> Result<String, E>) -> Result<Asked, E> {
+        let of_slack = self.path.starts_with(SLACK);
+        let query = map_fields(&self.query, of_slack, change)?;
+        let body = match &self.body {
             Body::Empty => Body::Empty,
-            Body::Form(fields) => Body::Form(map_fields(fields, change)?),
-            Body::Json(value) => Body::Json(map_json("", value, change)?),
+            Body::Form(fields) => Body::Form(map_fields(fields, of_slack, change)?),
+            Body::Json(value) => Body::Json(map_json(Place::of(""), value, change)?),
             Body::Parts { boundary, parts } => {
                 let mut part = |part: &Part| {
+                    let place = Place::of(&part.name);
                     let (file, value) = match &part.file {
-                        Some((file, kind)) => (Some((change("filename", file)?, kind.clone())), part.value.clone()),
-                        None => (None, change(&part.name, &part.value)?),
+                        Some((file, kind)) => {
+                            (Some((change(Place::of("filename"), file)?, kind.clone())), part.value.clone())
+                        }
+                        None => (None, change(place, &part.value)?),
                     };
-                    Ok(Part { name: change(NAME, &part.name)?, file, value })
+                    Ok(Part { name: change(place.name(), &part.name)?, file, value })
                 };
                 let parts = parts.iter().map(&mut part).collect::<Result<_, E>>()?;
                 Body::Parts { boundary: boundary.clone(), parts }
             }
-            Body::Text(text) => Body::Text(change("", text)?),
+            Body::Text(text) => Body::Text(change(Place::of(""), text)?),
             Body::Bytes(encoded) => Body::Bytes(encoded.clone()),
-        })
+        };
+        Ok(Asked { query, body, ..self.clone() })
     }
 }
 
 /// A form with files, as browsers and clients send it.
 fn parts(content_type: &str, bytes: &[u8]) -> Option<Body> {
-    const BREAK: &[u8] = b"\r\n\r\n";
-    let (kind, rest) = content_type.split_once(';')?;
-    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
-    }
-    let boundary = rest.split_once("boundary=")?.1.split(';').next()?.trim().trim_matches('"').to_owned();
-    let ends = format!("\r\n--{boundary}");
-    let mut rest = bytes.strip_prefix(&ends.as_bytes()[2..])?;
-    let mut parts = Vec::new();
-    while let Some(part) = rest.strip_prefix(b"\r\n") {
-        let head_ends = find(part, BREAK)?;
-        let head = std::str::from_utf8(&part[..head_ends]).ok()?;
-        let content = &part[head_ends + BREAK.len()..];
-        let length = find(content, ends.as_bytes())?;
-        rest = &content[length + ends.len()..];
-        let content = &content[..length];
-        let parameter = |name: &str| head.split_once(&format!(" {name}=\""))?.1.split('"').next().map(str::to_owned);
-        let kind = head
-            .lines()
-            .find_map(|line| line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-type")));
-        let kind = kind.map_or("application/octet-stream", |(_, kind)| kind.trim()).to_owned();
-        let (file, value) = match parameter("filename") {
-            Some(file) => (Some((file, kind)), STANDARD.encode(content)),
-            None => (None, String::from_utf8_lossy(content).into_owned()),
-        };
-        parts.push(Part { name: parameter("name").unwrap_or_default(), file, value });
-    }
-    Some(Body::Parts { boundary, parts })
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
+    let boundary = multipart::boundary(content_type)?;
+    let parts = multipart::parts(&Bytes::copy_from_slice(bytes), &boundary)?;
+    let parts = parts.into_iter().map(|multipart::Part { name, file, content_type, bytes }| match file {
+        Some(file) => {
+            let kind = content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+            Part { name, file: Some((file, kind)), value: STANDARD.encode(bytes) }
+        }
+        None => Part { name, file: None, value: String::from_utf8_lossy(&bytes).into_owned() },
+    });
+    Some(Body::Parts { boundary, parts: parts.collect() })
 }
 
 /// Whether a field of the vendors or of the page could be called so.
@@ -185,49 +197,58 @@ pub(super) fn is_field(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.[]-".contains(c))
 }
 
-pub(super) fn map_fields<E>(
+fn map_fields<E>(
     fields: &[(String, String)],
-    change: &mut impl FnMut(&str, &str) -> Result<String, E>,
+    of_slack: bool,
+    change: &mut impl FnMut(Place<'_>, &str) -> Result<String, E>,
 ) -> Result<Vec<(String, String)>, E> {
     fields
         .iter()
         .map(|(name, value)| {
-            let shown = change(NAME, name)?;
-            // A field may hold JSON, as Slack's `blocks` do.
-            match serde_json::from_str::<Value>(value) {
-                Ok(inner @ (Value::Object(_) | Value::Array(_))) => {
-                    Ok((shown, map_json(name, &inner, change)?.to_string()))
+            let place = Place::of(name);
+            let shown = change(place.name(), name)?;
+            let is_structure = of_slack && STRUCTURES.split(' ').any(|structure| structure == name);
+            match is_structure.then(|| serde_json::from_str::<Value>(value)) {
+                Some(Ok(inner @ (Value::Object(_) | Value::Array(_)))) => {
+                    Ok((shown, map_json(place, &inner, change)?.to_string()))
                 }
-                _ => Ok((shown, change(name, value)?)),
+                _ => Ok((shown, change(place, value)?)),
             }
         })
         .collect()
 }
 
-fn map_json<E>(key: &str, value: &Value, change: &mut impl FnMut(&str, &str) -> Result<String, E>) -> Result<Value, E> {
+fn map_json<E>(
+    place: Place<'_>,
+    value: &Value,
+    change: &mut impl FnMut(Place<'_>, &str) -> Result<String, E>,
+) -> Result<Value, E> {
+    let number_in = |text: &str| serde_json::from_str(text).ok().filter(Value::is_number);
     Ok(match value {
-        Value::String(text) => match text.strip_prefix('#').filter(|rest| names::is_one(rest)) {
-            Some(name) => {
-                let number = change(key, name)?;
-                serde_json::from_str(&number).ok().filter(Value::is_number).unwrap_or(Value::String(number))
-            }
-            None => Value::String(change(key, text)?),
-        },
-        // A number that is an id becomes a name with a mark before it, and that a number again.
+        Value::String(text) => {
+            let after = change(place, text)?;
+            let number = names::is_of_number(text).then(|| number_in(&after)).flatten();
+            number.unwrap_or(Value::String(after))
+        }
+        // A number that is an id becomes a name with a mark in it, and that a number again.
         Value::Number(number) => {
             let before = number.to_string();
-            let after = change(key, &before)?;
-            match &after {
-                name if names::is_one(name) => Value::String(format!("#{name}")),
-                same if *same == before => value.clone(),
-                other => serde_json::from_str(other).ok().filter(Value::is_number).unwrap_or(Value::from(0)),
+            let after = change(place, &before)?;
+            match names::of_number(&after) {
+                Some(name) => Value::String(name),
+                None if after == before => value.clone(),
+                None => number_in(&after).unwrap_or(Value::from(0)),
             }
         }
         Value::Array(list) => {
-            Value::Array(list.iter().map(|one| map_json(key, one, change)).collect::<Result<_, E>>()?)
+            Value::Array(list.iter().map(|one| map_json(place, one, change)).collect::<Result<_, E>>()?)
         }
         Value::Object(fields) => {
-            let mapped = fields.iter().map(|(name, value)| Ok((change(NAME, name)?, map_json(name, value, change)?)));
+            let is_own = place.is_own || OWN.contains(&place.field);
+            let mapped = fields.iter().map(|(field, value)| {
+                let place = Place { field, is_name: false, is_own };
+                Ok((change(place.name(), field)?, map_json(place, value, change)?))
+            });
             Value::Object(mapped.collect::<Result<_, E>>()?)
         }
         other => other.clone(),
@@ -266,6 +287,22 @@ mod tests {
         let Body::Parts { parts, .. } = Body::of(form_data, form.as_bytes()) else { unreachable!() };
         assert_eq!(parts.len(), 3);
         assert_eq!((parts[0].name.as_str(), parts[0].value.as_str()), ("message", "Two\r\nlines & more"));
-        assert_eq!(parts[1].file, Some(("a %22b%22.pdf".to_owned(), "application/pdf".to_owned())));
+        assert_eq!(parts[1].file, Some(("a \"b\".pdf".to_owned(), "application/pdf".to_owned())));
+    }
+
+    #[test]
+    fn only_what_is_a_structure_is_taken_apart() {
+        let typed = "{ \"a\": 1 }".to_owned();
+        let through = |path: &str, field: &str| {
+            let body = Body::Form(vec![(field.to_owned(), typed.clone())]);
+            let asked = Asked { path: path.to_owned(), body, ..Asked::default() };
+            let Ok::<_, std::convert::Infallible>(same) = asked.map(&mut |_, text| Ok(text.to_owned()));
+            same.body
+        };
+        let form = |field: &str, value: &str| Body::Form(vec![(field.to_owned(), value.to_owned())]);
+        assert_eq!(through("/sandbox/slack/say", "text"), form("text", &typed));
+        assert_eq!(through("/sandbox/slack/say", "blocks"), form("blocks", &typed));
+        assert_eq!(through("/slack/api/chat.postMessage", "text"), form("text", &typed));
+        assert_eq!(through("/slack/api/chat.postMessage", "blocks"), form("blocks", "{\"a\":1}"));
     }
 }

@@ -44,7 +44,7 @@ pub use play::{Difference, Player, Report};
 pub use recorder::{CarryRecorded, Recorder};
 
 /// Changes when an older recording could no longer be played.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// When a recording can have begun, in milliseconds since 1970: this century and the next.
 const TIMES_MS: std::ops::Range<i64> = 946_684_800_000..7_258_118_400_000;
@@ -232,7 +232,7 @@ mod tests {
     fn no_time_is_taken_that_cannot_be_reckoned_with() {
         let read = |began: i64, at: i64| {
             let head = format!(
-                "{{\"sidethread_recording\":1,\"program\":\"1\",\"seed\":1,\"past\":true,\"tickets\":0,\"began_ms\":{began}}}"
+                "{{\"sidethread_recording\":{VERSION},\"program\":\"1\",\"seed\":1,\"past\":true,\"tickets\":0,\"began_ms\":{began}}}"
             );
             Recording::read(&format!("{head}\n{{\"at\":{at},\"ended\":{{\"busy\":null}}}}\n"))
         };

@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use super::anonymise::shape;
-use super::body::map_fields;
-use super::names::Names;
+use super::names::{LARGEST_ANSWER, Names};
 use super::outcome::Outcome;
 use super::{Asked, Item, Recording, What, harmless};
 use crate::sandbox::Sandbox;
+use crate::sandbox::bridge::State;
 use crate::sandbox::post::Now;
 
 /// How long is waited, by the clock of the recording, for what the bridge had made by then.
@@ -32,8 +32,8 @@ const QUIET: Duration = Duration::from_millis(1_500);
 const LATE_MS: f64 = 20.0;
 /// By how much an act begins before the next one.
 const HEAD_START: Duration = Duration::from_millis(20);
-/// The largest answer that is looked into for ids, in bytes.
-const LARGEST_ANSWER: usize = 4 << 20;
+/// What a recording calls a bridge that takes what is sent to it.
+const UP: &str = "up";
 const POLL: Duration = Duration::from_millis(15);
 
 /// Plays one recording.
@@ -122,6 +122,7 @@ impl Player {
                 What::Answered { number, status } => self.hear(*number, *status).await,
                 What::Made(item) => self.meet(item, began_ms + line.at).await,
                 What::Ended { busy: said } => busy = said.unwrap_or(true),
+                What::Bridge { state } if state == UP => self.until_up().await,
                 What::Delivered { .. } | What::Called { .. } | What::Bridge { .. } => {}
             }
         }
@@ -163,14 +164,13 @@ impl Player {
     }
 
     fn request(&self, asked: &Asked) -> Result<Request<HttpBody>, String> {
-        let mut mean = |_: &str, value: &str| self.names.meant(value);
+        let Asked { query: fields, body, .. } = asked.map(&mut |_, value| self.names.meant(value))?;
         let mut uri = self.names.meant(&asked.path)?;
-        if !asked.query.is_empty() {
+        if !fields.is_empty() {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
-            query.extend_pairs(map_fields(&asked.query, &mut mean)?);
+            query.extend_pairs(&fields);
             uri = format!("{uri}?{}", query.finish());
         }
-        let body = asked.body.map(&mut mean)?.bytes();
         let mut request = Request::builder().method(asked.method.as_str()).uri(uri);
         for (header, value) in &asked.headers {
             let mut value = self.names.meant(value)?;
@@ -182,7 +182,7 @@ impl Player {
             }
             request = request.header(header, value);
         }
-        request.body(HttpBody::from(body)).map_err(|error| format!("another request ({error})"))
+        request.body(HttpBody::from(body.bytes())).map_err(|error| format!("another request ({error})"))
     }
 
     async fn hear(&mut self, number: u64, recorded: u16) {
@@ -227,6 +227,15 @@ impl Player {
             }
             tokio::time::sleep(POLL).await;
             self.look();
+        }
+    }
+
+    /// Waits until the bridge runs that people found running.
+    async fn until_up(&self) {
+        let Some(bridge) = self.sandbox.bridge() else { return };
+        let patience = self.patience();
+        while bridge.standing().state != State::Up && patience.is_left(&self.now) {
+            tokio::time::sleep(POLL).await;
         }
     }
 

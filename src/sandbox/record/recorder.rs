@@ -16,8 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::body::map_fields;
-use super::names::{Names, UNKNOWN};
+use super::names::{LARGEST_ANSWER, Names, UNKNOWN};
 use super::outcome::Outcome;
 use super::{Anonymiser, Asked, Body, Head, Item, Line, VERSION, What};
 use crate::sandbox::bridge::Bridge;
@@ -30,8 +29,6 @@ use crate::sandbox::{Furnishing, Sandbox};
 const BRIDGE: &str = "sidethread/";
 /// The largest body that is written down, in bytes; what is larger is refused.
 const LARGEST: usize = 160 << 20;
-/// The largest answer that is looked into for ids, in bytes.
-const LARGEST_ANSWER: usize = 4 << 20;
 /// Headers that change what a request does.
 const HEADERS: [&str; 3] = ["content-type", "idempotency-key", "accept"];
 /// Between two looks at what changed.
@@ -39,8 +36,18 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// Played as the acts it is made of; changes nothing but a window; shows something.
 const NOT_WRITTEN: [&str; 3] = ["/sandbox/morning", "/sandbox/tour/", "/sandbox/live"];
 /// The ends of the names of Slack's methods that only read.
-const READS: [&str; 8] =
-    [".history", ".replies", ".list", ".info", ".test", ".members", ".getPermalink", ".lookupByEmail"];
+const READS: [&str; 10] = [
+    ".conversations",
+    ".get",
+    ".getPermalink",
+    ".history",
+    ".info",
+    ".list",
+    ".lookupByEmail",
+    ".members",
+    ".replies",
+    ".test",
+];
 
 /// Writes down what happens in a firm; clones share it.
 #[derive(Clone)]
@@ -195,9 +202,8 @@ impl Recorder {
         state.number += 1;
         let number = state.number;
         let names = &state.names;
-        let mut name = |field: &str, value: &str| Ok::<_, std::convert::Infallible>(names.named_field(field, value));
-        let Ok(query) = map_fields(&asked.query, &mut name);
-        let Ok(body) = asked.body.map(&mut name);
+        let Ok::<_, std::convert::Infallible>(asked) =
+            asked.map(&mut |place, value| Ok(names.named_field(place, value)));
         let headers = asked.headers.into_iter().map(|(header, value)| {
             let named = names.named(&value);
             // Whatever a credential is that nobody knows, it is one.
@@ -207,7 +213,7 @@ impl Recorder {
         });
         let headers = headers.collect();
         let path = names.named(&asked.path);
-        self.shared.write(&mut state, What::Asked(Asked { number, path, query, headers, body, ..asked }));
+        self.shared.write(&mut state, What::Asked(Asked { number, path, headers, ..asked }));
         number
     }
 
@@ -348,4 +354,24 @@ fn authorization(headers: &HeaderMap) -> Option<String> {
     }
     let pair = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok())?;
     Some(format!("{scheme} {pair}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::slack;
+
+    #[test]
+    fn what_only_reads_is_no_act() {
+        let reads = |call: &str| !is_written(&Method::POST, &format!("/slack/api/{call}"));
+        let mut acts: Vec<&str> =
+            slack::calls().into_iter().filter(|call| call.contains('.') && !reads(call)).collect();
+        acts.sort_unstable();
+        let known = "chat.delete chat.postEphemeral chat.postMessage chat.update conversations.join \
+            conversations.open files.completeUploadExternal files.delete files.getUploadURLExternal reactions.add \
+            reactions.remove views.open views.publish views.push views.update";
+        assert_eq!(acts.join(" "), known);
+        assert!(is_written(&Method::PUT, "/zendesk/api/v2/tickets/1"));
+        assert!(!is_written(&Method::GET, "/zendesk/api/v2/tickets/1"));
+    }
 }

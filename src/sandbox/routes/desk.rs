@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Desktop;
 use super::posted::{Chosen, LARGEST, Posted};
 use crate::sandbox::page::{Asked, Place};
-use crate::sandbox::zendesk::{FakeZendesk, TicketChange};
+use crate::sandbox::zendesk::FakeZendesk;
 
 pub(super) fn router() -> axum::Router<Desktop> {
     axum::Router::new()
@@ -124,8 +124,7 @@ async fn restore(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> 
 
 async fn set_deleted(desktop: &Desktop, filled: &Filled, deleted: bool) -> Response<Body> {
     let place = desktop.place(&filled.asked);
-    let change = TicketChange { deleted: Some(deleted), ..TicketChange::default() };
-    on_ticket(desktop, &place, |zendesk, ticket| match zendesk.set_ticket(ticket, change) {
+    on_ticket(desktop, &place, |zendesk, ticket| match zendesk.delete(place.agent, ticket, deleted) {
         true => Ok(()),
         false => Err("Not found".to_owned()),
     })

@@ -85,7 +85,9 @@ async fn told(desktop: &Desktop) -> u64 {
         let standing = bridge.standing();
         (standing.pid, standing.starts, standing.kills).hash(&mut hasher);
     }
-    let lanes = desktop.sandbox.operator.lanes().await.map(|lanes| lanes.to_string());
+    let lanes = desktop.sandbox.operator.lanes().await;
+    desktop.sandbox.proof(lanes.as_deref()).counts().hash(&mut hasher);
+    let lanes = lanes.map(|lanes| lanes.to_string());
     if lanes.is_none() {
         // Then it is told how much waits with the vendors.
         (desktop.sandbox.slack.pending(), desktop.sandbox.zendesk.pending()).hash(&mut hasher);

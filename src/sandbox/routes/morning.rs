@@ -24,9 +24,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The morning that is played, if one is.
 #[derive(Clone, Default)]
 pub(super) struct Morning {
-    /// How many messages are played; at [`MESSAGES`] or more, none is.
+    /// How many of its messages are played.
     played: Arc<AtomicUsize>,
-    /// Which one it is: 0 for none, and a morning that is not the latest ends.
+    /// Odd while one is played; a morning whose number this no longer is ends.
     run: Arc<AtomicU64>,
 }
 
@@ -35,6 +35,28 @@ impl Morning {
     pub(super) fn stands(&self) -> Option<(usize, usize)> {
         let played = self.played.load(Ordering::SeqCst);
         (self.run.load(Ordering::SeqCst) % 2 == 1).then_some((played, MESSAGES))
+    }
+
+    /// Begins one, unless one is played; its number.
+    fn begin(&self) -> Option<u64> {
+        let run = self.run.load(Ordering::SeqCst);
+        let begun = run % 2 == 0 && self.run.compare_exchange(run, run + 1, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        begun.then(|| {
+            self.played.store(0, Ordering::SeqCst);
+            run + 1
+        })
+    }
+
+    /// Ends the one that is played, if one is.
+    fn end(&self) {
+        self.end_this(self.run.load(Ordering::SeqCst));
+    }
+
+    /// Ends this one, unless it has ended.
+    fn end_this(&self, run: u64) {
+        if run % 2 == 1 {
+            let _ = self.run.compare_exchange(run, run + 1, Ordering::SeqCst, Ordering::SeqCst);
+        }
     }
 }
 
@@ -57,18 +79,15 @@ struct Filled {
 async fn decide(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
     let place = desktop.place(&filled.named.asked);
     let morning = &desktop.morning;
-    let playing = morning.stands().is_some();
     match filled.named.what.as_str() {
-        "play" if !playing => {
-            let run = morning.run.fetch_add(1, Ordering::SeqCst) + 1;
-            morning.played.store(0, Ordering::SeqCst);
-            let seed = filled.seed.parse().unwrap_or_else(|_| fastrand::u64(..));
-            let pause = filled.pause_ms.parse().map_or(PAUSE, Duration::from_millis);
-            tokio::spawn(play(desktop.clone(), run, seed, pause));
+        "play" => {
+            if let Some(run) = morning.begin() {
+                let seed = filled.seed.parse().unwrap_or_else(|_| fastrand::u64(..));
+                let pause = filled.pause_ms.parse().map_or(PAUSE, Duration::from_millis);
+                tokio::spawn(play(desktop.clone(), run, seed, pause));
+            }
         }
-        "stop" if playing => {
-            morning.run.fetch_add(1, Ordering::SeqCst);
-        }
+        "stop" => morning.end(),
         _ => {}
     }
     desktop.changes.tell();
@@ -87,8 +106,7 @@ async fn play(desktop: Desktop, run: u64, seed: u64, pause: Duration) {
         desktop.changes.tell();
         tokio::time::sleep(pause).await;
     }
-    // Another one may have been begun or stopped in the meantime.
-    let _ = morning.run.compare_exchange(run, run + 1, Ordering::SeqCst, Ordering::SeqCst);
+    morning.end_this(run);
     desktop.changes.tell();
 }
 
@@ -152,12 +170,12 @@ fn begin(sandbox: &Sandbox, random: &mut fastrand::Rng) {
     let _ = sandbox.zendesk.desk_start(*agent, *ticket, &[&to], subject, words);
 }
 
-/// Somebody answers in one of the app's latest threads; false if there is none.
+/// Somebody answers in one of the app's latest threads; false if there is none, or nobody in its channel who may.
 fn answer_in_slack(sandbox: &Sandbox, random: &mut fastrand::Rng) -> bool {
     let bot = &sandbox.slack.options().bot_id;
     let mut threads: Vec<(&str, String)> = Vec::new();
     for channel in &sandbox.world.channels {
-        let (_, seen) = sandbox.slack.latest_threads(&channel.id, 6, 0);
+        let seen = sandbox.slack.threads_until(&channel.id, None, 6, 0).threads;
         let own = seen.iter().filter(|thread| thread.root["bot_id"] == bot.as_str());
         threads.extend(own.filter_map(|thread| Some((channel.id.as_str(), thread.root["ts"].as_str()?.to_owned()))));
     }
@@ -195,4 +213,28 @@ fn reply_at_the_desk(sandbox: &Sandbox, random: &mut fastrand::Rng, done: bool) 
     let Some(words) = random.choice(REPLIES) else { return false };
     sandbox.acted("/sandbox/zendesk/reply", &[form[0], form[1], ("message", words)]);
     sandbox.zendesk.desk_reply(*agent, side, words).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_morning_is_played_at_a_time() {
+        let morning = Morning::default();
+        for round in 0..200 {
+            let all_there = std::sync::Barrier::new(4);
+            let begun: usize = std::thread::scope(|scope| {
+                let begin = || {
+                    all_there.wait();
+                    usize::from(morning.begin().is_some())
+                };
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(begin)).collect();
+                threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+            });
+            assert_eq!((begun, morning.stands()), (1, Some((0, MESSAGES))), "round {round}");
+            std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(|| morning.end()))));
+            assert_eq!(morning.stands(), None);
+        }
+    }
 }

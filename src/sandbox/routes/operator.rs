@@ -1,14 +1,21 @@
-//! What the forms in the middle of the page do: an operator of the bridge.
+//! What the forms in the middle of the page do, an operator of the bridge, and what the middle counts, for programs.
 
 use axum::body::Body;
 use axum::extract::{Form, State};
-use axum::http::Response;
-use axum::routing::post;
+use axum::http::{Response, StatusCode};
+use axum::routing::{get, post};
 
+use super::json::answer;
 use super::{Desktop, Named};
 
 pub(super) fn router() -> axum::Router<Desktop> {
-    axum::Router::new().route("/sandbox/bridge/retry", post(retry))
+    axum::Router::new().route("/sandbox/bridge/retry", post(retry)).route("/sandbox/proof", get(proof))
+}
+
+/// Whether all that was said on one side stands on the other.
+async fn proof(State(desktop): State<Desktop>) -> Response<Body> {
+    let lanes = desktop.sandbox.operator.lanes().await;
+    answer(StatusCode::OK, &desktop.sandbox.proof(lanes.as_deref()).to_json())
 }
 
 /// `what` is the parked call.

@@ -1,14 +1,13 @@
 //! Many tickets and threads of long ago, for size: believable at a glance, drawn by seed.
 
 use super::{Hands, Named};
+use crate::sandbox::FIRST_TICKET;
 use crate::sandbox::slack::FakeSlack;
 use crate::sandbox::zendesk::{FakeZendesk, TicketSpec, UserSpec};
 
 /// The bulk lies between these times, before everything that the stories tell.
 const FROM_MINUTES_AGO: i64 = 500_000;
 const TO_MINUTES_AGO: i64 = 62_000;
-/// The stories' first number; the bulk's lie below it.
-const FIRST_STORY: i64 = 35_436;
 /// The most tickets there are numbers for.
 pub(in crate::sandbox) const MOST: usize = 30_000;
 const TICKETS_A_CUSTOMER: usize = 6;
@@ -171,7 +170,7 @@ pub(super) fn tell(
     for at in 0..tickets {
         let (done, all) = (at as i64, tickets as i64);
         hands.to_minutes_ago(FROM_MINUTES_AGO - (FROM_MINUTES_AGO - TO_MINUTES_AGO) * done / all);
-        let number = FIRST_STORY - all + done;
+        let number = FIRST_TICKET - all + done;
         let customer = random.choice(&customers).copied().unwrap_or_default();
         let agent = random.choice(agents).map_or(0, |agent| agent.0);
         made.push(ticket(zendesk, number, customer, agent, at % TICKETS_A_THREAD == 0, &mut random));

@@ -27,6 +27,11 @@ const BLOCKS: &[&str] = &[
     "video",
 ];
 
+/// The text objects of what cannot be formatted: titles, labels, buttons, and the options of menus.
+const PLAIN: &[&str] = &["plain_text"];
+/// Those of everything else, among it radio buttons and checkboxes.
+const ANY: &[&str] = &["plain_text", "mrkdwn"];
+
 /// What is wrong with blocks: sentences that end in a JSON pointer.
 pub type Complaints = Vec<String>;
 
@@ -54,10 +59,10 @@ pub fn check_view(view: &Value, kind: &str) -> Result<(), Complaints> {
     checker.string("/view", view, "callback_id", 255, false);
     checker.string("/view", view, "external_id", 255, false);
     if kind == "modal" {
-        checker.text("/view/title", view.get("title"), 24, &["plain_text"]);
+        checker.text("/view/title", view.get("title"), 24, PLAIN);
         for name in ["submit", "close"] {
             if let Some(text) = view.get(name).filter(|text| !text.is_null()) {
-                checker.text(&format!("/view/{name}"), Some(text), 24, &["plain_text"]);
+                checker.text(&format!("/view/{name}"), Some(text), 24, PLAIN);
             }
         }
         let blocks = view.get("blocks").and_then(Value::as_array).into_iter().flatten();
@@ -144,12 +149,12 @@ impl Checker {
         self.string(path, block, "block_id", 255, false);
         match kind {
             "section" => self.section(path, block),
-            "header" => self.text(&format!("{path}/text"), block.get("text"), 150, &["plain_text"]),
+            "header" => self.text(&format!("{path}/text"), block.get("text"), 150, PLAIN),
             "context" => {
                 self.items(&format!("{path}/elements"), block.get("elements"), 10, |checker, path, element| {
                     match element.get("type").and_then(Value::as_str) {
                         Some("image") => checker.image(path, element),
-                        _ => checker.text(path, Some(element), 3000, &["plain_text", "mrkdwn"]),
+                        _ => checker.text(path, Some(element), 3000, ANY),
                     }
                 });
             }
@@ -166,9 +171,9 @@ impl Checker {
             }
             "image" => self.image(path, block),
             "input" => {
-                self.text(&format!("{path}/label"), block.get("label"), 2000, &["plain_text"]);
+                self.text(&format!("{path}/label"), block.get("label"), 2000, PLAIN);
                 if let Some(hint) = block.get("hint").filter(|hint| !hint.is_null()) {
-                    self.text(&format!("{path}/hint"), Some(hint), 2000, &["plain_text"]);
+                    self.text(&format!("{path}/hint"), Some(hint), 2000, PLAIN);
                 }
                 match block.get("element") {
                     Some(element) => self.element(&format!("{path}/element"), element),
@@ -190,11 +195,11 @@ impl Checker {
             return self.complain(path, "either text or fields must be provided");
         }
         if text.is_some() {
-            self.text(&format!("{path}/text"), text, 3000, &["plain_text", "mrkdwn"]);
+            self.text(&format!("{path}/text"), text, 3000, ANY);
         }
         if fields.is_some() {
             self.items(&format!("{path}/fields"), fields, 10, |checker, path, field| {
-                checker.text(path, Some(field), 2000, &["plain_text", "mrkdwn"]);
+                checker.text(path, Some(field), 2000, ANY);
             });
         }
         if let Some(accessory) = block.get("accessory") {
@@ -211,7 +216,7 @@ impl Checker {
         match element.get("type").and_then(Value::as_str) {
             None => self.complain(path, "missing required field: type"),
             Some("button") => {
-                self.text(&format!("{path}/text"), element.get("text"), 75, &["plain_text"]);
+                self.text(&format!("{path}/text"), element.get("text"), 75, PLAIN);
                 self.string(path, element, "value", 2000, false);
                 self.string(path, element, "url", 3000, false);
                 let style = element.get("style").and_then(Value::as_str);
@@ -219,9 +224,9 @@ impl Checker {
                     self.complain(&format!("{path}/style"), "must be one of primary, danger");
                 }
             }
-            Some("overflow") => self.options(&format!("{path}/options"), element.get("options"), 5),
+            Some("overflow") => self.options(&format!("{path}/options"), element.get("options"), 5, PLAIN),
             Some("radio_buttons" | "checkboxes") => {
-                self.options(&format!("{path}/options"), element.get("options"), 10);
+                self.options(&format!("{path}/options"), element.get("options"), 10, ANY);
             }
             Some("static_select" | "multi_static_select") => self.options_or_groups(path, element),
             Some("external_select" | "multi_external_select") => {
@@ -232,7 +237,7 @@ impl Checker {
                     }
                 }
                 for option in element.get("initial_option").into_iter().chain(list(element, "initial_options")) {
-                    self.option(&format!("{path}/initial_option"), option);
+                    self.option(&format!("{path}/initial_option"), option, PLAIN);
                 }
             }
             Some("plain_text_input") => {
@@ -243,32 +248,32 @@ impl Checker {
             Some(_) => {}
         }
         if let Some(placeholder) = element.get("placeholder").filter(|text| !text.is_null()) {
-            self.text(&format!("{path}/placeholder"), Some(placeholder), 150, &["plain_text"]);
+            self.text(&format!("{path}/placeholder"), Some(placeholder), 150, PLAIN);
         }
     }
 
     fn options_or_groups(&mut self, path: &str, of: &Value) {
         match (of.get("options"), of.get("option_groups")) {
-            (Some(options), None) => self.options(&format!("{path}/options"), Some(options), 100),
+            (Some(options), None) => self.options(&format!("{path}/options"), Some(options), 100, PLAIN),
             (None, Some(groups)) => {
                 self.items(&format!("{path}/option_groups"), Some(groups), 100, |checker, path, group| {
-                    checker.text(&format!("{path}/label"), group.get("label"), 75, &["plain_text"]);
-                    checker.options(&format!("{path}/options"), group.get("options"), 100);
+                    checker.text(&format!("{path}/label"), group.get("label"), 75, PLAIN);
+                    checker.options(&format!("{path}/options"), group.get("options"), 100, PLAIN);
                 });
             }
             _ => self.complain(path, "either options or option_groups must be provided"),
         }
     }
 
-    fn options(&mut self, path: &str, options: Option<&Value>, most: usize) {
-        self.items(path, options, most, Self::option);
+    fn options(&mut self, path: &str, options: Option<&Value>, most: usize, kinds: &[&str]) {
+        self.items(path, options, most, |checker, path, option| checker.option(path, option, kinds));
     }
 
-    fn option(&mut self, path: &str, option: &Value) {
-        self.text(&format!("{path}/text"), option.get("text"), 75, &["plain_text", "mrkdwn"]);
+    fn option(&mut self, path: &str, option: &Value, kinds: &[&str]) {
+        self.text(&format!("{path}/text"), option.get("text"), 75, kinds);
         self.string(path, option, "value", 150, true);
         if let Some(description) = option.get("description").filter(|text| !text.is_null()) {
-            self.text(&format!("{path}/description"), Some(description), 75, &["plain_text", "mrkdwn"]);
+            self.text(&format!("{path}/description"), Some(description), 75, kinds);
         }
     }
 

@@ -51,12 +51,6 @@ impl FakeSlack {
         messages.map(|message| Value::Object(show::message(place, message))).collect()
     }
 
-    /// The latest threads of a channel, each a root and its latest replies; how many roots there are in all.
-    pub fn latest_threads(&self, channel: &str, threads: usize, replies: usize) -> (usize, Vec<SeenThread>) {
-        let seen = self.threads_until(channel, None, threads, replies);
-        (seen.earlier + seen.threads.len(), seen.threads)
-    }
-
     /// The threads of a channel up to the one whose root has this `ts`, or up to the latest: so many of them, each a
     /// root and its latest replies.
     pub fn threads_until(&self, channel: &str, until: Option<&str>, threads: usize, replies: usize) -> SeenChannel {
@@ -108,6 +102,14 @@ impl FakeSlack {
         let workspace = self.workspace();
         let seen = workspace.ephemerals.iter().filter(|ephemeral| ephemeral.user == user);
         seen.map(|ephemeral| Value::Object(ephemeral.shown())).collect()
+    }
+
+    /// One message that only one person sees, if it is still there.
+    pub fn ephemeral(&self, user: &str, ts: &str) -> Option<Value> {
+        let workspace = self.workspace();
+        let key = show::parse_ts(ts)?;
+        let found = workspace.ephemerals.iter().rev().find(|ephemeral| ephemeral.key == key && ephemeral.user == user);
+        found.map(|ephemeral| Value::Object(ephemeral.shown()))
     }
 
     /// A person's direct conversation with others, made if there is none; its id.

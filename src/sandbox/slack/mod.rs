@@ -31,6 +31,7 @@ mod press;
 mod quirks;
 mod respond;
 mod rich_text;
+pub(in crate::sandbox) mod said;
 mod show;
 mod timeline;
 mod views;

@@ -76,6 +76,7 @@ impl Workspace<'_> {
     ) -> Result<(), (u16, &'static str)> {
         if ephemeral {
             self.ephemerals.retain(|shown| shown.key != key || shown.user != user);
+            self.altered.note(user, key);
             return Ok(());
         }
         self.remove(channel, key).map_err(|code| (404, code))
@@ -105,6 +106,7 @@ impl Workspace<'_> {
         if ephemeral {
             let shown = self.ephemerals.iter_mut().find(|shown| shown.key == key && shown.user == user);
             rewrite(&mut shown.ok_or((404, "message_not_found"))?.fields);
+            self.altered.note(user, key);
             return Ok(());
         }
         self.change(channel, key, rewrite).map_err(|code| (404, code))

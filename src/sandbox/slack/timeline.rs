@@ -41,6 +41,7 @@ impl Workspace<'_> {
         let previous = self.shown(channel, key).ok_or("message_not_found")?;
         let message = self.channel_mut(channel)?.messages.get_mut(&key).ok_or("message_not_found")?;
         with(&mut message.fields);
+        self.altered.note(channel, key);
         let shown = self.shown(channel, key).ok_or("message_not_found")?;
         let buried = shown.get("subtype").and_then(Value::as_str) == Some("tombstone");
         let previous = match buried && self.quirks.tombstones_lose_the_previous {
@@ -75,6 +76,7 @@ impl Workspace<'_> {
         {
             place.messages.remove(&root);
         }
+        self.altered.note(channel, key);
         let event = object(json!({
             "type": "message", "subtype": "message_deleted", "hidden": true,
             "previous_message": self.stubbed(channel, previous), "deleted_ts": show::ts(key),

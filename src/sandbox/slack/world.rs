@@ -11,6 +11,7 @@ use super::budget::Budgets;
 use super::build::{ChannelSpec, PersonSpec};
 use super::deliver::{Counters, Queue};
 use super::files::Shelf;
+use super::made::Altered;
 use super::views::Views;
 use super::{Options, Quirks, show};
 use crate::sandbox::changes::Changes;
@@ -52,6 +53,8 @@ pub struct World {
     pub calls: VecDeque<(String, i64)>,
     #[serde(skip)]
     pub counters: Counters,
+    #[serde(skip)]
+    pub altered: Altered,
     /// The event names the app subscribed to; without it, all.
     pub subscriptions: Option<BTreeSet<String>>,
     pub quirks: Quirks,
@@ -183,6 +186,7 @@ impl World {
             budgets: Budgets::default(),
             calls: VecDeque::new(),
             counters: Counters::default(),
+            altered: Altered::default(),
             subscriptions: None,
             quirks: Quirks::default(),
             limits: Keeping::default(),

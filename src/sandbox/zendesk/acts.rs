@@ -114,6 +114,7 @@ impl FakeZendesk {
             let Some(found) = world.tickets.get_mut(&ticket) else { return false };
             if let Some(deleted) = change.deleted {
                 found.deleted = deleted;
+                found.deleted_by = None;
             }
             if let Some(archived) = change.archived {
                 found.archived = archived;

@@ -10,6 +10,8 @@ use super::world::{Ticket, World};
 
 /// Put on what was merged away.
 const MERGED: &str = "closed_by_merge";
+/// The user that stands for Zendesk itself.
+const NOBODY: i64 = -1;
 
 impl World {
     /// Writes a job down that is over; Zendesk works on such later, and shows how far it is.
@@ -86,7 +88,12 @@ pub(super) fn merge(world: &mut World, ask: &Ask) -> Outcome {
     world.readable(target)?;
     let asked = ask.json()?;
     let ids = asked.get("ids").and_then(Value::as_array).cloned().unwrap_or_default();
-    let sources: Vec<i64> = ids.iter().filter_map(|id| id.as_i64().or_else(|| id.as_str()?.parse().ok())).collect();
+    let mut sources: Vec<i64> = Vec::new();
+    for id in ids.iter().filter_map(|id| id.as_i64().or_else(|| id.as_str()?.parse().ok())) {
+        if !sources.contains(&id) {
+            sources.push(id);
+        }
+    }
     for id in &sources {
         world.readable(*id)?;
     }
@@ -113,6 +120,25 @@ impl FakeZendesk {
     }
 }
 
+/// Deleting as an agent does it.
+impl FakeZendesk {
+    /// Deletes a ticket, or brings it back; false if it is not there.
+    pub fn delete(&self, agent: i64, ticket: i64, deleted: bool) -> bool {
+        let now = self.now();
+        let mut world = self.world();
+        let found = world.tickets.get_mut(&ticket);
+        found.map(|ticket| ticket.set_deleted(deleted.then_some(agent), now)).is_some()
+    }
+}
+
+impl Ticket {
+    fn set_deleted(&mut self, by: Option<i64>, now: i64) {
+        self.touch(now);
+        self.deleted = by.is_some();
+        self.deleted_by = by;
+    }
+}
+
 pub(super) fn job(world: &mut World, ask: &Ask) -> Outcome {
     let job = world.jobs.get(ask.text(0)).ok_or_else(Answer::not_found)?;
     Ok(Answer::ok(json!({ "job_status": job })))
@@ -121,19 +147,22 @@ pub(super) fn job(world: &mut World, ask: &Ask) -> Outcome {
 pub(super) fn delete(world: &mut World, ask: &Ask) -> Outcome {
     world.readable(ask.number(0))?;
     if let Some(ticket) = world.tickets.get_mut(&ask.number(0)) {
-        ticket.touch(ask.now);
-        ticket.deleted = true;
+        ticket.set_deleted(Some(ask.user), ask.now);
     }
     Ok(Answer::text(204, ""))
 }
 
 pub(super) fn deleted(world: &mut World, ask: &Ask) -> Outcome {
     let rows: Vec<&Ticket> = world.tickets.values().filter(|ticket| ticket.deleted).collect();
+    let actor = |id: Option<i64>| match id.and_then(|id| world.users.get(&id)) {
+        Some(user) => json!({"id": id, "name": user.fields.get("name")}),
+        None => json!({"id": NOBODY, "name": "System"}),
+    };
     let show = |ticket: &&Ticket| {
         let field = |name: &str| ticket.fields.get(name).cloned().unwrap_or_default();
         json!({
             "id": field("id"), "subject": field("subject"), "description": field("description"),
-            "actor": {"id": field("assignee_id"), "name": null}, "deleted_at": text::seconds(ticket.written_at),
+            "actor": actor(ticket.deleted_by), "deleted_at": text::seconds(ticket.written_at),
             "previous_state": field("status"),
         })
     };
@@ -143,7 +172,6 @@ pub(super) fn deleted(world: &mut World, ask: &Ask) -> Outcome {
 
 pub(super) fn restore(world: &mut World, ask: &Ask) -> Outcome {
     let ticket = world.tickets.get_mut(&ask.number(0)).filter(|ticket| ticket.deleted).ok_or_else(Answer::not_found)?;
-    ticket.touch(ask.now);
-    ticket.deleted = false;
+    ticket.set_deleted(None, ask.now);
     Ok(Answer::ok(json!({})))
 }

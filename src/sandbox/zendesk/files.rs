@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::answer::{Answer, Ask, Content, Outcome};
 use super::world::{File, World};
+use crate::sandbox::multipart::{self, Part};
 
 /// The largest file in bytes; the limit of side conversations is not documented, this one is the tickets'.
 const LARGEST: usize = 50 << 20;
@@ -37,62 +38,14 @@ pub(super) fn download(world: &mut World, ask: &Ask) -> Outcome {
     Ok(Answer { status: 200, headers: Vec::new(), body })
 }
 
-/// The first part of a multipart body that is a file.
+/// The first part of a form that is a file, or is called one.
 fn first_file(content_type: &str, body: &Bytes) -> Option<File> {
-    if !content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
-        return None;
-    }
-    let (_, boundary) = content_type.split_once("boundary=")?;
-    let boundary = boundary.split(';').next()?.trim().trim_matches('"');
-    if boundary.is_empty() {
-        return None;
-    }
-    let delimiter = format!("--{boundary}");
-    let mut place = find(body, delimiter.as_bytes(), 0)? + delimiter.len();
-    while body.get(place..place + 2) == Some(b"\r\n") {
-        let headers_end = find(body, b"\r\n\r\n", place)?;
-        let headers = String::from_utf8_lossy(&body[place..headers_end]).into_owned();
-        let start = headers_end + 4;
-        let end = find(body, format!("\r\n{delimiter}").as_bytes(), start)?;
-        if let Some(name) = file_name(&headers) {
-            let bytes = body.slice(start..end);
-            let content_type = header(&headers, "content-type").unwrap_or("application/octet-stream").to_owned();
-            return Some(File { name, content_type, size: size(&bytes), bytes });
-        }
-        place = end + 2 + delimiter.len();
-    }
-    None
-}
-
-fn file_name(headers: &str) -> Option<String> {
-    let disposition = header(headers, "content-disposition")?;
-    let parameter = |name: &str| {
-        disposition.split(';').map(str::trim).find_map(|part| {
-            let (key, value) = part.split_once('=')?;
-            key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"').to_owned())
-        })
-    };
-    parameter("filename").or_else(|| (parameter("name")? == "file").then(|| "file".to_owned()))
-}
-
-fn header<'a>(headers: &'a str, name: &str) -> Option<&'a str> {
-    headers.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    let parts = multipart::parts(body, &multipart::boundary(content_type)?)?;
+    parts.into_iter().find_map(|Part { name, file, content_type, bytes }| {
+        let name = file.or_else(|| (name == "file").then_some(name)).filter(|name| !name.is_empty())?;
+        let content_type = content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+        Some(File { name, content_type, size: size(&bytes), bytes })
     })
-}
-
-fn find(body: &[u8], wanted: &[u8], from: usize) -> Option<usize> {
-    let first = *wanted.first()?;
-    let mut place = from;
-    while let Some(found) = body.get(place..)?.iter().position(|byte| *byte == first) {
-        let start = place + found;
-        if body.get(start..start + wanted.len()) == Some(wanted) {
-            return Some(start);
-        }
-        place = start + 1;
-    }
-    None
 }
 
 /// Width and height of a picture; only PNG is read.

@@ -1,6 +1,6 @@
 //! Webhooks: what is sent to the bridge, signed, how it is tried again, and what became of it.
 //!
-//! Only what leads to the sandbox itself is sent: it dials nobody else, and says so in the invocation.
+//! Only what is posted to the sandbox itself is sent: it dials nobody else, and says so in the invocation.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,14 +26,20 @@ pub fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
     STANDARD.encode(context.sign().as_ref())
 }
 
+/// Why something is not sent.
+pub(super) const NOT_SENT: &str = "the sandbox dials nobody else, and only posts";
+
 /// An address of the sandbox's own.
 fn here(options: &Options, path: &str) -> String {
     let base = options.base_url.trim_end_matches('/');
     format!("{}{path}", base.strip_suffix("/zendesk").unwrap_or(base))
 }
 
-/// Where a webhook leads within the sandbox.
+/// Where a webhook leads within the sandbox, whose post knows one verb.
 pub(super) fn path_here(fields: &Map<String, Value>, options: &Options) -> Option<String> {
+    if fields.get("http_method").and_then(Value::as_str) != Some("POST") {
+        return None;
+    }
     let endpoint = fields.get("endpoint").and_then(Value::as_str)?;
     endpoint.strip_prefix(&here(options, "")).filter(|path| path.starts_with('/')).map(str::to_owned)
 }
@@ -188,6 +194,10 @@ impl Hooks {
 
     /// A trigger calls a webhook with this body.
     pub(super) fn fire(&mut self, webhook: &str, body: String, now: i64) {
+        let active = self.webhooks.get(webhook).is_some_and(|one| one.fields["status"] == "active");
+        if !active {
+            return;
+        }
         let strike = |concerns: fn(&Fault) -> bool| self.faults.strike("events", concerns);
         if strike(|fault| matches!(fault, Fault::EventsNever)).is_some() {
             return;
@@ -199,10 +209,6 @@ impl Hooks {
         let times = 1 + usize::from(strike(|fault| matches!(fault, Fault::EventsTwice)).is_some());
         let shuffled = strike(|fault| matches!(fault, Fault::EventsShuffled)).is_some();
         let invocation = text::ulid(now, &mut self.random);
-        let active = self.webhooks.get(webhook).is_some_and(|one| one.fields["status"] == "active");
-        if !active {
-            return;
-        }
         if self.invocations.len() == Self::REMEMBERED {
             self.invocations.pop_front();
         }
@@ -250,14 +256,14 @@ impl Hooks {
         let parcels = due.into_iter().filter_map(|(_, _, id)| match self.parcel(id, options, now) {
             Some(parcel) => Some(parcel),
             None => {
-                self.end(id, now, "failed", None, json!({"error": "the sandbox dials nobody else"}));
+                self.end(id, now, "failed", None, json!({"error": NOT_SENT}));
                 None
             }
         });
         parcels.collect()
     }
 
-    /// One delivery, signed; none if its webhook is gone or leads elsewhere.
+    /// One delivery, signed; none if its webhook is gone, leads elsewhere or is no post.
     fn parcel(&mut self, id: u64, options: &Options, now: i64) -> Option<Parcel> {
         let delivery = self.waiting.get_mut(&id)?;
         let webhook = self.webhooks.get(&delivery.webhook)?;

@@ -29,6 +29,7 @@ mod options;
 mod pages;
 mod people;
 mod recipients;
+pub(in crate::sandbox) mod said;
 mod search;
 mod service;
 mod text;

@@ -52,12 +52,13 @@ pub(super) fn by_cursor<T>(
         let place = text.strip_prefix("at-").and_then(|place| place.parse::<usize>().ok());
         place.map(Some).ok_or_else(|| Answer::bad_request("InvalidPaginationParameter", &format!("{key} is not valid")))
     };
-    let start = match (cursor("page[after]")?, cursor("page[before]")?) {
-        (Some(after), _) => after.min(rows.len()),
-        (None, Some(before)) => before.min(rows.len()).saturating_sub(size),
-        (None, None) => 0,
+    let (start, end) = match (cursor("page[after]")?, cursor("page[before]")?) {
+        (None, Some(before)) => (before.min(rows.len()).saturating_sub(size), before.min(rows.len())),
+        (after, _) => {
+            let start = after.unwrap_or(0).min(rows.len());
+            (start, start.saturating_add(size).min(rows.len()))
+        }
     };
-    let end = start.saturating_add(size).min(rows.len());
     let shown: Vec<Value> = rows[start..end].iter().map(show).collect();
     // Recorded answers have `links.next` although there is no more: only an empty page leads nowhere, and that is
     // where clients stop that follow links.

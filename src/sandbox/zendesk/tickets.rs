@@ -159,12 +159,16 @@ impl World {
             "allow_attachments": true, "from_messaging_channel": false,
         });
         let ticket = Ticket {
-            fields: fields.as_object().cloned().unwrap_or_default(),
+            fields: match fields {
+                Value::Object(fields) => fields,
+                _ => Map::new(),
+            },
             comments: Vec::new(),
             audits: Vec::new(),
             conversations: Vec::new(),
             archived: false,
             deleted: false,
+            deleted_by: None,
             written_at: now,
             earlier: VecDeque::new(),
         };

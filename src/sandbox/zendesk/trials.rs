@@ -69,9 +69,7 @@ pub(super) fn test(world: &mut World, ask: &Ask) -> Outcome {
         body: payload.as_bytes().to_vec(),
         more: hooks::own_headers(&fields),
     };
-    // The post of the sandbox knows one verb, and no address but the sandbox's own.
-    let path = hooks::path_here(&fields, &world.options).filter(|_| fields["http_method"] == "POST");
-    let path = path.ok_or_else(|| webhooks::invalid("the sandbox dials nobody else, and only posts"))?;
+    let path = hooks::path_here(&fields, &world.options).ok_or_else(|| webhooks::invalid(hooks::NOT_SENT))?;
     let (told, telling) = oneshot::channel();
     let id = world.hooks.next_id();
     world.trials.waiting.insert(id, Trial { path, signed, due: ask.now, sent: false, told });

@@ -90,7 +90,7 @@ impl World {
 }
 
 fn applies(trigger: &Value, ticket: &Ticket, activity: Option<&str>, changed: &[&str]) -> bool {
-    let list = |name: &str| trigger["conditions"][name].as_array().cloned().unwrap_or_default();
+    let list = |name: &str| trigger["conditions"][name].as_array().map(Vec::as_slice).unwrap_or_default();
     let (all, any) = (list("all"), list("any"));
     let holds = |condition: &Value| holds(condition, ticket, activity, changed);
     all.iter().all(holds) && (any.is_empty() || any.iter().any(holds)) && !(all.is_empty() && any.is_empty())

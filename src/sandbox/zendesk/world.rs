@@ -14,6 +14,7 @@ use super::options::Options;
 use super::people::User;
 use super::text;
 use super::trials::Trials;
+use crate::sandbox::FIRST_TICKET;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::kept::Word;
 
@@ -97,6 +98,8 @@ pub(super) struct Ticket {
     pub(super) conversations: Vec<String>,
     pub(super) archived: bool,
     pub(super) deleted: bool,
+    #[serde(default)]
+    pub(super) deleted_by: Option<i64>,
     pub(super) written_at: i64,
     /// Earlier fields, each with the time at which they were written; for reads that lag.
     #[serde(skip)]
@@ -176,8 +179,6 @@ pub(super) struct Message {
 impl World {
     /// Recorded ids are of fourteen digits: more than 32 bits hold.
     const FIRST_ID: i64 = 26_155_588_908_179;
-    const FIRST_TICKET: i64 = 35_436;
-
     pub(super) fn new(options: Options, faults: Faults, now: i64, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let webhook_id = text::ulid(now, &mut random);
@@ -210,7 +211,7 @@ impl World {
             side_conversations_on: true,
             app_user: 0,
             next_id: Self::FIRST_ID,
-            next_ticket: Self::FIRST_TICKET,
+            next_ticket: FIRST_TICKET,
             ticks: 0,
             node,
         };

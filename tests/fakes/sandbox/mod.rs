@@ -5,6 +5,7 @@ mod firm;
 mod forms;
 mod guarded;
 mod page;
+mod proof;
 
 use std::sync::Arc;
 

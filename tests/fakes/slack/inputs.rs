@@ -151,6 +151,7 @@ async fn the_app_suggests_what_a_menu_offers() {
         json!({"options": [], "option_groups": []}),
         json!({"options": [{"text": plain("x")}]}),
         json!({"options": [{"text": plain(&"x".repeat(76)), "value": "x"}]}),
+        json!({"options": [{"text": {"type": "mrkdwn", "text": "x"}, "value": "x"}]}),
         json!({"options": [{"text": plain("x"), "value": "x".repeat(151)}]}),
         json!({"options": vec![option("x"); 101]}),
         json!({"option_groups": [{"options": [option("x")]}]}),
@@ -196,11 +197,25 @@ async fn menus_of_messages_work_as_those_of_views() {
 async fn elements_have_their_limits() {
     let firm = Firm::new();
     let bot = firm.bot();
+    let mrkdwn = json!({"type": "mrkdwn", "text": "*x*"});
+    let (formatted, described) =
+        (json!({"text": mrkdwn, "value": "x"}), json!({"text": plain("x"), "value": "x", "description": mrkdwn}));
+    let group = json!({"label": plain("x"), "options": [formatted]});
+    for kind in ["radio_buttons", "checkboxes"] {
+        let blocks = json!([{"type": "section", "text": mrkdwn, "accessory": {"type": kind, "options": [formatted, described]}}]);
+        let answer =
+            firm.slack(&bot, "chat.postMessage", json!({"channel": SUPPORT, "text": "x", "blocks": blocks})).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+    }
     for (element, complaint) in [
         (json!({"type": "static_select"}), "either options or option_groups"),
         (json!({"type": "static_select", "options": vec![option("x"); 101]}), "no more than 100"),
         (json!({"type": "radio_buttons", "options": vec![option("x"); 11]}), "no more than 10"),
         (json!({"type": "overflow", "options": vec![option("x"); 6]}), "no more than 5"),
+        (json!({"type": "overflow", "options": [formatted]}), "options/0/text/type"),
+        (json!({"type": "static_select", "options": [described]}), "options/0/description/type"),
+        (json!({"type": "multi_static_select", "option_groups": [group]}), "option_groups/0/options/0/text/type"),
+        (json!({"type": "external_select", "initial_option": formatted}), "initial_option/text/type"),
         (json!({"type": "external_select", "min_query_length": "two"}), "min_query_length"),
         (json!({"type": "multi_external_select", "max_selected_items": 0}), "max_selected_items"),
         (json!({"type": "external_select", "initial_option": {"text": plain("x")}}), "initial_option"),

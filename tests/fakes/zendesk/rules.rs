@@ -177,10 +177,100 @@ async fn tickets_are_merged_deleted_and_restored() {
     assert_eq!(firm.zendesk(&agent, "GET", &format!("{ticket}/side_conversations/{side}"), Value::Null).await.0, 404);
     let (_, listed) = firm.zendesk(&agent, "GET", "deleted_tickets", Value::Null).await;
     assert_eq!(listed["deleted_tickets"][0]["id"], target);
+    let (by, name) = &world.agents[0];
+    assert_eq!(listed["deleted_tickets"][0]["actor"], json!({"id": by, "name": name}), "who deleted it");
     let restore = format!("deleted_tickets/{target}/restore");
     assert_eq!(firm.zendesk(&agent, "PUT", &restore, json!({})).await.0, 200);
     assert_eq!(firm.zendesk(&agent, "PUT", &restore, json!({})).await.0, 404);
     assert_eq!(firm.zendesk(&agent, "GET", &ticket, Value::Null).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_ticket_that_is_named_twice_is_merged_once() {
+    let firm = Firm::new();
+    let (agent, world) = (firm.agent(), &firm.sandbox.world);
+    let (target, source) = (world.tickets[0], world.tickets[6]);
+    let body = json!({"ids": [source, source.to_string(), source]});
+    let (status, job) = firm.zendesk(&agent, "POST", &format!("tickets/{target}/merge"), body).await;
+    assert_eq!((status, &job["job_status"]["status"]), (200, &json!("queued")), "{job}");
+    let comments = firm.sandbox.zendesk.comments(target);
+    let said = comments.last().unwrap()["body"].as_str().unwrap();
+    assert_eq!(said, format!("Request #{source} was closed and merged into this request."));
+    assert_eq!(firm.sandbox.zendesk.ticket(source).unwrap()["status"], "closed");
+}
+
+#[tokio::test]
+async fn pages_lead_back_the_way_they_came() {
+    let firm = Firm::new();
+    let agent = firm.agent();
+    let ids = |page: &Value| {
+        let tickets = page["tickets"].as_array().unwrap().iter();
+        tickets.map(|ticket| ticket["id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    let follow = async |link: &Value| {
+        let path = Firm::path(link);
+        firm.zendesk(&agent, "GET", path.strip_prefix("/zendesk/api/v2/").unwrap(), Value::Null).await.1
+    };
+    let (_, mut page) = firm.zendesk(&agent, "GET", "tickets?page[size]=4", Value::Null).await;
+    let mut there = Vec::new();
+    while !ids(&page).is_empty() {
+        there.push(ids(&page));
+        let next = follow(&page["links"]["next"]).await;
+        if ids(&next).is_empty() {
+            break;
+        }
+        page = next;
+    }
+    assert!(there.len() > 2 && there.concat().len() == firm.sandbox.zendesk.tickets().len(), "{there:?}");
+    let mut back = Vec::new();
+    loop {
+        page = follow(&page["links"]["prev"]).await;
+        if ids(&page).is_empty() {
+            break;
+        }
+        back.insert(0, ids(&page));
+    }
+    there.pop();
+    assert_eq!(back, there);
+}
+
+#[tokio::test]
+async fn only_what_is_sent_meets_a_fault_and_only_posts_are_sent() {
+    let firm = Firm::new();
+    let (admin, zendesk) = (firm.admin(), &firm.sandbox.zendesk);
+    let hook = |name: &str, method: &str, status: &str| {
+        json!({"webhook": {"name": name, "endpoint": "http://sandbox.test/mine", "http_method": method, "status": status,
+            "request_format": "json", "subscriptions": ["conditional_ticket_events"]}})
+    };
+    let mut ids = Vec::new();
+    for hook in [hook("Off", "POST", "inactive"), hook("Puts", "PUT", "active")] {
+        let (status, made) = firm.zendesk(&admin, "POST", "webhooks", hook).await;
+        assert_eq!(status, 201, "{made}");
+        let id = made["webhook"]["id"].as_str().unwrap().to_owned();
+        let trigger = json!({"trigger": {"title": "Mine", "conditions": {
+            "all": [], "any": [{"field": "status", "operator": "changed"}],
+        }, "actions": [{"field": "notification_webhook", "value": [id, "{}"]}]}});
+        assert_eq!(firm.zendesk(&admin, "POST", "triggers", trigger).await.0, 201);
+        ids.push(id);
+    }
+    let rule = json!([{"vendor": "zendesk", "call": "events", "fault": "events_never", "times": 1}]);
+    let request = Request::post("/sandbox/faults").header("content-type", "application/json");
+    let _ = firm.send(request.body(Body::from(rule.to_string())).unwrap()).await;
+    let (agent, ticket) = (firm.sandbox.world.agents[0].0, firm.sandbox.world.tickets[0]);
+    let log = async |id: &str| {
+        firm.zendesk(&admin, "GET", &format!("webhooks/{id}/invocations"), Value::Null).await.1["invocations"].clone()
+    };
+    zendesk.desk_status(agent, ticket, "pending").unwrap();
+    assert_eq!(zendesk.take_due().len(), 0);
+    assert_eq!(
+        (log(&ids[0]).await, log(&ids[1]).await),
+        (json!([]), json!([])),
+        "the fault was for the one that is on"
+    );
+    zendesk.desk_status(agent, ticket, "open").unwrap();
+    assert_eq!(zendesk.take_due().len(), 0, "nothing is posted that is no post");
+    assert_eq!(log(&ids[0]).await, json!([]));
+    assert_eq!(log(&ids[1]).await[0]["status"], "failed");
 }
 
 #[tokio::test]

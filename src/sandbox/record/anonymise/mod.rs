@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 
 pub(super) use self::letters::shape;
 use self::text::{EMOJI, has};
-use super::body::{NAME, is_field, map_fields};
+use super::body::{Place, is_field};
 use super::{Asked, Body, Item, Line, What};
 use crate::sandbox::Sandbox;
 
@@ -40,7 +40,8 @@ const ENDINGS: &str = "\
     7z avi bmp csv doc docx eml exe gif gz heic htm html ico ics jpeg jpg js json log m4a md mov mp3 mp4 msg odp ods \
     odt ogg pdf png ppt pptx py rtf sh sql svg tar tif tiff toml txt wav webm webp xls xlsx xml yaml yml zip";
 const COMMAND: &str = "/sandbox/slack/command";
-const COMMAND_WORDS: &[&str] = &["help", "list"];
+const COMMAND_WORDS: [&str; 2] = ["help", "list"];
+
 /// Gives stand-ins, the same each time.
 pub struct Anonymiser {
     key: hmac::Key,
@@ -49,6 +50,8 @@ pub struct Anonymiser {
     channels: BTreeSet<String>,
     channel_domain: String,
     people: BTreeMap<String, String>,
+    /// Ids of whom and what the firm has from its seed.
+    ids: BTreeSet<String>,
 }
 
 impl Anonymiser {
@@ -68,6 +71,7 @@ impl Anonymiser {
             addresses: of_people.chain(of_users).map(str::to_lowercase).collect(),
             channels: sandbox.world.channels.iter().map(|channel| channel.name.clone()).collect(),
             channel_domain: sandbox.credentials().channel_domain.clone(),
+            ids: sandbox.slack.ids().into_iter().collect(),
             people: handles.iter().map(|person| (person.name.clone(), person.id.clone())).collect(),
         }
     }
@@ -89,22 +93,28 @@ impl Anonymiser {
     fn asked(&self, asked: Asked) -> Asked {
         let of_machines = MACHINES.iter().any(|begin| asked.path.starts_with(begin));
         let command = asked.path == COMMAND;
-        let mut hide = |field: &str, value: &str| {
-            Ok::<_, std::convert::Infallible>(match field {
-                NAME if is_field(value) => value.to_owned(),
-                _ if of_machines && has(MACHINE_FIELDS, field) => value.to_owned(),
+        let mut hide = |place: Place<'_>, value: &str| {
+            Ok::<_, std::convert::Infallible>(match place.field {
+                _ if place.is_own => self.text(value),
+                _ if place.is_name => {
+                    if is_field(value) {
+                        value.to_owned()
+                    } else {
+                        self.text(value)
+                    }
+                }
+                field if of_machines && has(MACHINE_FIELDS, field) => value.to_owned(),
                 "text" if command => self.command(value),
                 "filename" | "file_name" => self.file_name(value),
                 "channel" if self.is_unknown_channel(value) => self.text(value),
                 "name" if has(EMOJI, value) => value.to_owned(),
-                _ if has(BONES, field) && is_bone(value) => value.to_owned(),
+                field if has(BONES, field) && is_bone(value) => value.to_owned(),
                 _ => self.text(value),
             })
         };
-        let Ok(query) = map_fields(&asked.query, &mut hide);
         let headers = asked.headers.iter().map(|(name, value)| (name.clone(), self.header(name, value))).collect();
-        let Ok(mut body) = asked.body.map(&mut hide);
-        match &mut body {
+        let Ok(mut hidden) = asked.map(&mut hide);
+        match &mut hidden.body {
             Body::Bytes(encoded) => *encoded = without_content(encoded),
             Body::Parts { parts, .. } => {
                 let files = parts.iter_mut().filter(|part| part.file.is_some());
@@ -112,7 +122,7 @@ impl Anonymiser {
             }
             _ => {}
         }
-        Asked { path: self.path(&asked.path), query, headers, body, ..asked }
+        Asked { path: self.path(&asked.path), headers, ..hidden }
     }
 
     /// Addresses are all that is hidden of a name.
@@ -172,8 +182,9 @@ impl Anonymiser {
     }
 
     fn command(&self, text: &str) -> String {
-        let end = text.find(char::is_whitespace).unwrap_or(text.len());
-        match COMMAND_WORDS.contains(&&text[..end]) {
+        let begin = text.len() - text.trim_start().len();
+        let end = text[begin..].find(char::is_whitespace).map_or(text.len(), |at| begin + at);
+        match COMMAND_WORDS.iter().any(|word| word.eq_ignore_ascii_case(&text[begin..end])) {
             true => format!("{}{}", &text[..end], self.text(&text[end..])),
             false => self.text(text),
         }

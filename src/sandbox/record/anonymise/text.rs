@@ -89,11 +89,10 @@ impl Anonymiser {
     fn bracketed(&self, inner: &str, hidden: &mut String) -> Option<()> {
         let (target, label) = inner.split_once('|').map_or((inner, None), |(target, label)| (target, Some(label)));
         let shown = match target.chars().next()? {
-            '@' | '#' if is_id(&target[1..]) => target.to_owned(),
-            '!' if target.starts_with("!subteam^") => format!("!subteam^{}", self.plain(&target["!subteam^".len()..])),
+            '@' | '#' if is_id(&target[1..]) => format!("{}{}", &target[..1], self.id(&target[1..])),
+            '!' if target.starts_with("!subteam^") => format!("!subteam^{}", self.id(&target["!subteam^".len()..])),
             '!' if ["!here", "!channel", "!everyone"].contains(&target) => target.to_owned(),
             '!' if target.starts_with("!date^") => self.date(target),
-            '!' if target.strip_prefix("!subteam^").is_some_and(is_id) => target.to_owned(),
             _ if target.contains("://") || target.starts_with("mailto:") => self.text(target),
             '/' | 'a'..='z' | 'A'..='Z' if label.is_none() => return self.tag(inner, hidden),
             _ => return None,
@@ -106,6 +105,11 @@ impl Anonymiser {
         }
         hidden.push('>');
         Some(())
+    }
+
+    /// An id, which stays if it tells of nothing that was not there before. What was made since has a name.
+    fn id(&self, typed: &str) -> String {
+        if self.ids.contains(typed) { typed.to_owned() } else { self.plain(typed) }
     }
 
     /// A character by its number: the number would tell what it is.
@@ -123,8 +127,11 @@ impl Anonymiser {
         hidden.push_str(&rest[..begin]);
         match meant {
             Some(c) if !c.is_alphanumeric() => hidden.push_str(&rest[begin..end]),
-            _ if is_hex => hidden.push_str(&format!("{STAND_IN:0digits$x}")),
-            _ => hidden.push_str(&format!("{STAND_IN:0digits$}")),
+            _ => {
+                let shown = if is_hex { format!("{STAND_IN:x}") } else { STAND_IN.to_string() };
+                hidden.push_str(&"0".repeat(digits.saturating_sub(shown.len())));
+                hidden.push_str(&shown);
+            }
         }
         Some(end)
     }
@@ -260,7 +267,8 @@ impl Anonymiser {
 
     fn number(&self, rest: &str, hidden: &mut String) -> Option<usize> {
         let is_digit = |c: char| c.is_numeric() && !c.is_alphabetic();
-        let joins = |c: char| " .-/()+\u{a0}\u{202f}\u{2011}\u{2013}".contains(c);
+        // Whatever stands between the groups of a number: not what begins or ends something else.
+        let joins = |c: char| !c.is_alphabetic() && !"&<>⟦⟧".contains(c);
         let mut end = 0;
         for (at, c) in rest.char_indices() {
             match c {

@@ -15,6 +15,7 @@ use super::super::timeline::object;
 use super::super::world::Workspace;
 use super::args::Args;
 use super::{Answer, Caller, Fail, bearer, with_faults};
+use crate::sandbox::multipart;
 
 /// The name of the step that has no method: taking the bytes.
 pub const UPLOAD: &str = "upload_url";
@@ -160,7 +161,7 @@ async fn upload(
     slack.log_call(UPLOAD);
     let work = || {
         let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let (mimetype, bytes) = match multipart(given, &body) {
+        let (mimetype, bytes) = match first_part(given, &body) {
             Some((mimetype, bytes)) => (mimetype, bytes),
             None => (given.to_owned(), body),
         };
@@ -214,23 +215,9 @@ fn page(html: String) -> Response<Body> {
     response
 }
 
-/// The first part of a multipart body: its type and its bytes.
-fn multipart(content_type: &str, body: &Bytes) -> Option<(String, Bytes)> {
-    let (kind, parameters) = content_type.split_once(';')?;
-    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
-    }
-    let boundary = parameters.split_once("boundary=")?.1.split(';').next()?.trim().trim_matches('"');
-    let find = |wanted: &[u8], from: usize| {
-        body.get(from..)?.windows(wanted.len().max(1)).position(|window| window == wanted).map(|at| from + at)
-    };
-    let begins = find(format!("--{boundary}\r\n").as_bytes(), 0)?;
-    let headers_end = find(b"\r\n\r\n", begins)?;
-    let ends = find(format!("\r\n--{boundary}").as_bytes(), headers_end)?;
-    let headers = String::from_utf8_lossy(&body[begins..headers_end]).into_owned();
-    let kind = headers.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned())
-    });
-    Some((kind.unwrap_or_default(), body.slice(headers_end + 4..ends.max(headers_end + 4))))
+/// The first part of a form: its type and its bytes.
+fn first_part(content_type: &str, body: &Bytes) -> Option<(String, Bytes)> {
+    let parts = multipart::parts(body, &multipart::boundary(content_type)?)?;
+    let first = parts.into_iter().next()?;
+    Some((first.content_type.unwrap_or_default(), first.bytes))
 }

@@ -1,0 +1,306 @@
+//! Whether all that people said on one side stands on the other: counted in the two fakes, whatever the bridge says.
+//!
+//! It reads as a person would who lays both sides beside each other. A message of Slack stands in a side conversation
+//! where a heading there links it. A message of a side conversation stands in Slack in a post that the app named after it,
+//! or in one of several messages, under a heading with its time. The bridge is asked for one thing alone: of what does not
+//! stand there, whether it is still under way. What is neither under way nor set aside, and of which nobody was told, is lost.
+//!
+//! What cannot be known: whether the words are the same (both vendors write them in their own way), and edits, which are
+//! not carried.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::Sandbox;
+use super::slack::said as in_slack;
+use super::zendesk::said as in_zendesk;
+
+/// How long after it was said something may be on its way although the bridge tells of nothing, in milliseconds: it asks
+/// both sides for what it may have missed three times a minute.
+const SETTLES_IN_MS: i64 = 60_000;
+/// What the app's posts are named that tell a thread why what is written there stays there.
+const SAYS_WHY: [&str; 4] = ["withheld", "merged", "ticket-gone", "late"];
+/// What posts are named that hold several messages, each under a heading.
+const OF_SEVERAL: [&str; 2] = ["bundle", "earlier"];
+const HEADING: &str = "<!date^";
+
+/// Something that was said, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) place: Place,
+    /// A name in Zendesk, an id in Slack.
+    pub(super) who: String,
+    pub(super) text: String,
+    /// In milliseconds since 1970.
+    pub(super) at: i64,
+    /// Whether people were told where it was written that it stays there.
+    told: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Slack { channel: String, ts: String },
+    Zendesk { ticket: i64, side_conversation: String, entry: String },
+}
+
+/// How often each message stands on the other side.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    once: usize,
+    twice: Vec<Said>,
+    missing: Vec<Said>,
+}
+
+/// What came of everything that was said.
+#[derive(Debug, Default)]
+pub(super) struct Proof {
+    /// How much was said.
+    pub(super) said: usize,
+    /// How much of it stands on the other side, once.
+    pub(super) once: usize,
+    pub(super) twice: Vec<Said>,
+    pub(super) lost: Vec<Said>,
+    pub(super) under_way: Vec<Said>,
+    /// What a person has to decide about.
+    pub(super) set_aside: Vec<Said>,
+    /// What stays where it is, as people were told there.
+    pub(super) told: Vec<Said>,
+}
+
+/// What was counted last, and at which counts of changes; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Memory {
+    last: Arc<Mutex<Option<Kept>>>,
+}
+
+type Kept = ([u64; 2], Arc<Counted>);
+
+impl Sandbox {
+    /// Compares both sides; `lanes` is what the bridge tells of itself, nothing if it does not answer.
+    pub(super) fn proof(&self, lanes: Option<&Value>) -> Proof {
+        let counted = self.counted();
+        let mut proof = Proof { once: counted.once, twice: counted.twice.clone(), ..Proof::default() };
+        proof.said = counted.once + counted.twice.len() + counted.missing.len();
+        let now = self.now();
+        let since = self.bridge().map_or(0, |bridge| bridge.standing().since_ms);
+        let waits_with_vendors = self.slack.pending() + self.zendesk.pending() > 0;
+        let busy = waits_with_vendors || lanes.is_none_or(is_busy);
+        for said in &counted.missing {
+            let kind = match lanes.map_or(Known::No, |lanes| said.known(lanes)) {
+                Known::SetAside => &mut proof.set_aside,
+                Known::UnderWay => &mut proof.under_way,
+                Known::No if said.told => &mut proof.told,
+                Known::No if busy || now - said.at.max(since) < SETTLES_IN_MS => &mut proof.under_way,
+                Known::No => &mut proof.lost,
+            };
+            kind.push(said.clone());
+        }
+        proof
+    }
+
+    fn counted(&self) -> Arc<Counted> {
+        let counts = [self.slack.changes().count(), self.zendesk.changes().count()];
+        let mut last = self.proof.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, counted)) = &*last
+            && *of == counts
+        {
+            return counted.clone();
+        }
+        let counted = Arc::new(self.count());
+        *last = Some((counts, counted.clone()));
+        counted
+    }
+
+    fn count(&self) -> Counted {
+        let (of_people, posted) = self.slack.said();
+        let cards = posted.iter().filter_map(|post| post.name.split_once('/').filter(|(_, what)| is_card(what)));
+        let mut known: BTreeMap<String, usize> = BTreeMap::new();
+        for (side, _) in cards {
+            *known.entry(side.to_owned()).or_default() += 1;
+        }
+        let domain = &self.credentials().channel_domain;
+        let names: BTreeSet<String> = known.keys().cloned().collect();
+        let of_agents = self.zendesk.said(domain, &names);
+        let mut counted = Counted::default();
+        let linked = linked(&of_agents.of_app);
+        let says_why = told_in(&posted);
+        for one in of_people {
+            let stands = linked.get(&(one.channel.clone(), digits(&one.ts))).copied().unwrap_or_default();
+            let told = says_why.contains(&(one.channel.as_str(), one.thread_ts.as_str()));
+            let place = Place::Slack { channel: one.channel.clone(), ts: one.ts.clone() };
+            counted.add(stands, Said { place, who: one.user, text: one.text, at: one.at, told });
+        }
+        let standing = standing_in_slack(&of_agents.said, &posted, &known);
+        for one in &of_agents.said {
+            let stands = standing.get(one.id.as_str()).copied().unwrap_or_default();
+            let told = of_agents.notes.iter().any(|(ticket, at)| *ticket == one.ticket && *at >= one.at);
+            let (side_conversation, entry) = (one.side_conversation.clone(), one.id.clone());
+            let place = Place::Zendesk { ticket: one.ticket, side_conversation, entry };
+            counted.add(stands, Said { place, who: one.who.clone(), text: one.text.clone(), at: one.at, told });
+        }
+        counted.missing.sort_by_key(|said| said.at);
+        counted
+    }
+}
+
+impl Proof {
+    /// How much there is of each kind.
+    pub(super) fn counts(&self) -> [usize; 7] {
+        let [twice, lost, under_way, set_aside, told] =
+            [&self.twice, &self.lost, &self.under_way, &self.set_aside, &self.told].map(Vec::len);
+        [self.said, self.once, twice, lost, under_way, set_aside, told]
+    }
+
+    /// For programs: what does not stand on the other side once is named.
+    pub(super) fn to_json(&self) -> Value {
+        let list = |all: &[Said]| all.iter().map(Said::to_json).collect::<Vec<Value>>();
+        json!({
+            "said": self.said, "once": self.once, "twice": list(&self.twice), "lost": list(&self.lost),
+            "under_way": list(&self.under_way), "set_aside": list(&self.set_aside), "told": list(&self.told),
+        })
+    }
+}
+
+impl Counted {
+    fn add(&mut self, stands: usize, said: Said) {
+        match stands {
+            0 => self.missing.push(said),
+            1 => self.once += 1,
+            _ => self.twice.push(said),
+        }
+    }
+}
+
+enum Known {
+    No,
+    UnderWay,
+    SetAside,
+}
+
+impl Said {
+    fn to_json(&self) -> Value {
+        let mut shown = match &self.place {
+            Place::Slack { channel, ts } => json!({"vendor": "slack", "channel": channel, "ts": ts}),
+            Place::Zendesk { ticket, side_conversation, entry } => json!({
+                "vendor": "zendesk", "ticket_id": ticket, "side_conversation_id": side_conversation, "event_id": entry,
+            }),
+        };
+        shown["text"] = self.text.clone().into();
+        shown
+    }
+
+    /// What the bridge tells of it.
+    fn known(&self, lanes: &Value) -> Known {
+        let name = match &self.place {
+            Place::Slack { ts, .. } => ts,
+            Place::Zendesk { entry, .. } => entry,
+        };
+        let messages = lanes["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let Some(message) = messages.iter().find(|message| message["event"]["name"] == name.as_str()) else {
+            return Known::No;
+        };
+        let calls = message["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+        match () {
+            () if calls.iter().any(|call| call["state"] == "parked") => Known::SetAside,
+            () if message["event"]["done_at"].is_null() => Known::UnderWay,
+            () if calls.iter().any(|call| call["state"] == "waiting") => Known::UnderWay,
+            () => Known::No,
+        }
+    }
+}
+
+fn is_busy(lanes: &Value) -> bool {
+    let count = |name: &str| lanes["counts"][name].as_i64().unwrap_or_default();
+    let nudges = lanes["nudges"].as_array().is_some_and(|nudges| !nudges.is_empty());
+    lanes["ready"] != true || nudges || count("held") + count("unhandled") + count("waiting") > 0
+}
+
+/// Whether a post's name is a card's: the first one, or one that took the place of a card that was deleted.
+fn is_card(what: &str) -> bool {
+    what == "card" || what.starts_with("card:")
+}
+
+/// Threads in which the app says why what is written there stays there.
+fn told_in(posted: &[in_slack::Posted]) -> BTreeSet<(&str, &str)> {
+    let tells = posted.iter().filter(|post| {
+        let what = post.name.split_once('/').map_or("", |(_, what)| what);
+        SAYS_WHY.contains(&what.split(':').next().unwrap_or_default())
+    });
+    tells.map(|post| (post.channel.as_str(), post.thread_ts.as_str())).collect()
+}
+
+/// How often each message of Slack, by its channel and the digits of its `ts`, stands under a heading that links it.
+fn linked(texts: &[String]) -> BTreeMap<(String, String), usize> {
+    let mut linked = BTreeMap::new();
+    for line in texts.iter().flat_map(|text| text.lines()).filter(|line| line.ends_with("):")) {
+        let link = line.rsplit_once(" (").and_then(|(_, link)| link.split_once("/archives/"));
+        let Some((channel, rest)) = link.and_then(|(_, path)| path.split_once("/p")) else { continue };
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        *linked.entry((channel.to_owned(), digits)).or_default() += 1;
+    }
+    linked
+}
+
+fn digits(ts: &str) -> String {
+    ts.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// How often each message of a side conversation, by its id, stands in Slack.
+fn standing_in_slack<'a>(
+    said: &'a [in_zendesk::Said],
+    posted: &[in_slack::Posted],
+    cards: &BTreeMap<String, usize>,
+) -> BTreeMap<&'a str, usize> {
+    let mut parts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut sections: Vec<(i64, String)> = Vec::new();
+    for post in posted {
+        let what = post.name.split_once('/').map_or("", |(_, what)| what);
+        if OF_SEVERAL.iter().any(|several| what.starts_with(several)) {
+            sections.extend(sections_of(&post.text));
+        } else {
+            *parts.entry(what).or_default() += 1;
+        }
+    }
+    let mut standing = BTreeMap::new();
+    for one in said {
+        let alone = parts.get(format!("post:{}/0", one.id).as_str()).copied().unwrap_or_default();
+        let as_card = if one.is_first { cards.get(&one.side_conversation).copied().unwrap_or_default() } else { 0 };
+        standing.insert(one.id.as_str(), alone + as_card);
+    }
+    // First those whose words are the same as well, then those of which only the time tells.
+    let is_one = |one: &in_zendesk::Said, section: &(i64, String), by_words: bool| {
+        let words = squashed(&one.text);
+        one.at.div_euclid(1000) == section.0 && (!by_words || (!words.is_empty() && section.1.starts_with(&words)))
+    };
+    for by_words in [true, false] {
+        sections.retain(|section| {
+            let mut fits = said.iter().filter(|one| is_one(one, section, by_words));
+            let Some(first) = fits.next() else { return true };
+            let fewest = std::iter::once(first).chain(fits).min_by_key(|one| standing.get(one.id.as_str()).copied());
+            *standing.entry(fewest.unwrap_or(first).id.as_str()).or_default() += 1;
+            false
+        });
+    }
+    standing
+}
+
+/// The messages of a post of several: when each was written, in seconds, and its letters and digits.
+fn sections_of(text: &str) -> Vec<(i64, String)> {
+    let mut sections: Vec<(i64, String)> = Vec::new();
+    for line in text.lines() {
+        let time = line.split_once(HEADING).and_then(|(_, rest)| rest.split(['^', '|', '>']).next()?.parse().ok());
+        match (time, sections.last_mut()) {
+            (Some(time), _) => sections.push((time, String::new())),
+            (None, Some((_, words))) => words.push_str(&squashed(line)),
+            (None, None) => {}
+        }
+    }
+    sections
+}
+
+fn squashed(text: &str) -> String {
+    let text = text.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">");
+    text.chars().filter(|c| c.is_alphanumeric()).collect()
+}

@@ -1,0 +1,78 @@
+//! What stands in the threads that the app takes part in, for the comparison with the other side.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::FakeSlack;
+use super::show;
+use super::world::{Channel, Fields, Key, Message};
+
+/// What a person wrote in such a thread.
+pub(in crate::sandbox) struct Said {
+    pub(in crate::sandbox) channel: String,
+    pub(in crate::sandbox) ts: String,
+    pub(in crate::sandbox) thread_ts: String,
+    pub(in crate::sandbox) user: String,
+    pub(in crate::sandbox) text: String,
+    /// In milliseconds since 1970.
+    pub(in crate::sandbox) at: i64,
+}
+
+/// What the app posted, with the name that it wrote into the message's metadata.
+pub(in crate::sandbox) struct Posted {
+    pub(in crate::sandbox) channel: String,
+    pub(in crate::sandbox) thread_ts: String,
+    pub(in crate::sandbox) name: String,
+    pub(in crate::sandbox) text: String,
+}
+
+impl FakeSlack {
+    /// What people wrote in threads that the app began or posted in, and what the app posted, in order.
+    pub(in crate::sandbox) fn said(&self) -> (Vec<Said>, Vec<Posted>) {
+        let workspace = self.workspace();
+        let (mut said, mut posted) = (Vec::new(), Vec::new());
+        let is_person = |id: &str| workspace.people.get(id).is_some_and(|person| !person.spec.is_bot);
+        for channel in workspace.channels.values() {
+            let mut apps: BTreeSet<Key> = BTreeSet::new();
+            for message in channel.messages.values() {
+                let Some(name) = name_of(&message.fields) else { continue };
+                let root = message.root.unwrap_or(message.key);
+                apps.insert(root);
+                posted.push(Posted {
+                    channel: channel.id.clone(),
+                    thread_ts: show::ts(root),
+                    name: name.to_owned(),
+                    text: text(&message.fields).to_owned(),
+                });
+            }
+            let answers = channel.messages.values().filter(|one| one.root.is_some_and(|root| apps.contains(&root)));
+            said.extend(answers.filter_map(|message| said_by(channel, message, &is_person)));
+        }
+        (said, posted)
+    }
+}
+
+/// A message of a person that says something.
+fn said_by(channel: &Channel, message: &Message, is_person: &impl Fn(&str) -> bool) -> Option<Said> {
+    let fields = &message.fields;
+    let user = fields.get("user").and_then(Value::as_str).filter(|user| is_person(user))?;
+    let files = fields.get("files").and_then(Value::as_array).is_some_and(|files| !files.is_empty());
+    let says = !text(fields).trim().is_empty() || files;
+    (says && !message.is_tombstone() && !fields.contains_key("bot_id")).then(|| Said {
+        channel: channel.id.clone(),
+        ts: show::ts(message.key),
+        thread_ts: message.root.map(show::ts).unwrap_or_default(),
+        user: user.to_owned(),
+        text: text(fields).to_owned(),
+        at: message.at,
+    })
+}
+
+fn text(fields: &Fields) -> &str {
+    fields.get("text").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn name_of(fields: &Fields) -> Option<&str> {
+    fields.get("metadata")?.get("event_payload")?.get("k")?.as_str()
+}

@@ -1,0 +1,164 @@
+//! The page counts at both ends, and so finds what a bridge lost or did twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, header};
+use serde_json::{Value, json};
+use sidethread::sandbox::post::Now;
+use sidethread::sandbox::{Credentials, Sandbox};
+
+use super::{HOST, START, SUPPORT, get, send, switch};
+
+const PRIYA: &str = "U0PRIYA0001";
+const TICKET: i64 = 35436;
+const IDLE: &str =
+    r#"{"ready":true,"messages":[],"nudges":[],"counts":{"held":0,"unhandled":0,"waiting":0,"parked":0}}"#;
+
+/// A firm whose bridge is played by the test, and says of itself that nothing is under way.
+struct Played {
+    sandbox: Sandbox,
+    router: Router,
+    clock: Arc<AtomicI64>,
+}
+
+impl Played {
+    async fn begin() -> Played {
+        let clock = Arc::new(AtomicI64::new(START));
+        let now: Now = {
+            let clock = clock.clone();
+            Arc::new(move || clock.load(Ordering::SeqCst))
+        };
+        let sandbox = Sandbox::with_credentials(&format!("http://{HOST}"), now, 7, Credentials::of_seed(7));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let operator = Router::new().route("/lanes", axum::routing::get(|| async { IDLE }));
+        tokio::spawn(async move { axum::serve(listener, operator).await });
+        sandbox.operator.is_at(move || url.clone(), reqwest::Client::builder().no_proxy().build().expect("a client"));
+        let router = sandbox.router();
+        let never = r#"[{"vendor":"slack","call":"events","fault":"events_never"},
+            {"vendor":"zendesk","call":"events","fault":"events_never"}]"#;
+        assert_eq!(switch(&router, never).await.0, 200);
+        Played { sandbox, router, clock }
+    }
+
+    fn pass(&self, secs: i64) {
+        self.clock.fetch_add(secs * 1000, Ordering::SeqCst);
+    }
+
+    async fn call(&self, path: &str, token: &str, body: Value) -> Value {
+        let request = Request::post(path)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
+            .body(Body::from(body.to_string()))
+            .expect("a request");
+        let answer = send(&self.router, request).await.json();
+        assert!(answer["ok"] != false && answer.get("error").is_none(), "{answer}");
+        answer
+    }
+
+    /// The app posts in the channel under a name; the `ts`.
+    async fn post(&self, thread_ts: Option<&str>, text: &str, name: &str) -> String {
+        let metadata = json!({"event_type": "sidethread", "event_payload": {"k": name}});
+        let mut body = json!({"channel": SUPPORT, "text": text, "metadata": metadata});
+        if let Some(ts) = thread_ts {
+            body["thread_ts"] = ts.into();
+        }
+        let token = self.sandbox.credentials().slack_bot_token.clone();
+        let posted = self.call("/slack/api/chat.postMessage", &token, body).await;
+        posted["ts"].as_str().expect("a ts").to_owned()
+    }
+
+    /// The app replies in the side conversation with what was said in Slack.
+    async fn reply(&self, side: &str, heading: &str) {
+        let zendesk = &self.sandbox.zendesk;
+        let token = zendesk.token_of(zendesk.app_user_id()).expect("a token");
+        let to = format!("support-engineering@{}", self.sandbox.credentials().channel_domain);
+        let message =
+            json!({"to": [{"email": to}], "body": format!("{heading}\nMe."), "external_ids": {"sidethread": "x"}});
+        let path = format!("/zendesk/api/v2/tickets/{TICKET}/side_conversations/{side}/reply");
+        self.call(&path, &token, json!({ "message": message })).await;
+    }
+
+    /// How much is said, stands once, stands twice, is lost, is under way and stays because people were told so.
+    async fn counts(&self) -> [usize; 6] {
+        let proof = get(&self.router, "/sandbox/proof").await.json();
+        let many = |kind: &str| proof[kind].as_array().expect(kind).len();
+        let number = |kind: &str| proof[kind].as_u64().expect(kind) as usize;
+        assert_eq!(many("set_aside"), 0);
+        [number("said"), number("once"), many("twice"), many("lost"), many("under_way"), many("told")]
+    }
+}
+
+#[tokio::test]
+async fn what_a_bridge_loses_or_does_twice_is_found() {
+    let played = Played::begin().await;
+    assert_eq!(played.counts().await, [0; 6]);
+    let (slack, zendesk) = (&played.sandbox.slack, &played.sandbox.zendesk);
+    let agent = played.sandbox.world.agents[0].0;
+    let to = format!("support-engineering@{}", played.sandbox.credentials().channel_domain);
+    let side = zendesk.desk_start(agent, TICKET, &[&to], "Gate 4", "Who opens gate 4?").expect("a side conversation");
+    assert_eq!(played.counts().await, [1, 0, 0, 0, 1, 0], "it may still come");
+    let page = get(&played.router, "/").await.text;
+    assert!(page.contains("1 still to arrive") && page.contains("Who opens gate 4?"), "{page}");
+    let ts = played.post(None, "Marta asks", &format!("{side}/card")).await;
+    assert_eq!(played.counts().await, [1, 1, 0, 0, 0, 0]);
+
+    let said = slack.say(PRIYA, SUPPORT, Some(&ts), "Me.").expect("a message");
+    played.pass(30);
+    assert_eq!(played.counts().await, [2, 1, 0, 0, 1, 0]);
+    played.pass(31);
+    assert_eq!(played.counts().await, [2, 1, 0, 1, 0, 0], "nothing is under way, and a minute has passed");
+    let page = get(&played.router, "/").await.text;
+    assert!(page.contains("1 lost: not on the other side"), "{page}");
+    let link = format!("https://acme.slack.com/archives/{SUPPORT}/p{}?thread_ts={ts}", said.replace('.', ""));
+    played.reply(&side, &format!("Priya in Slack ({link}):")).await;
+    assert_eq!(played.counts().await, [2, 2, 0, 0, 0, 0]);
+    played.reply(&side, &format!("Priya in Slack, written 2026-09-21 14:13 +00:00 ({link}):")).await;
+    assert_eq!(played.counts().await, [2, 1, 1, 0, 0, 0]);
+    assert!(get(&played.router, "/").await.text.contains("1 on the other side twice"));
+}
+
+#[tokio::test]
+async fn several_messages_in_one_post_are_found_one_by_one() {
+    let played = Played::begin().await;
+    let zendesk = &played.sandbox.zendesk;
+    let agent = played.sandbox.world.agents[0].0;
+    let to = format!("support-engineering@{}", played.sandbox.credentials().channel_domain);
+    let side = zendesk.desk_start(agent, TICKET, &[&to], "Gate 4", "Who opens gate 4?").expect("a side conversation");
+    let ts = played.post(None, "Marta asks", &format!("{side}/card")).await;
+    let alone = zendesk.desk_reply(agent, &side, "It is urgent.").expect("a reply");
+    played.post(Some(&ts), "It is urgent.", &format!("{side}/post:{alone}/0")).await;
+    played.pass(1);
+    for words in ["Cats & dogs", "Two", "Two"] {
+        zendesk.desk_reply(agent, &side, words).expect("a reply");
+    }
+    assert_eq!(played.counts().await, [5, 2, 0, 0, 3, 0]);
+    let heading = format!("_<!date^{}^{{date_short_pretty}} at {{time}}|a while ago>_", START / 1000 + 1);
+    let text = format!("{heading}\nCats &amp; *dogs*\n\n{heading}\nTwo");
+    let bundle = format!("{side}/bundle:post:x/0|aaaaaaaa.bbbbbbbb");
+    played.post(Some(&ts), &text, &bundle).await;
+    assert_eq!(played.counts().await, [5, 4, 0, 0, 1, 0]);
+    played.post(Some(&ts), &format!("{heading}\nTwo"), &bundle).await;
+    assert_eq!(played.counts().await, [5, 5, 0, 0, 0, 0]);
+    played.post(Some(&ts), &format!("{heading}\nTwo"), &bundle).await;
+    assert_eq!(played.counts().await, [5, 4, 1, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn what_stays_where_it_is_and_people_were_told_so_is_not_lost() {
+    let played = Played::begin().await;
+    let zendesk = &played.sandbox.zendesk;
+    let agent = played.sandbox.world.agents[0].0;
+    let to = format!("support-engineering@{}", played.sandbox.credentials().channel_domain);
+    let side = zendesk.desk_start(agent, TICKET, &[&to], "Gate 4", "Who opens gate 4?").expect("a side conversation");
+    let ts = played.post(None, "Marta asks", &format!("{side}/card")).await;
+    played.sandbox.slack.say(PRIYA, SUPPORT, Some(&ts), "Me.").expect("a message");
+    played.post(Some(&ts), "Replies in this thread stay in Slack", &format!("{side}/withheld")).await;
+    played.pass(100);
+    assert_eq!(played.counts().await, [2, 1, 0, 0, 0, 1]);
+    played.sandbox.slack.say(PRIYA, SUPPORT, None, "Beside the thread").expect("a message");
+    assert_eq!(played.counts().await, [2, 1, 0, 0, 0, 1], "what is written elsewhere does not cross");
+}
