@@ -56,7 +56,7 @@ use sidethread::engine::queue::Job;
 use sidethread::sandbox::faults::Rule;
 use sidethread::sandbox::post::{Parcel, Receipt, Sender};
 use sidethread::sandbox::slack::{ChannelSpec, Quirks};
-use sidethread::sandbox::zendesk::{ReplyOnClosed, TicketChange, TicketSpec, Unconfirmed};
+use sidethread::sandbox::zendesk::{Named, ReplyOnClosed, TicketChange, TicketSpec, Unconfirmed};
 use sidethread::store::Store;
 use sidethread::wire::Wire;
 use tickets::Ends;
@@ -292,6 +292,12 @@ impl Simulation {
                 0 => ReplyOnClosed::Accepted,
                 1 => ReplyOnClosed::Refused(422),
                 _ => ReplyOnClosed::FollowUp,
+            };
+            // Of its own again, so that seeds stay what they were.
+            unconfirmed.follow_ups_named = match fastrand::Rng::with_seed(seed ^ 0x0a_3ed0).u8(..4) {
+                0 => Named::After(90),
+                1 => Named::Never,
+                _ => Named::AtOnce,
             };
         }
         let quirks = Quirks {

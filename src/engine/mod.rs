@@ -50,6 +50,7 @@ mod report;
 pub mod retry;
 mod run;
 mod settings;
+mod spent;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -130,6 +131,7 @@ impl Engine {
         let now = clock.now_ms();
         let life = life::Life::begin(&store, now).await?;
         let mut queue = Queue::new(settings.limits);
+        spent::count(&store, queue.pace(), now).await?;
         let mut threads = HashMap::new();
         for row in store.outbox_waiting().await? {
             let thread_id = ThreadId::new(row.thread_id.clone());

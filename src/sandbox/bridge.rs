@@ -4,7 +4,7 @@
 //! knows: an address that takes posts, or does not. Whoever launches it gives it a standard input whose end tells it
 //! to stop, so that it never outlives the sandbox, however that ends.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use serde::Serialize;
+use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -158,7 +159,7 @@ impl Bridge {
         loop {
             let kills = self.standing().kills;
             match self.start() {
-                Ok(mut child) => has_been_up |= self.attend(&mut child, &stop).await?,
+                Ok((mut child, _held)) => has_been_up |= self.attend(&mut child, &stop).await?,
                 // One that has run runs again, as soon as this machine lets it.
                 Err(error) if has_been_up => {
                     tracing::error!(error = %error, "the bridge cannot be started; it is tried again")
@@ -181,10 +182,11 @@ impl Bridge {
         }
     }
 
-    fn start(&self) -> anyhow::Result<Child> {
+    /// Starts the process; its addresses are held for it as long as what comes with it.
+    fn start(&self) -> anyhow::Result<(Child, Held)> {
         // A wish to kill that came too late was for the one before.
         while self.shared.killed.notified().now_or_never().is_some() {}
-        let (listen, admin) = free_addresses()?;
+        let (listen, admin, held) = free_addresses()?;
         let mut command = (self.shared.launch)(listen, admin)?;
         command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
         // What the terminal sends to the sandbox is not for it: the sandbox tells it.
@@ -197,7 +199,7 @@ impl Bridge {
             standing.admin_url = format!("http://{admin}");
         });
         self.now_is(State::Starting, child.id());
-        Ok(child)
+        Ok((child, held))
     }
 
     /// Waits until the process has ended, by itself or otherwise; whether it has been ready.
@@ -267,10 +269,38 @@ impl Carry for Bridge {
     }
 }
 
+/// Sockets that are bound and do not listen. On Linux such a port is given to nobody who asks for any port, be it to
+/// listen or to connect, and whoever names it may listen on it.
+type Held = [Option<TcpSocket>; 2];
+
 /// Two addresses of this machine that nobody listens on.
-fn free_addresses() -> std::io::Result<(SocketAddr, SocketAddr)> {
-    let bind = || std::net::TcpListener::bind("127.0.0.1:0");
-    // Both are held until both are known, so they differ.
+fn free_addresses() -> std::io::Result<(SocketAddr, SocketAddr, Held)> {
+    let bind = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        Ok::<TcpSocket, std::io::Error>(socket)
+    };
+    // Both are bound until both are known, so they differ.
     let (one, other) = (bind()?, bind()?);
-    Ok((one.local_addr()?, other.local_addr()?))
+    let (listen, admin) = (one.local_addr()?, other.local_addr()?);
+    Ok((listen, admin, [one, other].map(|socket| cfg!(target_os = "linux").then_some(socket))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_address_that_is_held_goes_to_nobody_else() {
+        let (listen, admin, _held) = free_addresses().unwrap();
+        assert_ne!(listen, admin);
+        for address in [listen, admin] {
+            tokio::net::TcpListener::bind(address).await.unwrap();
+        }
+        let others: Vec<_> = (0..2_000).map_while(|_| std::net::TcpListener::bind("127.0.0.1:0").ok()).collect();
+        assert!(others.len() > 500);
+        assert!(others.iter().all(|other| ![listen, admin].contains(&other.local_addr().unwrap())));
+    }
 }

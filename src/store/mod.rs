@@ -19,6 +19,7 @@ mod notices;
 mod read;
 mod readers;
 mod script;
+mod spent;
 mod write;
 mod writer;
 
@@ -31,6 +32,7 @@ pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use notices::NoteRow;
 pub use read::{InboxRow, LinkedThread, OutboxRow, ParkedNames, Sweep, UnparkedRow};
+pub use spent::SpentCall;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};

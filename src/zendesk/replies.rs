@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use super::client::{Author, ZendeskClient, in_order};
 use super::decode::{self, Abouts, MARKER};
 use super::people::{Readers, Scene};
+use super::tickets::now;
 use super::transport::Failure;
 use crate::bridge::content::{Names, escape_html};
 use crate::bridge::effect::Reply;
-use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, TicketRead};
+use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, Ticket, TicketRead};
 use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId, ZendeskUserId};
 use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
@@ -98,8 +99,9 @@ impl ZendeskClient {
             return Ok(Answer::TicketClosed(closed));
         }
         message["to"] = recipients(&to);
+        let shown = begins_on.map(|_| now(&lately).shown);
         let failure = match self.post(call, &message, begins_on).await {
-            Ok(sent) => return Ok(sent.answer(readers, left_out)),
+            Ok(sent) => return Ok(sent.answer(shown, readers, left_out)),
             Err(failure) => failure,
         };
         // It may have been closed since it was read.
@@ -130,7 +132,7 @@ impl ZendeskClient {
         }
         message["to"] = recipients(&fresh_to);
         let sent = self.post(call, &message, begins_on).await.map_err(|failure| failure.error)?;
-        Ok(sent.answer(readers, left_out))
+        Ok(sent.answer(shown, readers, left_out))
     }
 
     /// Looks for the replies that doubtful calls may have made, all of one thread: where the thread is, where it was
@@ -171,7 +173,11 @@ impl ZendeskClient {
     /// Looks on a ticket for the side conversation that a doubtful call may have begun there.
     pub(super) async fn find_begun(&self, call: &Call<'_>, ticket_id: TicketId) -> Result<Option<Answer>, CallError> {
         let app_user = self.house.get().map(|house| house.app_user);
-        Ok(begun_among(call, ticket_id, &self.read_ticket(ticket_id).await?, app_user))
+        let mut begun = begun_among(call, ticket_id, &self.read_ticket(ticket_id).await?, app_user);
+        if let Some(Answer::Started { ticket, .. }) = &mut begun {
+            *ticket = Some(now(&*self.ticket_lately(ticket_id).await?).shown);
+        }
+        Ok(begun)
     }
 
     /// Marks the side conversation as done, or reopens it.
@@ -260,11 +266,11 @@ enum Sent {
 }
 
 impl Sent {
-    fn answer(self, readers: Vec<Reader>, left_out: Vec<String>) -> Answer {
+    fn answer(self, ticket: Option<Ticket>, readers: Vec<Reader>, left_out: Vec<String>) -> Answer {
         match self {
             Sent::Reply(entry) => Answer::Replied { entry, readers, left_out },
             Sent::Begun(ticket_id, side_conversation_id) => {
-                Answer::Started { ticket_id, side_conversation_id, readers, left_out }
+                Answer::Started { ticket_id, side_conversation_id, ticket, readers, left_out }
             }
         }
     }
@@ -277,7 +283,7 @@ fn begun_among(
     app_user: Option<ZendeskUserId>,
 ) -> Option<Answer> {
     let side_conversation_id = reply_among(call, entries, app_user)?.side_conversation_id.clone();
-    Some(Answer::Started { ticket_id, side_conversation_id, readers: vec![], left_out: vec![] })
+    Some(Answer::Started { ticket_id, side_conversation_id, ticket: None, readers: vec![], left_out: vec![] })
 }
 
 /// The entry that is this reply: by its marker; failing that, by author and the addresses in it.

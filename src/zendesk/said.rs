@@ -1,26 +1,38 @@
-//! What is read for those who are told of a side conversation: all that was said in it, and who has the ticket.
+//! What is read for those who are told of a side conversation: all that was said in it and where its thread was before,
+//! and who has the ticket.
 
 use super::client::{ZendeskClient, in_order};
 use super::decode::{self, Abouts};
 use super::transport::Failure;
 use crate::bridge::Answer;
+use crate::bridge::event::SideConversationEvent;
+use crate::bridge::follow_up;
 use crate::bridge::ids::TicketId;
 use crate::engine::outside::{Call, CallError};
 
 impl ZendeskClient {
-    /// All that was said in the thread's side conversation.
+    /// All that was said in the thread's side conversation and in those where it was before, copies left out.
     ///
     /// # Errors
     /// As for any read.
     pub async fn said(&self, call: &Call<'_>) -> Result<Answer, CallError> {
-        let (ticket_id, id) = (call.thread.ticket_id, &call.thread.side_conversation_id);
-        let url = self.http.api(&["tickets", &ticket_id.to_string(), "side_conversations", id.as_str(), "events"], &[]);
-        let pages = self.http.pages("GET …/events", url).await.map_err(Failure::of_a_read)?;
-        let abouts = Abouts::new();
-        let entries = pages.iter().flat_map(|page| decode::events(page, Some(ticket_id), Some(id), &abouts)).collect();
-        let mut entries = self.with_names(entries).await?;
-        in_order(&mut entries);
-        Ok(Answer::Said(entries))
+        let thread = call.thread;
+        let before = thread.earlier.iter().map(|earlier| (earlier.ticket_id, &earlier.side_conversation_id));
+        let mut all: Vec<SideConversationEvent> = Vec::new();
+        for (ticket_id, id) in before.chain([(thread.ticket_id, &thread.side_conversation_id)]) {
+            let entries = match self.entries(ticket_id, id, &Abouts::new()).await {
+                // Where the thread was may be gone by now.
+                Err(CallError::Refused { .. } | CallError::Missing { .. }) if *id != thread.side_conversation_id => {
+                    continue;
+                }
+                read => read?,
+            };
+            let copied = follow_up::copied(&entries, &all);
+            all.extend(entries.into_iter().filter(|entry| !copied.contains(&entry.id)));
+        }
+        let mut all = self.with_names(all).await?;
+        in_order(&mut all);
+        Ok(Answer::Said(all))
     }
 
     /// The address of the agent who has the ticket.

@@ -102,17 +102,19 @@
     const action = submitter?.getAttribute('formaction') || form.getAttribute('action');
     if (form.method === 'get') return go(`${action}?${data}`, true);
     form.setAttribute('aria-busy', 'true');
-    const mine = ++asked;
+    const [mine, sent] = [++asked, typed(form)];
     try {
       const response = await fetch(action, { method: 'POST', body: data, headers: { accept: 'text/html' } });
       if (!response.ok) return warn(await response.text());
       if (!response.redirected || mine !== asked) return;
       history.replaceState(null, '', response.url);
-      if (!response.url.includes('notice=') && !submitter?.formNoValidate) form.reset();
+      if (!response.url.includes('notice=') && !submitter?.formNoValidate && typed(form) === sent) form.reset();
       fresh = true;
       await draw(response, false);
       show();
-      if ('again' in form.dataset) form.querySelector('textarea').focus();
+      // Whoever is elsewhere by now stays there.
+      const here = document.activeElement === document.body || form.contains(document.activeElement);
+      if ('again' in form.dataset && here) form.querySelector('textarea').focus();
     } catch {
       warn('The sandbox does not answer, so nothing was done.');
     } finally {
@@ -120,6 +122,7 @@
       refresh();
     }
   });
+  const typed = (form) => JSON.stringify([...new FormData(form)].map(([name, value]) => [name, value.name ?? value]));
   const warn = (words) => {
     const notice = byId('notice') || document.createElement('p');
     Object.assign(notice, { id: 'notice', className: 'alert', role: 'alert', textContent: words });

@@ -36,6 +36,22 @@ async fn a_question_goes_to_slack_and_its_answer_comes_back_in_every_window() {
     agent.is_accessible("answered").await;
     engineer.is_accessible("answered, dark").await;
 
+    // Whoever sends something and goes on elsewhere is not called back when it has arrived.
+    let message = "document.querySelector('#slack .compose textarea')";
+    let elsewhere = format!("document.querySelector('{FIRST_SIDE} textarea')");
+    let send = format!("{message}.value = 'On my way'; {message}.form.requestSubmit(); {elsewhere}.focus();");
+    agent.script(&send).await;
+    agent.sees("#slack", "On my way").await;
+    agent.is_without("form[aria-busy]").await;
+    assert_eq!(agent.script(&format!("return document.activeElement === {elsewhere}")).await, true);
+    let kept = "const area = document.querySelector('#slack .compose textarea'); area.value = 'One'; \
+                area.form.requestSubmit(); area.value = 'Two, while One is sent';";
+    agent.script(kept).await;
+    agent.sees("#slack .thread", "One").await;
+    agent.is_without("form[aria-busy]").await;
+    assert_eq!(agent.script(&format!("return {message}.value")).await, "Two, while One is sent");
+    agent.script(&format!("{message}.value = ''")).await;
+
     agent.write(&format!("{FIRST_SIDE} textarea"), "not sent yet").await;
     engineer.write("#text", "Beside the thread").await;
     engineer.click("#slack .compose .primary").await;

@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sidethread::sandbox::zendesk::{ReplyOnClosed, TicketChange, Unconfirmed};
+use sidethread::sandbox::zendesk::{Named, ReplyOnClosed, TicketChange, Unconfirmed};
 
 use crate::house::{House, Setup};
 
 type Switch = fn(&mut Unconfirmed);
 
 /// The facts that nobody has confirmed and that matter here.
-const SWITCHES: [(&str, Switch); 6] = [
+const SWITCHES: [(&str, Switch); 8] = [
     ("follow_up_keeps_ids", |u| u.follow_up_keeps_ids ^= true),
     ("external_ids_echoed", |u| u.external_ids_echoed ^= true),
     ("via_of_api", |u| u.via_of_api ^= true),
     ("api_fires_trigger", |u| u.api_fires_trigger ^= true),
+    ("follow-ups are named late", |u| u.follow_ups_named = Named::After(120)),
+    ("follow-ups are never named", |u| u.follow_ups_named = Named::Never),
     ("a reply is refused", |u| u.reply_on_closed = ReplyOnClosed::Refused(422)),
     ("a reply makes a follow-up", |u| u.reply_on_closed = ReplyOnClosed::FollowUp),
 ];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sidethread::bridge::ids::TicketId;
 use sidethread::engine::park::Wished;
-use sidethread::sandbox::zendesk::{ReplyOnClosed, TicketChange, TicketSpec, Unconfirmed, UserSpec};
+use sidethread::sandbox::zendesk::{Named, ReplyOnClosed, TicketChange, TicketSpec, Unconfirmed, UserSpec};
 
 use crate::house::{House, Setup};
 
@@ -392,6 +392,39 @@ async fn an_archived_ticket_is_followed_up_as_a_closed_one() {
         assert_eq!(messages(&app, &side), ["It is up again."]);
         assert!(app.said(&sc).iter().any(|(_, text)| text == "One more thing"), "{:?}", app.said(&sc));
         app.ends_quietly().await;
+    }
+}
+
+#[tokio::test]
+async fn a_follow_up_that_its_source_does_not_name_is_found_by_its_own_mark() {
+    // Made in a call whose answer was lost, looked for when its key is dead; or by a thread that was forgotten since.
+    for named in [Named::Never, Named::After(4 * 3600)] {
+        for forgotten in [false, true] {
+            let unconfirmed = Unconfirmed { follow_ups_named: named, ..Default::default() };
+            let mut app = House::with(Setup { unconfirmed, ..Default::default() }).await;
+            let (sc, channel, ts) = on_a_closed_ticket(&app).await;
+            let backup = app.back_up().await;
+            if !forgotten {
+                let rule = serde_json::json!({"call": "POST tickets", "fault": "dropped_after", "times": 1});
+                app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+            }
+            app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+            app.settle_within(Duration::from_secs(if forgotten { 60 } else { 0 })).await;
+            follow_up(&app, app.ticket);
+            app.leave().await;
+            app.clock.advance(Duration::from_secs(3 * 3600));
+            match forgotten {
+                true => app.restore_left(&backup).await,
+                false => app.start().await,
+            }
+            app.settle().await;
+            app.slack.say(&app.ben, &channel, Some(&ts), "Confirmed.").unwrap();
+            app.pass(Duration::from_secs(900)).await;
+            let side = sides(&app, follow_up(&app, app.ticket)).remove(0);
+            assert_eq!(messages(&app, &side), ["It is up again.", "Confirmed."], "{named:?}, {forgotten}");
+            app.told(&sc);
+            app.ends_quietly().await;
+        }
     }
 }
 

@@ -290,12 +290,17 @@ impl House {
 
     /// Puts a copy in the database's place and starts on it.
     pub async fn restore(&mut self, copy: &std::path::Path) {
-        self.app.store().close().await;
+        self.leave().await;
+        self.restore_left(copy).await;
+    }
+
+    /// The same where no app runs.
+    pub async fn restore_left(&mut self, copy: &std::path::Path) {
         std::fs::copy(copy, self.database()).unwrap();
         for beside in ["sidethread.db-wal", "sidethread.db-shm"] {
             let _ = std::fs::remove_file(self.folder().path().join(beside));
         }
-        self.restart().await;
+        self.open().await;
     }
 
     fn folder(&self) -> &tempfile::TempDir {

@@ -64,6 +64,33 @@ async fn a_follow_up_that_was_deleted_is_followed_by_one_other_when_somebody_goe
 }
 
 #[tokio::test]
+async fn the_card_shows_the_ticket_in_which_the_thread_goes_on() {
+    for fault in ["", "dropped_after"] {
+        let app = House::new().await;
+        let (sc, ..) = merged_thread(&app).await;
+        let change = TicketChange {
+            status: Some("pending".into()),
+            priority: Some(Some("urgent".into())),
+            ..Default::default()
+        };
+        assert!(app.zendesk.set_ticket(TARGET, change));
+        assert!(app.card(&sc).contains("Assignee: Zoe"), "{}", app.card(&sc));
+        app.app.engine().unwrap().nudge(sidethread::bridge::ids::TicketId(app.ticket)).await.unwrap();
+        app.settle_within(Duration::from_secs(60)).await;
+        if !fault.is_empty() {
+            let rule = serde_json::json!({"call": "POST …/side_conversations", "fault": fault, "times": 1});
+            app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
+        }
+        press(&app, &app.ana, &sc).await;
+        let card = app.card(&sc);
+        for part in ["Ticket #35437", "pending", "urgent", "Yan"] {
+            assert!(card.contains(part), "{fault}: {part} is not in {card}");
+        }
+        app.ends_quietly().await;
+    }
+}
+
+#[tokio::test]
 async fn a_follow_up_that_is_missing_for_a_moment_takes_it() {
     let app = House::new().await;
     let ([_, other], follow) = one_of_two(&app).await;

@@ -201,3 +201,37 @@ async fn several_readers_rules_hold_for_a_bundle_as_for_one() {
     assert_eq!(withheld, 1);
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn what_was_spent_before_a_restart_counts_after_it() {
+    let mut app = House::with(Setup { limits: true, ..Default::default() }).await;
+    let mut places = Vec::new();
+    let mut all = Vec::new();
+    for n in 0..25 {
+        let sc = app.ask("engineering", &format!("Scanner {n}"), "<p>Down?</p>").await;
+        places.push(app.thread(&sc));
+        all.push(sc);
+    }
+    app.pass(Duration::from_secs(60)).await;
+    app.zendesk.clear_calls();
+    let answers = |app: &House| all.iter().map(|sc| app.replies(sc).len()).sum::<usize>();
+    for n in 0..299 {
+        say_in_turns(&app, &places[n % places.len()], &["on it"]);
+        if (n + 1) % places.len() == 0 {
+            app.settle().await;
+        }
+    }
+    app.settle().await;
+    assert_eq!((replies_tried(&app), answers(&app)), (299, 299));
+    app.restart().await;
+    for place in &places[..12] {
+        say_in_turns(&app, place, &["done"]);
+    }
+    app.settle_within(Duration::from_secs(120)).await;
+    assert_eq!((replies_tried(&app), answers(&app)), (300, 300), "Zendesk takes one more, and is not asked for others");
+    app.settle().await;
+    app.pass(Duration::from_secs(60)).await;
+    assert_eq!(replies_tried(&app), answers(&app), "none was refused");
+    assert!(all[..12].iter().all(|sc| app.answers(sc).last().is_some_and(|last| last.contains("done"))));
+    app.ends_quietly().await;
+}

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use sidethread::sandbox::faults::Rule;
+use sidethread::sandbox::zendesk::Unconfirmed;
 
+use crate::follow_up::sides;
 use crate::house::{House, Setup};
+use crate::merged::{TARGET, merged_thread, press};
 
 async fn house() -> House {
     House::with(Setup { routes: "[done]\nnote = \"summary\"\n", ..Default::default() }).await
@@ -69,6 +72,37 @@ async fn there_is_one_note_for_each_time_it_is_done_and_none_repeats_another() {
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes[1].contains("second") && !notes[1].contains("first"), "{notes:?}");
     app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn the_note_of_a_thread_that_went_on_elsewhere_begins_with_who_asked_first() {
+    for echoed in [true, false] {
+        let unconfirmed = Unconfirmed { external_ids_echoed: echoed, ..Default::default() };
+        let setup = Setup { routes: "[done]\nnote = \"summary\"\n", unconfirmed, ..Default::default() };
+        let app = House::with(setup).await;
+        let (sc, channel, ts) = merged_thread(&app).await;
+        app.slack.say(&app.ana, &channel, Some(&ts), "Looking.").unwrap();
+        app.settle_within(Duration::from_secs(60)).await;
+        press(&app, &app.ben, &sc).await;
+        app.zendesk.reply(app.yan, &sides(&app, TARGET)[0], "<p>Hurry, please.</p>");
+        app.pass(Duration::from_secs(65)).await;
+        crate::follow_up::close(&app, TARGET);
+        app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+        app.settle().await;
+        app.slack.press(&app.ana, &channel, &ts, "mark_done").unwrap();
+        app.pass(Duration::from_secs(120)).await;
+        let comments = app.zendesk.comments(crate::follow_up::follow_up(&app, TARGET));
+        let notes: Vec<&str> = comments.iter().filter_map(|comment| comment["body"].as_str()).collect();
+        let note = notes.iter().find(|note| note.contains("marked as done")).expect("it leaves a note");
+        let said: Vec<&str> =
+            note.lines().skip(1).filter_map(|line| line.split_once(": ").map(|(_, said)| said)).collect();
+        assert_eq!(said, ["Is it down?", "Looking.", "Hurry, please.", "It is up again."], "{note}");
+        assert!(note.contains("\nZoe asked #engineering, 2026-11-22 10:00"), "{note}");
+        for own in ["goes on here", "goes on from"] {
+            assert!(!note.contains(own), "{note}");
+        }
+        app.ends_quietly().await;
+    }
 }
 
 #[tokio::test]

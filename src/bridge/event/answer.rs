@@ -51,6 +51,9 @@ pub enum Answer {
         ticket_id: TicketId,
         /// The side conversation.
         side_conversation_id: SideConversationId,
+        /// What the card shows of the ticket, if it was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ticket: Option<Ticket>,
         /// Who reads it.
         readers: Vec<Reader>,
         /// The names of those whom Zendesk takes nothing for.

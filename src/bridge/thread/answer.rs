@@ -23,9 +23,13 @@ impl Deciding<'_> {
             (Act::Reply(_), Answer::Replied { readers, left_out, .. }) => self.replied(effect, readers, left_out),
             (
                 Act::Reply(_) | Act::ContinueOn { .. },
-                Answer::Started { ticket_id, side_conversation_id, readers, left_out },
+                Answer::Started { ticket_id, side_conversation_id, ticket, readers, left_out },
             ) => {
-                self.moves_to(*ticket_id, side_conversation_id, None, None);
+                self.moves_to(*ticket_id, side_conversation_id, ticket.clone(), None);
+                if let Some(ticket) = ticket {
+                    // The entry that it began with may have been read before.
+                    self.ticket_changed(*ticket_id, ticket);
+                }
                 self.ignored = None;
                 self.replied(effect, readers, left_out);
             }

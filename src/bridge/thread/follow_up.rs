@@ -294,8 +294,8 @@ impl Deciding<'_> {
         self.was_there(Earlier { merged: continued, source, ..Earlier::at(old_ticket, old.clone()) });
         if old != *to {
             self.thread.side_conversation_id = to.clone();
-            // What is new is open.
-            let new = StateNow { state: State::Open, updated_at_ms: self.at_ms };
+            // What is new is open, and all that Zendesk says of its state is newer, however far the two clocks differ.
+            let new = StateNow { state: State::Open, updated_at_ms: 0 };
             let StateNow { state, updated_at_ms } = state.unwrap_or(new);
             self.thread.state = state;
             self.thread.state_updated_at_ms = updated_at_ms;
@@ -373,5 +373,53 @@ impl Deciding<'_> {
 
     pub(super) fn ticket_url(&self, ticket_id: TicketId) -> String {
         format!("{}/agent/tickets/{ticket_id}", self.policy.zendesk_url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{AskedState, Policy, handle};
+    use super::*;
+    use crate::bridge::event::{Event, What};
+    use crate::bridge::ids::{EffectId, ZendeskUserId};
+    use crate::bridge::rules::Rules;
+
+    fn event(at_ms: i64, what: serde_json::Value) -> Event {
+        Event { at_ms, what: serde_json::from_value::<What>(what).unwrap() }
+    }
+
+    #[test]
+    fn a_state_that_is_set_by_a_clock_behind_ours_counts_in_a_side_conversation_that_a_reply_began() {
+        let policy = Policy {
+            routes: Vec::new(),
+            channel_domain: None,
+            app_user: ZendeskUserId(1),
+            slack_url: "https://a.slack.com/".to_owned(),
+            zendesk_url: "https://a.zendesk.com".to_owned(),
+            bridging_since_ms: 0,
+            operator: false,
+            rules: Rules::default(),
+        };
+        let mut thread = BridgedThread::new(SideConversationId::new("old"), TicketId(1));
+        thread.place = serde_json::from_value(json!({"linked": {"channel": "C1", "ts": "1.000001"}})).unwrap();
+        let reply = json!({"ts": "2.000001", "user": "U1", "permalink": "x", "doc": {}});
+        let started = json!({"answered": {"effect": "reply:2.000001", "order": 2_000_001, "act": {"reply": reply},
+            "answer": {"started": {"ticket_id": 2, "side_conversation_id": "new", "readers": []}}, "in_doubt": false}});
+        let moved = handle(&policy, thread, &event(100_000, started)).thread;
+        assert_eq!((moved.side_conversation_id.as_str(), moved.state), ("new", State::Open));
+
+        let closed = json!({"side_conversation": {"id": "e", "side_conversation_id": "new", "ticket_id": 2,
+            "kind": {"update": {"state": "closed"}}, "actor": {}, "created_at_ms": 70_000}});
+        assert_eq!(handle(&policy, moved.clone(), &event(130_000, closed)).thread.state, State::Closed);
+
+        let mut pressed = moved;
+        let asked = json!({"state": "closed", "name": "Ana", "user": "U1"});
+        pressed.asked_state = Some(serde_json::from_value::<AskedState>(asked).unwrap());
+        let act = json!({"set_state": {"state": "closed", "user": "U1", "name": "Ana"}});
+        let set = json!({"answered": {"effect": EffectId::new("state:1:U1"), "order": 1, "act": act,
+            "answer": {"state_set": {"updated_at_ms": 70_000}}, "in_doubt": false}});
+        assert_eq!(handle(&policy, pressed, &event(130_000, set)).thread.state, State::Closed);
     }
 }

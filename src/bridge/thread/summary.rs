@@ -2,7 +2,8 @@
 //!
 //! The side conversation is read a minute after it was done, so that the last words are in it and a button pressed by
 //! mistake leaves no note. The note holds people's own words, shortened; nothing is added to them. What was kept by an
-//! earlier note is not repeated.
+//! earlier note is not repeated. A thread that has moved on keeps who asked in the first place; what the app itself wrote
+//! where it went on is left out.
 
 use super::super::content::Names;
 use super::super::effect::{Act, Effect, EffectId};
@@ -95,8 +96,16 @@ impl Deciding<'_> {
         };
         let ours = message.marker.is_some() || entry.actor.user_id == Some(self.policy.app_user);
         if let Some(plain) = message.plain.as_deref().filter(|_| ours) {
-            let said = under_headings(plain, &self.policy.slack_url);
-            if !said.is_empty() {
+            let mut said = under_headings(plain, &self.policy.slack_url);
+            let begins = entry.kind == Kind::Create && entry.side_conversation_id.as_str() != self.thread.id.as_str();
+            if let Some(last) = said.last_mut().filter(|_| begins) {
+                for earlier in &self.thread.earlier {
+                    last.text = last.text.replace(&notice::goes_on_from(earlier.ticket_id), "");
+                }
+            }
+            // What the app itself begins one with is no word of anybody.
+            let own = begins && plain.contains(&self.policy.slack_url);
+            if !said.is_empty() || own {
                 return said;
             }
         }

@@ -21,6 +21,8 @@ const FIRM: &str = "sandbox.json";
 const TEMPORARY: &str = "sidethread-demo-";
 /// Locked for as long as the demo runs, however it ends.
 const LOCK: &str = "lock";
+/// The same, before it is locked: under this name nobody looks for it.
+const LOCK_TO_BE: &str = "lock.part";
 
 /// What an earlier demo left.
 #[derive(Serialize, Deserialize)]
@@ -43,14 +45,16 @@ pub(super) struct Home {
 impl Home {
     /// One that goes when it is dropped. Those of demos that were killed go as well.
     pub(super) fn temporary() -> anyhow::Result<Home> {
+        Self::temporary_in(&std::env::temp_dir())
+    }
+
+    fn temporary_in(folder: &Path) -> anyhow::Result<Home> {
         let name = format!("{TEMPORARY}{}-{:08x}", std::process::id(), fastrand::u32(..));
-        let folder = std::env::temp_dir();
         let path = folder.join(name);
         make(&path)?;
         let mut home = Home { path, stays: false, _lock: None };
-        let lock = File::create_new(home.path.join(LOCK)).and_then(|lock| lock.lock().map(|()| lock));
-        home._lock = Some(lock.with_context(|| format!("{} cannot be used", home.path.display()))?);
-        for left in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        home._lock = Some(lock_in(&home.path).with_context(|| format!("{} cannot be used", home.path.display()))?);
+        for left in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             if is_temporary(&left.file_name().to_string_lossy()) && left.path() != home.path {
                 home.remove_if_left(&left.path());
             }
@@ -73,20 +77,27 @@ impl Home {
 
     /// One that stays, with what an earlier demo left in it.
     pub(super) fn kept(path: &Path) -> anyhow::Result<(Home, Option<Left>)> {
-        if !path.exists() {
-            make(path)?;
+        match make(path) {
+            Err(_) if path.is_dir() => {}
+            made => made?,
         }
         let path = path.canonicalize().with_context(|| format!("{} cannot be used", path.display()))?;
         let file = path.join(FIRM);
+        if !file.exists() && [SETTINGS, DATABASE].iter().any(|name| path.join(name).exists()) {
+            bail!("{} holds a bridge that is no demo's; name another folder", path.display());
+        }
+        let lock = File::create(path.join(LOCK)).with_context(|| format!("{} cannot be used", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!("another demo runs in {}; name another folder", path.display()),
+            Err(TryLockError::Error(error)) => return Err(error).context(format!("{} cannot be used", path.display())),
+        }
         let left = match std::fs::read_to_string(&file) {
             Ok(text) => Some(serde_json::from_str(&text).with_context(|| format!("{} does not read", file.display()))?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
         };
-        if left.is_none() && [SETTINGS, DATABASE].iter().any(|name| path.join(name).exists()) {
-            bail!("{} holds a bridge that is no demo's; name another folder", path.display());
-        }
-        Ok((Home { path, stays: true, _lock: None }, left))
+        Ok((Home { path, stays: true, _lock: Some(lock) }, left))
     }
 
     /// Whether what is in it outlives the demo.
@@ -144,6 +155,14 @@ fn is_of_one_user(one: &Path, other: &Path) -> bool {
     same && one.is_dir() && other.is_dir()
 }
 
+/// Makes a folder's lock, locked from the moment at which others see it.
+fn lock_in(folder: &Path) -> std::io::Result<File> {
+    let lock = File::create_new(folder.join(LOCK_TO_BE))?;
+    lock.lock()?;
+    std::fs::rename(folder.join(LOCK_TO_BE), folder.join(LOCK))?;
+    Ok(lock)
+}
+
 fn make(path: &Path) -> anyhow::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
@@ -154,6 +173,34 @@ fn make(path: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn demos_that_begin_at_once_leave_each_others_folders_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let barrier = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        barrier.wait();
+                        let home = Home::temporary_in(folder.path()).unwrap();
+                        barrier.wait();
+                        assert!(home.path.join(LOCK).exists());
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn one_demo_at_a_time_keeps_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, _) = Home::kept(folder.path()).unwrap();
+        let Err(refused) = Home::kept(folder.path()) else { panic!("it is taken") };
+        assert!(refused.to_string().contains("another demo runs in"), "{refused}");
+        drop(first);
+        Home::kept(folder.path()).unwrap();
+    }
 
     #[test]
     fn what_somebody_else_called_so_is_no_demos() {

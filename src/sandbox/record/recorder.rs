@@ -1,7 +1,7 @@
 //! Writes a session down while it happens.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::names::{LARGEST_ANSWER, Names, UNKNOWN};
 use super::outcome::Outcome;
 use super::{Anonymiser, Asked, Body, Head, Item, Line, VERSION, What};
-use crate::sandbox::bridge::Bridge;
+use crate::sandbox::bridge::{self, Bridge};
 use crate::sandbox::carrier::Carry;
 use crate::sandbox::faults::Dropped;
 use crate::sandbox::post::{Now, Parcel, Receipt};
@@ -60,6 +60,7 @@ struct Shared {
     now: Now,
     began_ms: i64,
     anonymiser: Option<Anonymiser>,
+    bridge: OnceLock<Bridge>,
     state: Mutex<State>,
 }
 
@@ -68,6 +69,8 @@ struct State {
     names: Names,
     outcome: Outcome,
     number: u64,
+    /// How the bridge's process did at the last look.
+    bridge: Option<bridge::State>,
     failed: bool,
 }
 
@@ -96,10 +99,10 @@ impl Recorder {
             anonymised: anonymiser.is_some(),
         };
         let outcome = Outcome::from(now());
-        let mut state = State { to, names: Names::of(sandbox), outcome, number: 0, failed: false };
+        let mut state = State { to, names: Names::of(sandbox), outcome, number: 0, bridge: None, failed: false };
         state.write(&head)?;
         let sandbox = sandbox.clone();
-        let shared = Shared { sandbox, now, began_ms, anonymiser, state: Mutex::new(state) };
+        let shared = Shared { sandbox, now, began_ms, anonymiser, bridge: OnceLock::new(), state: Mutex::new(state) };
         Ok(Recorder { shared: Arc::new(shared) })
     }
 
@@ -125,14 +128,9 @@ impl Recorder {
         let mut slack = self.shared.sandbox.slack.changes().hear();
         let mut zendesk = self.shared.sandbox.zendesk.changes().hear();
         let mut standing = bridge.watch();
-        let mut before = None;
+        let _ = self.shared.bridge.set(bridge);
         loop {
-            let state = standing.borrow_and_update().state;
-            if before.replace(state) != Some(state)
-                && let Ok(Value::String(state)) = serde_json::to_value(state)
-            {
-                self.write(What::Bridge { state });
-            }
+            standing.borrow_and_update();
             self.look();
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -243,10 +241,16 @@ impl Recorder {
         }
     }
 
-    /// Writes down what the bridge has made since the last look.
+    /// Writes down how the bridge does and what it has made, where that is not as it was at the last look.
     fn look(&self) {
         let now = (self.shared.now)();
         let mut state = self.state();
+        let standing = self.shared.bridge.get().map(|bridge| bridge.standing().state);
+        if std::mem::replace(&mut state.bridge, standing) != standing
+            && let Ok(Value::String(standing)) = serde_json::to_value(standing)
+        {
+            self.shared.write(&mut state, What::Bridge { state: standing });
+        }
         let State { names, outcome, .. } = &mut *state;
         let born = names.look(&self.shared.sandbox);
         let made = outcome.look(&self.shared.sandbox, names, born, now);

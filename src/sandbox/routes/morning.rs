@@ -40,7 +40,8 @@ impl Morning {
     /// Begins one, unless one is played; its number.
     fn begin(&self) -> Option<u64> {
         let run = self.run.load(Ordering::SeqCst);
-        let begun = run % 2 == 0 && self.run.compare_exchange(run, run + 1, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        let begun = run.is_multiple_of(2)
+            && self.run.compare_exchange(run, run + 1, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         begun.then(|| {
             self.played.store(0, Ordering::SeqCst);
             run + 1

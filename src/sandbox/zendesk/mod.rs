@@ -46,7 +46,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use acts::StartSpec;
 pub use calls::CALLS;
 pub use hooks::sign;
-pub use options::{Options, ReplyOnClosed, Unconfirmed};
+pub use options::{Named, Options, ReplyOnClosed, Unconfirmed};
 pub use people::UserSpec;
 pub use tickets::{TicketChange, TicketSpec};
 

@@ -69,6 +69,8 @@ pub struct Unconfirmed {
     /// The automatic follow-up holds the same side conversation (same ids and `external_ids`, tied by an
     /// `add-entity` event); else it holds a copy with ids of its own and without `external_ids`.
     pub follow_up_keeps_ids: bool,
+    /// When a read of a closed ticket names its follow-ups (`followup_ids`).
+    pub follow_ups_named: Named,
     /// A closed ticket still names a follow-up that was deleted.
     pub deleted_follow_ups_named: bool,
     /// The status of the answer to a reply, 200 or 201.
@@ -90,11 +92,23 @@ impl Default for Unconfirmed {
             feed_always_has_next_page: false,
             reply_on_closed: ReplyOnClosed::Accepted,
             follow_up_keeps_ids: false,
+            follow_ups_named: Named::AtOnce,
             deleted_follow_ups_named: true,
             reply_status: 200,
             attachment_wrapped: false,
         }
     }
+}
+
+/// When a closed ticket names its follow-ups to whoever reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// As soon as they are made.
+    AtOnce,
+    /// So many seconds later.
+    After(u32),
+    /// Not at all: they are found by their own `via` and `external_id` alone.
+    Never,
 }
 
 /// What becomes of a reply through the API when the ticket is closed.

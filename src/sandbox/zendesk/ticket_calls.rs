@@ -60,7 +60,7 @@ const MOST_CCS: usize = 48;
 pub(super) fn show(world: &mut World, ask: &Ask) -> Outcome {
     let ticket = world.readable(ask.number(0))?;
     let fields = ticket.fields_at(ask.visible_until).ok_or_else(Answer::not_found)?;
-    let mut body = json!({"ticket": world.show_ticket(fields)});
+    let mut body = json!({"ticket": world.show_ticket_at(fields, Some(ask.now))});
     beside(world, ask, &[fields], &mut body);
     Ok(Answer::ok(body))
 }
@@ -72,7 +72,7 @@ pub(super) fn show_many(world: &mut World, ask: &Ask) -> Outcome {
         .filter_map(|id| world.readable(*id).ok())
         .filter_map(|ticket| ticket.fields_at(ask.visible_until))
         .collect();
-    let tickets: Vec<Value> = found.iter().map(|fields| world.show_ticket(fields)).collect();
+    let tickets: Vec<Value> = found.iter().map(|fields| world.show_ticket_at(fields, Some(ask.now))).collect();
     let mut body = json!({"count": tickets.len(), "tickets": tickets, "next_page": null, "previous_page": null});
     beside(world, ask, &found, &mut body);
     Ok(Answer::ok(body))
@@ -88,8 +88,9 @@ pub(super) fn list(world: &mut World, ask: &Ask) -> Outcome {
         .filter_map(|ticket| ticket.fields_at(ask.visible_until))
         .filter(|fields| external.is_none() || fields["external_id"].as_str() == external)
         .collect();
-    let (mut body, shown) =
-        pages::by_cursor(ask, world.base_url(), "tickets", &rows, |fields| world.show_ticket(fields))?;
+    let (mut body, shown) = pages::by_cursor(ask, world.base_url(), "tickets", &rows, |fields| {
+        world.show_ticket_at(fields, Some(ask.now))
+    })?;
     beside(world, ask, &rows[shown], &mut body);
     Ok(Answer::ok(body))
 }
@@ -227,7 +228,7 @@ fn create_once(world: &mut World, ask: &Ask, asked: &Value) -> Outcome {
         }
     }
     let fields = &world.readable(id)?.fields;
-    let answer = Answer::json(201, json!({"ticket": world.show_ticket(fields), "audit": audit}));
+    let answer = Answer::json(201, json!({"ticket": world.show_ticket_at(fields, Some(ask.now)), "audit": audit}));
     let location = world.url(&format!("tickets/{id}.json"));
     Ok(warn(answer, given, true).with("location", location))
 }
@@ -249,7 +250,7 @@ pub(super) fn update(world: &mut World, ask: &Ask) -> Outcome {
     let audit = world.update_ticket(id, ask.user, given, via, ask.now)?;
     copies(world, id, given, ask.now);
     let fields = &world.readable(id)?.fields;
-    Ok(warn(Answer::ok(json!({"ticket": world.show_ticket(fields), "audit": audit})), given, false))
+    Ok(warn(Answer::ok(json!({"ticket": world.show_ticket_at(fields, Some(ask.now)), "audit": audit})), given, false))
 }
 
 /// `email_ccs` and `followers`; what is over 48 on an update is dropped without a word.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::options::Named;
 use super::text;
 use super::world::{Comment, Ticket, World};
 
@@ -100,6 +101,10 @@ impl Ticket {
         self.earlier.iter().rev().find(|(at, _)| *at <= until).map(|(_, fields)| fields)
     }
 
+    fn made_at(&self) -> i64 {
+        self.audits.first().map_or(self.written_at, |(at, _)| *at)
+    }
+
     pub(super) fn touch(&mut self, now: i64) {
         if self.earlier.len() >= Self::EARLIER {
             self.earlier.pop_front();
@@ -128,13 +133,25 @@ impl World {
         self.tickets.get(&id).filter(|ticket| !ticket.deleted).ok_or_else(Answer::not_found)
     }
 
+    /// As it is.
     pub(super) fn show_ticket(&self, fields: &Map<String, Value>) -> Value {
+        self.show_ticket_at(fields, None)
+    }
+
+    /// As the API shows it at a time (milliseconds since 1970), if one is given.
+    pub(super) fn show_ticket_at(&self, fields: &Map<String, Value>, read_at: Option<i64>) -> Value {
+        let unconfirmed = &self.options.unconfirmed;
         let mut shown = fields.clone();
-        if !self.options.unconfirmed.deleted_follow_ups_named
-            && let Some(ids) = shown.get_mut("followup_ids").and_then(Value::as_array_mut)
-        {
-            let there = |id: &Value| id.as_i64().and_then(|id| self.tickets.get(&id)).is_some_and(|one| !one.deleted);
-            ids.retain(there);
+        if let Some(ids) = shown.get_mut("followup_ids").and_then(Value::as_array_mut) {
+            ids.retain(|id| {
+                let Some(one) = id.as_i64().and_then(|id| self.tickets.get(&id)) else { return false };
+                let named = match (read_at, unconfirmed.follow_ups_named) {
+                    (None, _) | (_, Named::AtOnce) => true,
+                    (Some(now), Named::After(secs)) => now >= one.made_at() + i64::from(secs) * 1000,
+                    (_, Named::Never) => false,
+                };
+                named && (unconfirmed.deleted_follow_ups_named || !one.deleted)
+            });
         }
         Value::Object(shown)
     }

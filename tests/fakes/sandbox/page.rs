@@ -203,9 +203,13 @@ async fn windows_are_told_of_what_changes_and_of_nothing_else() {
     look().await;
     assert_eq!(told().await, None, "looking changes nothing");
     sandbox.slack.say(MARTA, SUPPORT, None, "hello").expect("said");
-    assert_eq!(told().await.as_deref(), Some("event: changed\ndata: slack\n\n"), "and never what");
+    assert_eq!(
+        told().await.as_deref(),
+        Some("event: changed\ndata: bridge,slack\n\n"),
+        "what waits for the bridge is there too"
+    );
     sandbox.zendesk.desk_status(sandbox.world.agents[0].0, sandbox.world.tickets[0], "pending").expect("set");
-    assert_eq!(told().await.as_deref(), Some("event: changed\ndata: desk\n\n"));
+    assert_eq!(told().await.as_deref(), Some("event: changed\ndata: desk,bridge\n\n"));
     switch(&router, &json!([{"vendor": "slack", "call": "*", "fault": "html"}]).to_string()).await;
     assert_eq!(told().await.as_deref(), Some("event: changed\ndata: bar,bridge\n\n"));
     look().await;
