@@ -78,7 +78,9 @@ impl Life {
         if other_until > i64::MIN {
             commit.settings.push((OTHER, other_until.to_string()));
         }
-        store.commit(commit).await?;
+        if commit.doubt_waiting || !commit.settings.is_empty() {
+            store.commit(commit).await?;
+        }
         let life = Life { looks_until: AtomicI64::new(now), other_until, mark: Mutex::default() };
         life.mark(store, now, Commit::default()).await?;
         Ok(life)

@@ -279,9 +279,12 @@ impl Engine {
         let Some(newest) = entries.iter().map(|entry| entry.created_at_ms).max() else { return Ok(()) };
         let keys: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
         let known: BTreeSet<String> = self.store.known("zendesk", &keys).await?.into_iter().collect();
-        let sides: Vec<&str> = entries.iter().map(|entry| entry.side_conversation_id.as_str()).collect();
-        let threads: HashMap<String, String> =
-            self.store.threads_by_side_conversation(&sides).await?.into_iter().collect();
+        let unknown = entries.iter().filter(|entry| !known.contains(entry.id.as_str()));
+        let sides: Vec<&str> = unknown.map(|entry| entry.side_conversation_id.as_str()).collect();
+        let threads: HashMap<String, String> = match sides.is_empty() {
+            true => HashMap::new(),
+            false => self.store.threads_by_side_conversation(&sides).await?.into_iter().collect(),
+        };
         let now = self.clock.now_ms();
         let mut commit = Commit::default();
         let mut events = Vec::new();
@@ -304,8 +307,13 @@ impl Engine {
                 }
             }
         }
+        let before_ms = self.lock().feed.cursor_ms;
+        let cursor_ms = before_ms.max(newest);
+        // Most polls of a quiet account find nothing; they need no write.
+        if cursor_ms == before_ms && events.is_empty() && tickets.is_empty() {
+            return Ok(());
+        }
         commit.nudges = tickets.iter().map(|ticket_id| (ticket_id.0, now)).collect();
-        let cursor_ms = self.lock().feed.cursor_ms.max(newest);
         commit.settings.push((CURSOR, cursor_ms.to_string()));
         self.commit_events("zendesk", events, commit).await?;
         let mut state = self.lock();

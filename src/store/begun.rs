@@ -10,6 +10,6 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn has_begun(&self, id: i64, at: i64) -> Result<bool, StoreError> {
-        Ok(sqlx::query(BEGUN).bind(id).bind(at).fetch_optional(&self.reader).await?.is_some())
+        Ok(sqlx::query(BEGUN).bind(id).bind(at).fetch_optional(&mut *self.readers.one().await?).await?.is_some())
     }
 }

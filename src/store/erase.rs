@@ -94,7 +94,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn threads_of_ticket(&self, ticket_id: i64) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(OF_TICKET).bind(ticket_id).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(OF_TICKET).bind(ticket_id).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
     }
 
@@ -103,7 +103,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn mentioning(&self, needle: &str) -> Result<Vec<(String, String)>, StoreError> {
-        let rows = sqlx::query(MENTIONING).bind(needle).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(MENTIONING).bind(needle).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
@@ -112,7 +112,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn keys_holding(&self, needle: &str) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(IN_KEYS).bind(needle).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(IN_KEYS).bind(needle).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
     }
 
@@ -121,7 +121,7 @@ impl Store {
     /// # Errors
     /// The database failed, or a row does not read.
     pub async fn open_calls(&self, thread_id: &str) -> Result<Vec<(i64, Effect)>, StoreError> {
-        let rows = sqlx::query(OPEN_CALLS).bind(thread_id).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(OPEN_CALLS).bind(thread_id).fetch_all(&mut *self.readers.one().await?).await?;
         let read = |row| -> Result<(i64, Effect), StoreError> {
             let row: &sqlx::sqlite::SqliteRow = row;
             let id: i64 = row.try_get(0)?;
@@ -135,7 +135,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn place_of(&self, thread_id: &str) -> Result<Option<(String, String)>, StoreError> {
-        let row = sqlx::query(PLACE).bind(thread_id).fetch_optional(&self.reader).await?;
+        let row = sqlx::query(PLACE).bind(thread_id).fetch_optional(&mut *self.readers.one().await?).await?;
         row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
     }
 }

@@ -1,6 +1,6 @@
 //! What is under way and what was lately, for a view that follows messages through the bridge.
 
-use sqlx::Row;
+use sqlx::{Connection, Row};
 
 use super::look::{attempt, call, event, thread};
 use super::{Store, StoreError, TracedAttempt, TracedCall, TracedEvent, TracedThread};
@@ -59,7 +59,8 @@ impl Store {
     /// The database failed.
     pub async fn lanes(&self, most: u16) -> Result<Lanes, StoreError> {
         let most = i64::from(most);
-        let mut reader = self.reader.begin().await?;
+        let mut one = self.readers.one().await?;
+        let mut reader = one.begin().await?;
         let rows = sqlx::query(EVENTS).bind(most).bind(MOST_WAITING).fetch_all(&mut *reader).await?;
         let events: Vec<TracedEvent> = rows.iter().map(event).collect::<Result<_, _>>()?;
         let rows = sqlx::query(CALLS).bind(2 * most).bind(MOST_WAITING).fetch_all(&mut *reader).await?;
@@ -95,7 +96,8 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn events_by_key(&self, source: &str, keys: &[String]) -> Result<Vec<TracedEvent>, StoreError> {
-        let rows = sqlx::query(EVENTS_BY_KEY).bind(source).bind(json(keys)).fetch_all(&self.reader).await?;
+        let rows =
+            sqlx::query(EVENTS_BY_KEY).bind(source).bind(json(keys)).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(event).collect()
     }
 }

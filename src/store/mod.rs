@@ -17,6 +17,7 @@ mod lanes;
 mod look;
 mod notices;
 mod read;
+mod readers;
 mod script;
 mod spent;
 mod write;
@@ -40,7 +41,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqlSafeStr;
-use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -105,7 +105,7 @@ impl StoreError {
 
 /// The database of one process.
 pub struct Store {
-    reader: SqlitePool,
+    readers: readers::Readers,
     writer: writer::Writer,
     path: PathBuf,
     lock: Arc<File>,
@@ -158,15 +158,9 @@ impl Store {
         for statistics in ["DROP TABLE IF EXISTS sqlite_stat1", "DROP TABLE IF EXISTS sqlite_stat4"] {
             sqlx::query(statistics).execute(&writing).await?;
         }
-        let reader = SqlitePoolOptions::new()
-            .max_connections(2)
-            .min_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.read_only(true).pragma("cache_size", "-2048"))
-            .await?;
+        let readers = readers::Readers::open(options.read_only(true).pragma("cache_size", "-2048")).await?;
         let writer = writer::Writer::start(writing).await?;
-        Ok(Store { reader, writer, path: path.to_owned(), lock: Arc::new(lock) })
+        Ok(Store { readers, writer, path: path.to_owned(), lock: Arc::new(lock) })
     }
 
     /// Writes all of `commit` or nothing, together with what others want to write at the same time.
@@ -213,7 +207,7 @@ impl Store {
     /// Stops writing once all that waits is written.
     pub async fn close(&self) {
         self.writer.close().await;
-        self.reader.close().await;
+        self.readers.close().await;
     }
 }
 

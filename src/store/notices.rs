@@ -43,7 +43,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn last_noted(&self, ticket_id: i64, id: i64) -> Result<Option<i64>, StoreError> {
-        let row = sqlx::query(LAST_NOTED).bind(ticket_id).bind(id).fetch_one(&self.reader).await?;
+        let row = sqlx::query(LAST_NOTED).bind(ticket_id).bind(id).fetch_one(&mut *self.readers.one().await?).await?;
         row.try_get(0).map_err(StoreError::from)
     }
 
@@ -52,7 +52,7 @@ impl Store {
     /// # Errors
     /// The database failed, or a row does not read.
     pub async fn notes_waiting(&self, ticket_id: i64) -> Result<Vec<NoteRow>, StoreError> {
-        let rows = sqlx::query(NOTES_WAITING).bind(ticket_id).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(NOTES_WAITING).bind(ticket_id).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(note_row).collect()
     }
 
@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// The database failed, or a row does not read.
     pub async fn notices_waiting(&self, user: &str) -> Result<Vec<NoteRow>, StoreError> {
-        let rows = sqlx::query(WAITING).bind(user).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(WAITING).bind(user).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(note_row).collect()
     }
 
@@ -71,7 +71,7 @@ impl Store {
     /// The database failed, or a row does not read.
     pub async fn notices_holding(&self, needles: &[String]) -> Result<Vec<(i64, bool, Effect)>, StoreError> {
         let needles = serde_json::to_string(needles).map_err(StoreError::unwritable)?;
-        let rows = sqlx::query(HOLDING).bind(needles).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(HOLDING).bind(needles).fetch_all(&mut *self.readers.one().await?).await?;
         let read = |row: &SqliteRow| {
             let id: i64 = row.try_get(0)?;
             let effect = decode(row, 2, "outbox", "effect_json", &id.to_string())?;
@@ -85,7 +85,7 @@ impl Store {
     /// # Errors
     /// The database failed, or a row does not read.
     pub async fn last_notified(&self, user: &str) -> Result<Option<(String, Effect)>, StoreError> {
-        let row = sqlx::query(LAST).bind(user).fetch_optional(&self.reader).await?;
+        let row = sqlx::query(LAST).bind(user).fetch_optional(&mut *self.readers.one().await?).await?;
         row.map(|row| Ok((row.try_get(0)?, decode(&row, 1, "outbox", "effect_json", user)?))).transpose()
     }
 }

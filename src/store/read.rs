@@ -145,7 +145,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query(SETTING).bind(name).fetch_optional(&self.reader).await?;
+        let row = sqlx::query(SETTING).bind(name).fetch_optional(&mut *self.readers.one().await?).await?;
         row.map(|row| row.try_get(0)).transpose().map_err(StoreError::from)
     }
 
@@ -154,7 +154,7 @@ impl Store {
     /// # Errors
     /// The database failed, or the row does not read.
     pub async fn thread(&self, id: &str) -> Result<Option<BridgedThread>, StoreError> {
-        let row = sqlx::query(THREAD).bind(id).fetch_optional(&self.reader).await?;
+        let row = sqlx::query(THREAD).bind(id).fetch_optional(&mut *self.readers.one().await?).await?;
         row.map(|row| decode(&row, 0, "thread", "thread_json", id)).transpose()
     }
 
@@ -163,7 +163,7 @@ impl Store {
     /// # Errors
     /// The database failed, or the row does not read.
     pub async fn card(&self, id: &str) -> Result<Option<Card>, StoreError> {
-        let row = sqlx::query(CARD).bind(id).fetch_optional(&self.reader).await?;
+        let row = sqlx::query(CARD).bind(id).fetch_optional(&mut *self.readers.one().await?).await?;
         match row {
             Some(row) if row.try_get::<Option<String>, _>(0)?.is_some() => {
                 decode(&row, 0, "thread", "card_json", id).map(Some)
@@ -177,7 +177,11 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn thread_by_link(&self, channel_id: &str, thread_ts: &str) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query(BY_LINK).bind(channel_id).bind(thread_ts).fetch_optional(&self.reader).await?;
+        let row = sqlx::query(BY_LINK)
+            .bind(channel_id)
+            .bind(thread_ts)
+            .fetch_optional(&mut *self.readers.one().await?)
+            .await?;
         row.map(|row| row.try_get(0)).transpose().map_err(StoreError::from)
     }
 
@@ -190,7 +194,7 @@ impl Store {
         side_conversation_ids: &[&str],
     ) -> Result<Vec<(String, String)>, StoreError> {
         let ids = serde_json::to_string(side_conversation_ids).unwrap_or_default();
-        let rows = sqlx::query(BY_SIDE_CONVERSATION).bind(ids).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(BY_SIDE_CONVERSATION).bind(ids).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
@@ -200,7 +204,7 @@ impl Store {
     /// The database failed.
     pub async fn known(&self, source: &str, keys: &[&str]) -> Result<Vec<String>, StoreError> {
         let keys = serde_json::to_string(keys).unwrap_or_default();
-        let rows = sqlx::query(KNOWN).bind(source).bind(keys).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(KNOWN).bind(source).bind(keys).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
     }
 
@@ -209,7 +213,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn inbox_waiting(&self) -> Result<Vec<InboxRow>, StoreError> {
-        let rows = sqlx::query(INBOX_WAITING).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(INBOX_WAITING).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter()
             .map(|row| {
                 Ok(InboxRow {
@@ -226,7 +230,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn outbox_waiting(&self) -> Result<Vec<OutboxRow>, StoreError> {
-        let rows = sqlx::query(OUTBOX_WAITING).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(OUTBOX_WAITING).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter()
             .map(|row| {
                 let id: i64 = row.try_get(0)?;
@@ -259,7 +263,7 @@ impl Store {
     /// # Errors
     /// The database failed, or the row does not read.
     pub async fn effect(&self, id: i64) -> Result<Effect, StoreError> {
-        let row = sqlx::query(EFFECT).bind(id).fetch_one(&self.reader).await?;
+        let row = sqlx::query(EFFECT).bind(id).fetch_one(&mut *self.readers.one().await?).await?;
         decode(&row, 0, "outbox", "effect_json", &id.to_string())
     }
 
@@ -268,7 +272,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn nudges(&self) -> Result<Vec<(i64, i64)>, StoreError> {
-        let rows = sqlx::query(NUDGES).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(NUDGES).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
@@ -277,7 +281,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn asked(&self, ticket_id: i64) -> Result<i64, StoreError> {
-        let row = sqlx::query(ASKED).bind(ticket_id).fetch_optional(&self.reader).await?;
+        let row = sqlx::query(ASKED).bind(ticket_id).fetch_optional(&mut *self.readers.one().await?).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
     }
 
@@ -286,8 +290,13 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn open_in_channel(&self, channel_id: &str, limit: i64) -> Result<(Vec<LinkedThread>, i64), StoreError> {
-        let rows = sqlx::query(OPEN_IN_CHANNEL).bind(channel_id).bind(limit).fetch_all(&self.reader).await?;
-        let count = sqlx::query(COUNT_OPEN_IN_CHANNEL).bind(channel_id).fetch_one(&self.reader).await?;
+        let rows = sqlx::query(OPEN_IN_CHANNEL)
+            .bind(channel_id)
+            .bind(limit)
+            .fetch_all(&mut *self.readers.one().await?)
+            .await?;
+        let count =
+            sqlx::query(COUNT_OPEN_IN_CHANNEL).bind(channel_id).fetch_one(&mut *self.readers.one().await?).await?;
         let threads = rows
             .iter()
             .map(|row| {
@@ -308,7 +317,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn sweeps(&self, changed_since: i64) -> Result<Vec<Sweep>, StoreError> {
-        let rows = sqlx::query(SWEEPS).bind(changed_since).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(SWEEPS).bind(changed_since).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter()
             .map(|row| Ok(Sweep { channel_id: row.try_get(0)?, thread_ts: row.try_get(1)?, swept_ts: row.try_get(2)? }))
             .collect()
@@ -319,7 +328,8 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn swept(&self, channel_id: &str, thread_ts: &str) -> Result<Option<Option<String>>, StoreError> {
-        let row = sqlx::query(SWEPT).bind(channel_id).bind(thread_ts).fetch_optional(&self.reader).await?;
+        let row =
+            sqlx::query(SWEPT).bind(channel_id).bind(thread_ts).fetch_optional(&mut *self.readers.one().await?).await?;
         row.map(|row| row.try_get(0)).transpose().map_err(StoreError::from)
     }
 
@@ -328,7 +338,8 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn bridged_tickets(&self, limit: i64, offset: i64) -> Result<Vec<i64>, StoreError> {
-        let rows = sqlx::query(BRIDGED_TICKETS).bind(limit).bind(offset).fetch_all(&self.reader).await?;
+        let rows =
+            sqlx::query(BRIDGED_TICKETS).bind(limit).bind(offset).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
     }
 
@@ -337,7 +348,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn parked_call(&self, id: i64) -> Result<Option<ParkedNames>, StoreError> {
-        let row = sqlx::query(PARKED_CALL).bind(id).fetch_optional(&self.reader).await?;
+        let row = sqlx::query(PARKED_CALL).bind(id).fetch_optional(&mut *self.readers.one().await?).await?;
         let read = |row: SqliteRow| {
             let (thread_id, effect_id) = (row.try_get(0)?, row.try_get(1)?);
             Ok(ParkedNames { thread_id, effect_id, notice: row.try_get(2)?, blank: row.try_get(3)? })
@@ -350,7 +361,11 @@ impl Store {
     /// # Errors
     /// The database failed, or the row does not read.
     pub async fn parked_effect(&self, thread_id: &str, effect_id: &str) -> Result<Option<Option<Effect>>, StoreError> {
-        let row = sqlx::query(PARKED_EFFECT).bind(thread_id).bind(effect_id).fetch_optional(&self.reader).await?;
+        let row = sqlx::query(PARKED_EFFECT)
+            .bind(thread_id)
+            .bind(effect_id)
+            .fetch_optional(&mut *self.readers.one().await?)
+            .await?;
         let read = |row: SqliteRow| match row.try_get::<Option<&str>, _>(0)? {
             Some(_) => decode(&row, 0, "outbox", "effect_json", effect_id).map(Some),
             None => Ok(None),
@@ -363,7 +378,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn threads_in_channel(&self, channel_id: &str) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(IN_CHANNEL).bind(channel_id).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(IN_CHANNEL).bind(channel_id).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
     }
 
@@ -372,7 +387,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn parked(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query(PARKED).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(PARKED).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 }

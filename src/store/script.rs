@@ -5,6 +5,7 @@
 //! goes in rows of bound values ([`Rows`]): few sizes, filled up with empty rows, so that few texts are ever prepared.
 
 use futures_util::TryStreamExt;
+use serde::Serialize;
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Either, Executor, SqliteConnection};
@@ -48,6 +49,33 @@ impl Script {
         self.text.push_str(sql);
         self.text.push(';');
         self.statements += 1;
+    }
+
+    /// Adds a statement whose one value is `?`.
+    ///
+    /// # Errors
+    /// The value cannot be encoded.
+    pub(super) fn with(&mut self, sql: &'static str, value: i64) -> Result<(), sqlx::Error> {
+        self.add(sql);
+        self.values.add(value).map_err(sqlx::Error::Encode)
+    }
+
+    /// Adds a statement whose one value, `?`, is the JSON array of `rows`; none if there are none.
+    ///
+    /// # Errors
+    /// A row cannot be written as JSON.
+    pub(super) fn each<'a, T: Serialize + 'a>(
+        &mut self,
+        sql: &'static str,
+        rows: impl Iterator<Item = &'a T>,
+    ) -> Result<(), sqlx::Error> {
+        let rows: Vec<&T> = rows.collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let json = serde_json::to_string(&rows).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        self.add(sql);
+        self.values.add(json).map_err(sqlx::Error::Encode)
     }
 
     /// Adds a statement for all `rows`, at most [`MOST_ROWS`], whose ids begin at `first`; none if there are none. It is

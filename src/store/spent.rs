@@ -37,7 +37,8 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn spent(&self, from: i64, to: i64) -> Result<Vec<SpentCall>, StoreError> {
-        let rows = sqlx::query(SPENT).bind(from).bind(to).bind(AMONG).fetch_all(&self.reader).await?;
+        let rows =
+            sqlx::query(SPENT).bind(from).bind(to).bind(AMONG).fetch_all(&mut *self.readers.one().await?).await?;
         let call = |row: &sqlx::sqlite::SqliteRow| {
             Ok(SpentCall { effect_json: row.try_get(0)?, ticket_id: row.try_get(1)?, begun_at: row.try_get(2)? })
         };

@@ -1,12 +1,11 @@
 //! The statements that write commits.
 //!
-//! A transaction for many commits has hardly more statements than one for a single commit. What every message needs
-//! goes in rows of bound values, a few statements in one hand-over ([`Script`]); what is rare takes its rows as one
-//! JSON array, which is simpler and costs several times as much.
+//! A transaction for many commits has hardly more statements than one for a single commit, and they go over in as few
+//! pieces as their answers allow ([`Script`]). What every message needs goes in rows of bound values; what is rare takes
+//! its rows as one JSON array, which is simpler and costs several times as much.
 
 mod rows;
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -21,26 +20,26 @@ use super::script::{MOST_ROWS, Script};
 use rows::{ATTEMPTS, DONE, INBOX, OUTBOX, SETTLED, THREADS, THREADS_GO_ON};
 
 const SETTINGS: &str = "INSERT INTO setting (name, value)
-    SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
+    SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 const INBOX_NEW: &str = "SELECT seq FROM inbox WHERE seq >= $1 AND seq < $2 ORDER BY seq";
 const UNREAD: &str = "INSERT INTO unread (key, source, thread_id, raw, reason, received_at)
     SELECT value ->> 'key', value ->> 'source', value ->> 'thread_id', value ->> 'raw', value ->> 'reason', value ->> 'received_at'
-    FROM json_each($1) WHERE true ON CONFLICT (key) DO NOTHING";
+    FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING";
 const HELD: &str = "INSERT INTO held (key, channel_id, thread_ts, event_json, received_at)
     SELECT value ->> 'key', value ->> 'channel_id', value ->> 'thread_ts', value -> 'event', value ->> 'received_at'
-    FROM json_each($1) WHERE true ON CONFLICT (key) DO NOTHING";
+    FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING";
 const LINKS_BEFORE: &str = "INSERT INTO link_before (channel_id, thread_ts, thread_id, swept_ts)
     SELECT l.channel_id, l.thread_ts, l.thread_id, l.swept_ts
-    FROM json_each($1) AS j JOIN link AS l ON l.thread_id = (j.value ->> 'thread_id')
+    FROM json_each(?) AS j JOIN link AS l ON l.thread_id = (j.value ->> 'thread_id')
     WHERE l.thread_ts <> (j.value ->> 'thread_ts') ON CONFLICT (channel_id, thread_ts) DO NOTHING";
 // A channel that gets another id takes along all that stands in it.
 const LINKS_BEFORE_MOVE: &str = "UPDATE link_before SET channel_id = j.value ->> 'channel_id'
-    FROM json_each($1) AS j WHERE link_before.thread_id = (j.value ->> 'thread_id')";
+    FROM json_each(?) AS j WHERE link_before.thread_id = (j.value ->> 'thread_id')";
 const LINKS: &str = "INSERT INTO link (channel_id, thread_ts, thread_id, side_conversation_id, ticket_id, linked_at)
     SELECT value ->> 'channel_id', value ->> 'thread_ts', value ->> 'thread_id', value ->> 'side_conversation_id',
            value ->> 'ticket_id', value ->> 'linked_at'
-    FROM json_each($1) WHERE true
+    FROM json_each(?) WHERE true
     ON CONFLICT (thread_id) DO UPDATE SET channel_id = excluded.channel_id, thread_ts = excluded.thread_ts,
         side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id";
 // What is blanked cannot be tried again; that it is given up can always be written.
@@ -54,40 +53,40 @@ const REWRITE: &str = "UPDATE outbox SET effect_json = $2 WHERE id = $1 AND stat
 const DELAYS: &str = "UPDATE outbox SET not_before = j.value ->> 'not_before', attempts = j.value ->> 'attempts',
         doubtful = j.value ->> 'doubtful', problem = j.value ->> 'problem',
         bundle = CASE WHEN j.value ->> 'alone' THEN NULL ELSE outbox.bundle END
-    FROM json_each($1) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
+    FROM json_each(?) AS j WHERE outbox.id = (j.value ->> 'id') AND outbox.state = 'waiting'";
 const RETRIED: &str = "INSERT INTO attempt
         (outbox_id, number, problem, begun_at, first_at, last_at, times, doubtful, not_before)
     SELECT o.id, j.value ->> 'attempts', j.value ->> 'problem', coalesce(o.attempted_at, j.value ->> 'at'),
            j.value ->> 'at', j.value ->> 'at', 1, j.value ->> 'doubtful', j.value ->> 'not_before'
-    FROM json_each($1) AS j JOIN outbox AS o ON o.id = (j.value ->> 'id') WHERE o.state = 'waiting'
+    FROM json_each(?) AS j JOIN outbox AS o ON o.id = (j.value ->> 'id') WHERE o.state = 'waiting'
     ON CONFLICT (outbox_id, number, problem) DO UPDATE SET last_at = excluded.last_at, times = attempt.times + 1,
         doubtful = excluded.doubtful, not_before = excluded.not_before";
 const OUTBOX_NEW: &str = "SELECT id FROM outbox WHERE id >= $1 AND id < $2 ORDER BY id";
 const RELEASED: &str =
     "SELECT key, event_json, received_at FROM held WHERE channel_id = $1 AND thread_ts = $2 ORDER BY received_at, key";
 const UNHOLD: &str = "DELETE FROM held WHERE channel_id = $1 AND thread_ts = $2";
-const SWEPT: &str = "UPDATE link SET swept_ts = j.value ->> 'swept_ts' FROM json_each($1) AS j
+const SWEPT: &str = "UPDATE link SET swept_ts = j.value ->> 'swept_ts' FROM json_each(?) AS j
     WHERE link.channel_id = (j.value ->> 'channel_id') AND link.thread_ts = (j.value ->> 'thread_ts')";
-const SWEPT_BEFORE: &str = "UPDATE link_before SET swept_ts = j.value ->> 'swept_ts' FROM json_each($1) AS j
+const SWEPT_BEFORE: &str = "UPDATE link_before SET swept_ts = j.value ->> 'swept_ts' FROM json_each(?) AS j
     WHERE link_before.channel_id = (j.value ->> 'channel_id') AND link_before.thread_ts = (j.value ->> 'thread_ts')";
 const NUDGES: &str = "INSERT INTO nudge (ticket_id, asked, asked_at)
-    SELECT value ->> 0, 1, value ->> 1 FROM json_each($1) WHERE true
+    SELECT value ->> 0, 1, value ->> 1 FROM json_each(?) WHERE true
     ON CONFLICT (ticket_id) DO UPDATE SET asked = nudge.asked + 1";
 const NUDGES_ANSWERED: &str = "DELETE FROM nudge WHERE EXISTS (
-    SELECT 1 FROM json_each($1) AS j WHERE nudge.ticket_id = (j.value ->> 0) AND nudge.asked <= (j.value ->> 1))";
-const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < $1 AND raw <> ''";
-const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < $1";
+    SELECT 1 FROM json_each(?) AS j WHERE nudge.ticket_id = (j.value ->> 0) AND nudge.asked <= (j.value ->> 1))";
+const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < ? AND raw <> ''";
+const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < ?";
 const DOUBT_WAITING: &str = "UPDATE outbox SET doubtful = 1 WHERE state = 'waiting'";
-const FORGET_ATTEMPTS: &str = "DELETE FROM attempt WHERE last_at < $1";
+const FORGET_ATTEMPTS: &str = "DELETE FROM attempt WHERE last_at < ?";
 // Old rows stand first, so few are looked at: what is not old yet, a month's worth, is not walked through each minute.
 const BLANK_INBOX: &str = "UPDATE inbox SET event_json = NULL WHERE seq IN (
     SELECT seq FROM (SELECT seq, done_at FROM inbox WHERE event_json IS NOT NULL
         AND seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
-        ORDER BY seq LIMIT 5000) WHERE done_at < $1 ORDER BY seq LIMIT 500)";
+        ORDER BY seq LIMIT 5000) WHERE done_at < ? ORDER BY seq LIMIT 500)";
 const BLANK_OUTBOX: &str = "UPDATE outbox SET effect_json = NULL WHERE id IN (
     SELECT id FROM (SELECT id, settled_at FROM outbox WHERE effect_json IS NOT NULL
         AND id >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_outbox'), 0)
-        ORDER BY id LIMIT 5000) WHERE settled_at < $1 ORDER BY id LIMIT 500)";
+        ORDER BY id LIMIT 5000) WHERE settled_at < ? ORDER BY id LIMIT 500)";
 const BLANKED_INBOX: &str = "INSERT INTO setting (name, value)
     SELECT 'blanked_inbox', coalesce(min(seq), (SELECT max(seq) FROM inbox), 0) FROM inbox WHERE event_json IS NOT NULL
     AND seq >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_inbox'), 0)
@@ -131,8 +130,7 @@ pub(super) async fn write(
         .map(|(commit, result)| if commit.unless_known && result.is_known() { &nothing } else { commit })
         .collect();
     if commits.iter().any(|commit| commit.is_rare()) {
-        script.run(db).await?;
-        write_rare(db, counters, &commits, &mut results).await?;
+        write_rare(db, &mut script, counters, &commits, &mut results).await?;
     }
     let new = write_common(db, &mut script, counters, &commits, &mut results).await?;
     let mut at = counters.id - commits.iter().map(|commit| commit.outbox.len() as i64).sum::<i64>();
@@ -191,36 +189,38 @@ async fn write_common(
     new_ids(db, OUTBOX_NEW, first, outbox.len(), inserts).await
 }
 
-/// What few commits need, a statement at a time.
+/// What few commits need.
 async fn write_rare(
     db: &mut SqliteConnection,
+    script: &mut Script,
     counters: &mut Counters,
     commits: &[&Commit],
     results: &mut [Committed],
 ) -> Result<(), sqlx::Error> {
-    each(db, SETTINGS, commits.iter().flat_map(|c| &c.settings)).await?;
-    each(db, UNREAD, commits.iter().flat_map(|c| &c.unread)).await?;
-    each(db, HELD, commits.iter().flat_map(|c| &c.held)).await?;
+    script.each(SETTINGS, commits.iter().flat_map(|c| &c.settings))?;
+    script.each(UNREAD, commits.iter().flat_map(|c| &c.unread))?;
+    script.each(HELD, commits.iter().flat_map(|c| &c.held))?;
     let threads: Vec<&ThreadWrite> = commits.iter().flat_map(|c| &c.threads).collect();
     for threads in threads.chunks(MOST_ROWS) {
-        let mut script = Script::default();
         script.rows(&THREADS_GO_ON, threads, 0, threads.len())?;
         if script.run(db).await? < threads.len() as u64 {
             script.rows(&THREADS, threads, 0, threads.len())?;
-            script.run(db).await?;
         }
     }
-    each(db, LINKS_BEFORE, commits.iter().flat_map(|c| &c.links)).await?;
-    each(db, LINKS_BEFORE_MOVE, commits.iter().flat_map(|c| &c.links)).await?;
-    each(db, LINKS, commits.iter().flat_map(|c| &c.links)).await?;
-    each(db, DELAYS, commits.iter().flat_map(|c| &c.delays)).await?;
-    each(db, RETRIED, commits.iter().flat_map(|c| &c.delays)).await?;
-    each(db, SWEPT, commits.iter().flat_map(|c| &c.swept)).await?;
-    each(db, SWEPT_BEFORE, commits.iter().flat_map(|c| &c.swept)).await?;
-    each(db, NUDGES, commits.iter().flat_map(|c| &c.nudges)).await?;
-    follow_up::write(db, commits).await?;
-    each(db, NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered)).await?;
+    script.each(LINKS_BEFORE, commits.iter().flat_map(|c| &c.links))?;
+    script.each(LINKS_BEFORE_MOVE, commits.iter().flat_map(|c| &c.links))?;
+    script.each(LINKS, commits.iter().flat_map(|c| &c.links))?;
+    script.each(DELAYS, commits.iter().flat_map(|c| &c.delays))?;
+    script.each(RETRIED, commits.iter().flat_map(|c| &c.delays))?;
+    script.each(SWEPT, commits.iter().flat_map(|c| &c.swept))?;
+    script.each(SWEPT_BEFORE, commits.iter().flat_map(|c| &c.swept))?;
+    script.each(NUDGES, commits.iter().flat_map(|c| &c.nudges))?;
+    follow_up::write(script, commits)?;
+    script.each(NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered))?;
     for (commit, result) in commits.iter().zip(results) {
+        if !(commit.rewrites.is_empty() && commit.unparked.is_empty() && commit.releases.is_empty()) {
+            script.run(db).await?;
+        }
         for (id, effect) in &commit.rewrites {
             sqlx::query(REWRITE).bind(id).bind(effect.get()).execute(&mut *db).await?;
         }
@@ -231,18 +231,18 @@ async fn write_rare(
             result.released.extend(unhold(db, counters, release).await?);
         }
         if commit.doubt_waiting {
-            sqlx::query(DOUBT_WAITING).execute(&mut *db).await?;
+            script.add(DOUBT_WAITING);
         }
         if let Some(before) = commit.forget_held_before {
-            sqlx::query(FORGET_HELD).bind(before).execute(&mut *db).await?;
+            script.with(FORGET_HELD, before)?;
         }
         if let Some(before) = commit.blank_before {
-            sqlx::query(BLANK_INBOX).bind(before).execute(&mut *db).await?;
-            sqlx::query(BLANK_OUTBOX).bind(before).execute(&mut *db).await?;
-            sqlx::query(FORGET_ATTEMPTS).bind(before).execute(&mut *db).await?;
-            sqlx::query(BLANK_UNREAD).bind(before).execute(&mut *db).await?;
-            sqlx::query(BLANKED_INBOX).execute(&mut *db).await?;
-            sqlx::query(BLANKED_OUTBOX).execute(&mut *db).await?;
+            script.with(BLANK_INBOX, before)?;
+            script.with(BLANK_OUTBOX, before)?;
+            script.with(FORGET_ATTEMPTS, before)?;
+            script.with(BLANK_UNREAD, before)?;
+            script.add(BLANKED_INBOX);
+            script.add(BLANKED_OUTBOX);
         }
     }
     Ok(())
@@ -250,18 +250,6 @@ async fn write_rare(
 
 fn part<'a, T>(rows: &'a [&'a T], round: usize) -> &'a [&'a T] {
     rows.chunks(MOST_ROWS).nth(round).unwrap_or_default()
-}
-
-pub(super) async fn each<'a, T: Serialize + 'a>(
-    db: &mut SqliteConnection,
-    sql: &'static str,
-    rows: impl Iterator<Item = &'a T>,
-) -> Result<(), sqlx::Error> {
-    let rows: Vec<&T> = rows.collect();
-    if !rows.is_empty() {
-        sqlx::query(sql).bind(json(&rows)?).execute(&mut *db).await?;
-    }
-    Ok(())
 }
 
 /// Says which rows were new.
@@ -290,7 +278,7 @@ async fn new_ids(
     written: u64,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let end = first + rows as i64;
-    if written == rows as u64 {
+    if rows == 0 || written == rows as u64 {
         return Ok((first..end).collect());
     }
     let found = sqlx::query(sql).bind(first).bind(end).fetch_all(&mut *db).await?;
@@ -301,10 +289,6 @@ fn given(at: &mut i64, rows: usize, new: &[i64]) -> Vec<Option<i64>> {
     let ids = *at..*at + rows as i64;
     *at += rows as i64;
     ids.map(|id| new.binary_search(&id).is_ok().then_some(id)).collect()
-}
-
-fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, sqlx::Error> {
-    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
 async fn unpark(db: &mut SqliteConnection, row: &Unparked) -> Result<Vec<UnparkedRow>, sqlx::Error> {

@@ -1,6 +1,6 @@
 //! Starts the real app on the fakes, in one process and without a socket, and steps it until all is quiet.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -80,7 +80,7 @@ pub struct House {
     pub app: Slot,
     pub router: Router,
     pub config: String,
-    folder: tempfile::TempDir,
+    folder: OnceLock<tempfile::TempDir>,
     /// Full members.
     pub ana: String,
     pub ben: String,
@@ -230,7 +230,6 @@ impl House {
             "##,
             setup.slack, setup.config, setup.routes
         );
-        let folder = tempfile::tempdir().unwrap();
         House {
             clock,
             slack,
@@ -238,7 +237,7 @@ impl House {
             app: Slot(None),
             router: Router::new(),
             config,
-            folder,
+            folder: OnceLock::new(),
             ana,
             ben,
             stranger,
@@ -281,7 +280,7 @@ impl House {
 
     /// A copy of the database as it is now, as an operator backs it up.
     pub async fn back_up(&self) -> std::path::PathBuf {
-        let copy = self.folder.path().join(format!("backup-{}.db", self.clock.now_ms()));
+        let copy = self.folder().path().join(format!("backup-{}.db", self.clock.now_ms()));
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
         let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
         sqlx::query("VACUUM INTO $1").bind(copy.to_str().unwrap()).execute(&pool).await.unwrap();
@@ -299,13 +298,17 @@ impl House {
     pub async fn restore_left(&mut self, copy: &std::path::Path) {
         std::fs::copy(copy, self.database()).unwrap();
         for beside in ["sidethread.db-wal", "sidethread.db-shm"] {
-            let _ = std::fs::remove_file(self.folder.path().join(beside));
+            let _ = std::fs::remove_file(self.folder().path().join(beside));
         }
         self.open().await;
     }
 
+    fn folder(&self) -> &tempfile::TempDir {
+        self.folder.get_or_init(|| tempfile::tempdir().unwrap())
+    }
+
     pub fn database(&self) -> std::path::PathBuf {
-        self.folder.path().join("sidethread.db")
+        self.folder().path().join("sidethread.db")
     }
 
     /// An agent asks a channel by its address.

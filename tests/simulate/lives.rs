@@ -158,8 +158,7 @@ impl Simulation {
     }
 }
 
-pub async fn open(config: String, store: Arc<Store>, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) -> (App, Arc<Engine>) {
-    let config = Config::parse("test", &config, []).unwrap();
+pub async fn open(config: Config, store: Arc<Store>, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) -> (App, Arc<Engine>) {
     let app = App::new(config, store, wire, clock, 7);
     app.become_ready(&CancellationToken::new()).await.unwrap();
     let engine = app.engine().unwrap().clone();

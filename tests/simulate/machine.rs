@@ -1,6 +1,7 @@
 //! The machine on which lives of the app follow each other: a runtime, and a database that stays open where only the
 //! app ends, because opening it takes longer than a short life. Seeds follow each other on it too, each on empty tables.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,19 +10,8 @@ use sidethread::store::Store;
 use sqlx::{Connection, SqliteConnection};
 use tokio::runtime::Runtime;
 
-const TABLES: [&str; 11] = [
-    "follow_up",
-    "side_conversation",
-    "setting",
-    "link",
-    "thread",
-    "inbox",
-    "outbox",
-    "nudge",
-    "held",
-    "unread",
-    "attempt",
-];
+const TABLES: &str = "SELECT group_concat('DELETE FROM ' || name || ';', ' ') FROM sqlite_schema
+    WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_sqlx_*'";
 
 struct Open {
     store: Arc<Store>,
@@ -30,17 +20,16 @@ struct Open {
 }
 
 pub struct Machine {
-    folder: tempfile::TempDir,
+    folder: OnceCell<tempfile::TempDir>,
     runtime: Option<Runtime>,
     open: Option<Open>,
+    /// Empties all tables, once it is known which there are.
+    emptying: Option<String>,
 }
 
 impl Machine {
     pub fn new() -> Machine {
-        // SQLite asks for little more than memory, and a crash here is one of the process, not of the machine.
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Machine { folder: folder.unwrap(), runtime: None, open: None }
+        Machine { folder: OnceCell::new(), runtime: None, open: None, emptying: None }
     }
 
     pub fn runtime(&mut self) -> &Runtime {
@@ -68,8 +57,18 @@ impl Machine {
         self.open.as_ref().expect("it was opened").store.clone()
     }
 
+    fn folder(&self) -> &Path {
+        let folder = self.folder.get_or_init(|| {
+            // SQLite asks for little more than memory, and a crash here is one of the process, not of the machine.
+            let memory = Path::new("/dev/shm");
+            let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+            folder.expect("there is room for a database")
+        });
+        folder.path()
+    }
+
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("sidethread.db")
+        self.folder().join("sidethread.db")
     }
 
     /// The app is gone; what it had handed over to be written is written.
@@ -80,7 +79,7 @@ impl Machine {
 
     /// Whether the rest of a process can be seen to be gone: if not, only an orderly end is safe to start after.
     pub fn sees_the_end(&self) -> bool {
-        in_use(self.folder.path()).is_some()
+        in_use(self.folder()).is_some()
     }
 
     /// The process is gone, with its runtime and its hold on the database. `rest` is what it still held in its hands.
@@ -96,7 +95,7 @@ impl Machine {
         drop(runtime);
         // SQLite's thread may still be at a commit it was given; a process that died would not be.
         let began = Instant::now();
-        while in_use(self.folder.path()) == Some(true) {
+        while in_use(self.folder()) == Some(true) {
             assert!(began.elapsed() < Duration::from_secs(10), "SQLite's thread does not end");
             std::thread::sleep(Duration::from_micros(200));
         }
@@ -147,13 +146,20 @@ impl Machine {
     pub fn wipe(&mut self) {
         let store = self.store();
         let _ = std::fs::remove_file(self.copy());
-        let statements = TABLES.map(|table| format!("DELETE FROM {table};"));
-        self.execute(&format!("BEGIN; {} COMMIT", statements.concat()));
+        if self.emptying.is_none() {
+            let own = &mut self.open.as_mut().expect("it is open").own;
+            let tables = sqlx::query_scalar::<_, String>(TABLES).fetch_one(own);
+            self.emptying = Some(self.runtime.as_ref().expect("it runs").block_on(tables).unwrap());
+        }
+        self.execute(&format!(
+            "BEGIN; PRAGMA defer_foreign_keys = ON; {} COMMIT",
+            self.emptying.as_deref().unwrap_or_default()
+        ));
         store.leave_mark("").unwrap();
     }
 
     fn copy(&self) -> PathBuf {
-        self.folder.path().join("copy.db")
+        self.folder().join("copy.db")
     }
 
     fn execute(&mut self, sql: &str) {

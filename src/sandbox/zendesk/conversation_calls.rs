@@ -38,7 +38,7 @@ pub(super) fn list(world: &mut World, ask: &Ask) -> Outcome {
             full.map(|full| seen_events(world, ask, full)).unwrap_or_default()
         });
         let events: Vec<Value> = events.map(|event| world.show_event(event)).collect();
-        body["events"] = json!(events);
+        body["events"] = events.into();
     }
     Ok(Answer::ok(body))
 }

@@ -43,7 +43,9 @@ pub(super) fn read(world: &mut World, ask: &Ask) -> Outcome {
     let next = (more || unconfirmed.feed_always_has_next_page)
         .then(|| world.url(&format!("tickets/side_conversations/events.json?start_time={end}{}", include(ask))));
     let events: Vec<Value> = rows.iter().map(|event| world.show_event(event)).collect();
-    let mut body = json!({"count": events.len(), "events": events, "end_time": end, "next_page": next});
+    let mut body = json!({"count": events.len(), "end_time": end, "next_page": next});
+    // Put in afterwards, and so not copied.
+    body["events"] = Value::Array(events);
     if ask.includes("side_conversations") {
         let mut seen: Vec<&str> = Vec::new();
         let mut shown = Vec::new();
@@ -55,7 +57,7 @@ pub(super) fn read(world: &mut World, ask: &Ask) -> Outcome {
                 shown.push(world.show_conversation(conversation));
             }
         }
-        body["side_conversations"] = json!(shown);
+        body["side_conversations"] = Value::Array(shown);
     }
     Ok(Answer::ok(body))
 }

@@ -26,7 +26,9 @@ pub(super) fn by_offset<T>(
     let next = if end < rows.len() { to(page + 1) } else { Value::Null };
     let previous = if page > 1 { to(page - 1) } else { Value::Null };
     let shown: Vec<Value> = rows[start..end].iter().map(show).collect();
-    Ok((json!({name: shown, "count": rows.len(), "next_page": next, "previous_page": previous}), start..end))
+    let mut body = json!({"count": rows.len(), "next_page": next, "previous_page": previous});
+    body[name] = Value::Array(shown);
+    Ok((body, start..end))
 }
 
 /// `page[size]` and `page[after]` when the caller asks so, offset pages else.
@@ -70,7 +72,9 @@ pub(super) fn by_cursor<T>(
         links[link] = json!(cursor_there.as_ref().map(to));
         meta[cursor] = json!(cursor_there);
     }
-    Ok((json!({name: shown, "meta": meta, "links": links}), start..end))
+    let mut body = json!({});
+    (body[name], body["meta"], body["links"]) = (Value::Array(shown), meta, links);
+    Ok((body, start..end))
 }
 
 fn number(ask: &Ask, name: &str) -> Option<usize> {

@@ -103,7 +103,7 @@ fn beside(world: &World, ask: &Ask, tickets: &[&Map<String, Value>], body: &mut 
     if ask.includes("users") {
         let users = ids(&["requester_id", "submitter_id", "assignee_id"]);
         let users: Vec<Value> = users.iter().filter_map(|id| world.users.get(id)).map(User::show).collect();
-        body["users"] = json!(users);
+        body["users"] = users.into();
     }
     if ask.includes("groups") {
         let groups: Vec<&Value> = ids(&["group_id"]).iter().filter_map(|id| world.groups.get(id)).collect();
@@ -310,7 +310,7 @@ pub(super) fn comments(world: &mut World, ask: &Ask) -> Outcome {
     if ask.includes("users") {
         let authors: BTreeSet<i64> = rows[shown].iter().filter_map(|comment| comment["author_id"].as_i64()).collect();
         let users: Vec<Value> = authors.iter().filter_map(|id| world.users.get(id)).map(User::show).collect();
-        body["users"] = json!(users);
+        body["users"] = users.into();
     }
     Ok(Answer::ok(body))
 }

@@ -295,10 +295,10 @@ impl World {
             "type": event.what,
             "actor": *event.actor,
             "created_at": text::millis(event.at),
-            "message": message,
             "updates": event.updates,
             "url": self.url(&format!("{base}/events/{}", event.id)),
         });
+        shown["message"] = message.into();
         if event.via != "api" || self.options.unconfirmed.via_of_api {
             shown["via"] = json!(event.via);
         }
