@@ -83,7 +83,8 @@ const SEEDS: u64 = 30;
 /// How long all that happens may take together: a message is held ten minutes for its card.
 const LONGEST_MS: i64 = 7 * 60 * 1000;
 /// In the end two whole rounds of catch-up pass: past the windows in which reads lag, and then in steps in which each of
-/// Slack's methods may be called once, until the app says of itself that both sides have been asked since.
+/// Slack's methods may be called once, until the app says of itself that both sides have been asked since. They pass again
+/// where something was sent only after that.
 const ROUNDS: u32 = 2;
 const UNTIL_A_ROUND: Duration = Duration::from_secs(310);
 const STEPS: (u32, Duration) = (12, Duration::from_secs(3));
@@ -382,23 +383,14 @@ impl Simulation {
         lock(&self.gates).current = 0;
         self.restore_tickets();
         let Simulation { machine, house, .. } = &mut self;
-        machine.run(async {
-            house.settle().await;
-            for _ in 0..ROUNDS {
-                house.clock.advance(UNTIL_A_ROUND);
-                let began = house.clock.now_ms();
-                house.settle().await;
-                for _ in 0..STEPS.0 {
-                    if asked_since(&engine, house.clock.now_ms() - began) {
-                        break;
-                    }
-                    house.clock.advance(STEPS.1);
-                    house.settle().await;
-                }
-            }
-        });
-        self.press_what_is_left();
+        machine.run(house.settle());
+        self.catch_up_passes(&engine);
+        let pressed = self.press_what_is_left();
         let overtaken = self.try_again(&engine);
+        if pressed || !overtaken.is_empty() {
+            // What was sent only now may have changed more at the vendors than its answers say.
+            self.catch_up_passes(&engine);
+        }
         let mut machine = std::mem::replace(&mut self.machine, Machine::new());
         let checked = machine.run(self.check(&engine, &overtaken));
         if checked.is_err() {
@@ -410,6 +402,25 @@ impl Simulation {
         drop(guard);
         machine.drain();
         (checked, machine)
+    }
+
+    /// The app asks both sides what it has missed, as often as it takes.
+    fn catch_up_passes(&mut self, engine: &Engine) {
+        let Simulation { machine, house, .. } = self;
+        machine.run(async {
+            for _ in 0..ROUNDS {
+                house.clock.advance(UNTIL_A_ROUND);
+                let began = house.clock.now_ms();
+                house.settle().await;
+                for _ in 0..STEPS.0 {
+                    if asked_since(engine, house.clock.now_ms() - began) {
+                        break;
+                    }
+                    house.clock.advance(STEPS.1);
+                    house.settle().await;
+                }
+            }
+        });
     }
 
     // ---- moves

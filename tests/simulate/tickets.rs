@@ -191,12 +191,12 @@ impl Simulation {
         self.say_log(format!("a person lets a thread go on, under {ts}: {pressed:?}"));
     }
 
-    /// In the end every thread whose ticket was merged goes on.
-    pub fn press_what_is_left(&mut self) {
-        for _ in 0..4 {
+    /// In the end every thread whose ticket was merged goes on. Says whether there was any.
+    pub fn press_what_is_left(&mut self) -> bool {
+        for round in 0..4 {
             let proposals = self.proposals();
             if proposals.is_empty() {
-                return;
+                return round > 0;
             }
             for (channel, ts) in &proposals {
                 let pressed = self.house.slack.press(&self.house.ana, channel, ts, "continue_on");
@@ -204,5 +204,6 @@ impl Simulation {
             }
             self.machine.run(self.house.settle());
         }
+        true
     }
 }
