@@ -132,9 +132,18 @@ fn seeds() {
             }
         }
     };
+    // SQLite's threads inherit the core of the thread that opens them. The two take turns, and to wake one elsewhere costs
+    // more than most of what either does.
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4)) {
-            scope.spawn(work);
+        for n in 0..std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4)) {
+            let (cores, work) = (&cores, &work);
+            scope.spawn(move || {
+                if let Some(core) = cores.get(n) {
+                    core_affinity::set_for_current(*core);
+                }
+                work();
+            });
         }
     });
     let (ran, failed) = (ran.into_inner(), failed.into_inner().unwrap());
