@@ -56,7 +56,8 @@ const RIGHTS: &str = "the app's Zendesk user may not do that on this ticket: its
     conversations.";
 const SCOPES: &str = "Zendesk says that the app's token lacks a scope: it needs read and write.";
 const MOVED: &str = "Zendesk is not found at the address in the settings: check zendesk.url.";
-const CLOSED: &str = "the ticket is closed and takes no changes.";
+/// What is said where Zendesk says that the ticket is closed.
+pub(super) const CLOSED: &str = "the ticket is closed and takes no changes.";
 const LONGEST_QUOTE: usize = 200;
 
 /// What an answer with this status and body means.

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 use super::client::ZendeskClient;
 use super::decode::{self, MARKER};
+use super::tickets::now;
 use super::transport::Failure;
 use crate::bridge::Answer;
 use crate::bridge::content::text_hash;
+use crate::bridge::follow_up::ClosedTicket;
 use crate::bridge::ids::TicketId;
 use crate::engine::outside::{Call, CallError};
 
@@ -18,19 +20,32 @@ use crate::engine::outside::{Call, CallError};
 const MOST_PAGES: usize = 3;
 
 impl ZendeskClient {
-    /// Writes an internal note on the ticket.
+    /// Writes an internal note on the ticket, unless that is closed.
     ///
     /// # Errors
     /// After `Unknown` the caller must look for it before it repeats.
     pub async fn note(&self, call: &Call<'_>, text: &str) -> Result<Answer, CallError> {
         let marker = call.marker();
-        let url = self.http.api(&["tickets", &call.thread.ticket_id.to_string()], &[]);
+        let ticket_id = call.thread.ticket_id;
+        let url = self.http.api(&["tickets", &ticket_id.to_string()], &[]);
         let body = json!({"ticket": {
             "comment": {"body": format!("{text}\n\n{}", reference(&marker)), "public": false},
             "metadata": {MARKER: marker},
         }});
-        let sent = self.http.send("PUT tickets/{id}", Method::PUT, &url, Some(&body)).await;
-        sent.map(|_| Answer::Done).map_err(|failure| failure.error)
+        let Err(failure) = self.http.send("PUT tickets/{id}", Method::PUT, &url, Some(&body)).await else {
+            return Ok(Answer::Done);
+        };
+        if failure.says_closed() {
+            return Ok(Answer::TicketClosed(ClosedTicket::alone(ticket_id)));
+        }
+        if let CallError::Refused { .. } | CallError::Missing { .. } = failure.error {
+            match self.read_ticket_itself(ticket_id).await {
+                Ok(read) if now(&read).closed => return Ok(Answer::TicketClosed(ClosedTicket::alone(ticket_id))),
+                Ok(_) | Err(CallError::Refused { .. } | CallError::Missing { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Err(failure.error)
     }
 
     /// Looks for a note that a doubtful call may have written, on each ticket on which the thread has been.

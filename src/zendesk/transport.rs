@@ -53,6 +53,11 @@ impl Failure {
             && matches!(self.error, CallError::Refused { .. })
     }
 
+    /// Whether Zendesk says that the ticket is closed; it may be so where it says something else.
+    pub(super) fn says_closed(&self) -> bool {
+        self.error == CallError::Refused { reason: errors::CLOSED.to_owned() }
+    }
+
     pub(super) fn of_a_read(self) -> CallError {
         errors::of_a_read(self.error)
     }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use sidethread::cli::trace::{Asked, run};
+use sidethread::engine::clock::Clock;
+use sidethread::engine::park::Wished;
 use sidethread::sandbox::faults::{Faults, Rule};
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
 use crate::house::{House, Setup};
+use crate::parked::parked_row;
 
 fn fault(faults: &Faults, rule: serde_json::Value) {
     faults.add(serde_json::from_value::<Rule>(rule).unwrap());
@@ -87,7 +91,66 @@ async fn what_a_closed_ticket_does_not_take_goes_to_the_operator() {
     let said: Vec<String> =
         app.slack.messages(&ops).iter().map(|m| m["text"].as_str().unwrap_or_default().to_owned()).collect();
     assert_eq!(said.iter().filter(|text| text.contains("#nowhere-0")).count(), 1, "{said:?}");
-    assert!(app.metrics().await.contains("sidethread_parked_total{direction=\"slack_to_zendesk\"} 1"));
+    let metrics = app.metrics().await;
+    assert!(metrics.contains("sidethread_parked_total{direction=\"slack_to_zendesk\"} 0"), "{metrics}");
+    assert!(metrics.contains("sidethread_ignored_total{reason=\"told_nowhere\"} 0"), "{metrics}");
+    assert_eq!(app.app.store().parked().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_a_closed_ticket_does_not_take_is_counted_where_there_is_no_operator_and_waits_for_nobody() {
+    // Zendesk says that it is closed, or only refuses and a read says so.
+    for refusal in [None, Some("refused")] {
+        let app = House::new().await;
+        let sc = app.zendesk.start_side_conversation(
+            app.zoe,
+            app.ticket,
+            &["engineering@slack.acme.example"],
+            "Scanner",
+            "<p>Down?</p>",
+        );
+        while app.app.engine().unwrap().report().to_zendesk == 0 {
+            assert!(app.step().await, "the card is never prepared");
+        }
+        assert!(app.zendesk.delete(app.zoe, app.ticket, true));
+        // Until it is believed that the ticket is not there, which the ticket is to be told.
+        app.pass(Duration::from_secs(320)).await;
+        assert!(app.find_thread(&sc).is_none());
+        assert!(app.zendesk.delete(app.zoe, app.ticket, false));
+        assert!(
+            app.zendesk.set_ticket(app.ticket, TicketChange { status: Some("closed".into()), ..Default::default() })
+        );
+        if let Some(kind) = refusal {
+            fault(app.zendesk.faults(), serde_json::json!({"call": "PUT tickets/{id}", "fault": kind}));
+        }
+        app.pass(Duration::from_secs(3700)).await;
+        assert!(app.find_thread(&sc).is_some(), "{refusal:?}");
+        assert_eq!(app.notes(), Vec::<String>::new(), "{refusal:?}");
+        // The first reading, which another one has made good, is all that a person has to see to.
+        let row = parked_row(&app).await;
+        assert_eq!(app.app.engine().unwrap().retry_parked(row).await.unwrap(), Wished::Stored);
+        app.settle().await;
+        app.ends_quietly().await;
+        let asked = Asked::parse(&sc).unwrap();
+        let told = run(&app.database(), &asked, false, app.clock.now_ms()).await.unwrap();
+        assert!(told.contains("note: not done: the ticket is closed"), "{refusal:?}: {told}");
+        let metrics = app.metrics().await;
+        assert!(metrics.contains("sidethread_ignored_total{reason=\"told_nowhere\"} 1"), "{refusal:?}: {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_note_that_an_open_ticket_refuses_waits_for_a_person() {
+    let app = House::new().await;
+    fault(app.zendesk.faults(), serde_json::json!({"call": "PUT tickets/{id}", "fault": "refused", "times": 1}));
+    ask_nowhere(&app, 0..1);
+    app.pass(Duration::from_secs(60)).await;
+    assert_eq!(app.notes(), Vec::<String>::new());
+    let row = parked_row(&app).await;
+    assert_eq!(app.app.engine().unwrap().retry_parked(row).await.unwrap(), Wished::Stored);
+    app.pass(Duration::from_secs(11 * 60)).await;
+    each_once_in_order(&app.notes(), 1);
+    assert_eq!(app.app.store().parked().await.unwrap(), []);
 }
 
 #[tokio::test]

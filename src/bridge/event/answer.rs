@@ -60,7 +60,7 @@ pub enum Answer {
         #[serde(default)]
         left_out: Vec<String>,
     },
-    /// Not done: the ticket takes no replies. It waits until the thread goes on elsewhere.
+    /// Not done: the ticket takes no replies and no notes. A reply waits until the thread goes on elsewhere.
     TicketClosed(ClosedTicket),
     /// The ticket is not closed.
     TicketOpen,

@@ -66,6 +66,7 @@ impl Deciding<'_> {
             }
             (Act::SetTicket { .. }, answer) => self.rule_applied(effect, answer),
             (Act::ReadSaid, Answer::Said(entries)) => self.said_read(effect, entries),
+            (Act::Note { text }, Answer::TicketClosed(_)) => self.note_not_taken(effect, text),
             (Act::FindAssignee, answer) => self.assignee_found(effect, answer),
             (Act::Notify { .. }, Answer::Parked { reason, .. }) => self.assignee_not_told(effect, reason),
             (act, Answer::Parked { reason, .. }) => self.parked(effect, act, reason, tried_again),

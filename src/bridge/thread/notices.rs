@@ -3,7 +3,7 @@
 use super::super::effect::{Act, EffectId};
 use super::super::event::Asks;
 use super::super::notice;
-use super::{Deciding, EffectIds, Retrying};
+use super::{Deciding, EffectIds, Retrying, Why};
 
 impl Deciding<'_> {
     pub(super) fn parked(&mut self, effect: &EffectId, act: &Act, reason: &str, again: Option<Retrying>) {
@@ -46,11 +46,16 @@ impl Deciding<'_> {
                 };
                 self.whisper(effect, &press.user, text);
             }
-            Act::Note { text } if self.policy.operator => {
-                let text = notice::told_nowhere_else(self.thread.ticket_id, text);
-                self.ask(EffectId::new(format!("operator:{effect}")), 0, Act::TellOperator { text });
-            }
+            Act::Note { text } if self.policy.operator => self.tell_operator(effect, text),
             _ => {}
+        }
+    }
+
+    /// A closed ticket never takes this note: nothing is left for a person to try again.
+    pub(super) fn note_not_taken(&mut self, effect: &EffectId, text: &str) {
+        match self.policy.operator {
+            true => self.tell_operator(effect, text),
+            false => self.ignored = Some(Why::ToldNowhere),
         }
     }
 }

@@ -23,12 +23,23 @@ pub enum Why {
     NotLinked,
     /// It is not parked, or is being tried again already.
     NotParked,
+    /// It is a notice that its ticket does not take, and nobody else is named to whom it could be said.
+    ToldNowhere,
 }
 
 impl Why {
     /// All of them.
-    pub const ALL: [Why; 8] =
-        [Why::Older, Why::NotRouted, Why::Echo, Why::Known, Why::Stale, Why::Empty, Why::NotLinked, Why::NotParked];
+    pub const ALL: [Why; 9] = [
+        Why::Older,
+        Why::NotRouted,
+        Why::Echo,
+        Why::Known,
+        Why::Stale,
+        Why::Empty,
+        Why::NotLinked,
+        Why::NotParked,
+        Why::ToldNowhere,
+    ];
 
     /// The word for logs and metrics.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +52,7 @@ impl Why {
             Why::Empty => "empty",
             Why::NotLinked => "not_linked",
             Why::NotParked => "not_parked",
+            Why::ToldNowhere => "told_nowhere",
         }
     }
 }

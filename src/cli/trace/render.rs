@@ -141,6 +141,9 @@ impl Story<'_> {
         let last = tries.last();
         let found = last.is_some_and(|last| last.doubtful && Some(last.begun_at) == call.attempted_at);
         match (call.state.as_str(), call.settled_at) {
+            ("done", Some(at)) if call.result.as_deref() == Some("ticket_closed") => {
+                step(at, format!("{name}: not done: the ticket is closed"));
+            }
             ("done", Some(at)) => {
                 let result = match call.result.as_deref() {
                     Some("withheld") => " (kept in Slack: somebody outside would have read it)".to_owned(),

@@ -68,6 +68,13 @@ impl Engine {
             if let Some(why) = step.ignored {
                 self.metrics.ignored(why.as_str());
                 tracing::debug!(thread.id = %step.thread.id, why = why.as_str(), "an event asked for nothing");
+                if why == Why::ToldNowhere {
+                    tracing::warn!(
+                        thread.id = %step.thread.id,
+                        "its ticket is closed and took no note, and bridge.operator_channel names no channel; \
+                         `sidethread trace --text` shows what it was to be told"
+                    );
+                }
             }
             // An echo holds words that are kept, or were deleted, elsewhere.
             let forget =
