@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sidethread::sandbox::slack::ChannelSpec;
-use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
+use sidethread::sandbox::zendesk::{TicketChange, Unconfirmed};
 
 use crate::follow_up::{a_thread, close, follow_up, later, messages, sides};
 use crate::house::{House, Setup};
-use crate::merged::proposed;
-
-const TARGET: i64 = 35437;
+use crate::merged::{TARGET, merge_into_target, proposed};
 
 fn of_slack(app: &House, rule: Value) {
     app.slack.faults().add(serde_json::from_value(rule).unwrap());
@@ -136,14 +134,7 @@ async fn agents_words_go_on_when_a_channel_opens_again_in_which_the_card_was_del
 async fn that_the_ticket_was_merged_is_told_under_the_new_card_too() {
     let app = House::new().await;
     let (sc, channel, ts) = answered(&app).await;
-    app.zendesk.add_ticket(TicketSpec {
-        id: Some(TARGET),
-        subject: "Parcel again".into(),
-        requester_id: app.carla,
-        status: "open".into(),
-        ..Default::default()
-    });
-    assert!(app.zendesk.merge(app.zoe, app.ticket, TARGET, None));
+    merge_into_target(&app);
     app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
     app.settle_within(Duration::from_secs(60)).await;
     let stale = proposed(&app, &sc).1;

@@ -5,13 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sidethread::engine::queue::Job;
 use sidethread::sandbox::post::Sender;
-use sidethread::sandbox::zendesk::TicketSpec;
 
 use crate::follow_up::{a_thread, later, messages, sides};
 use crate::house::{House, Setup};
-use crate::merged::proposed;
-
-const TARGET: i64 = 35437;
+use crate::merged::{TARGET, merge_into_target, proposed};
 
 fn fault(app: &House, rule: Value) {
     app.zendesk.faults().add(serde_json::from_value(rule).unwrap());
@@ -41,14 +38,7 @@ async fn what_is_deleted_while_it_waits_for_the_button_after_a_merge_goes_nowher
         let mut app = House::new().await;
         let (sc, channel, ts) = a_thread(&app).await;
         later(&app).await;
-        app.zendesk.add_ticket(TicketSpec {
-            id: Some(TARGET),
-            subject: "Parcel again".into(),
-            requester_id: app.carla,
-            status: "open".into(),
-            ..Default::default()
-        });
-        assert!(app.zendesk.merge(app.zoe, app.ticket, TARGET, None));
+        merge_into_target(&app);
         let texts = if first { ["oops", "one"] } else { ["one", "oops"] };
         let mut oops = String::new();
         for text in texts {

@@ -32,6 +32,12 @@ fn merge(app: &House, source: i64, target: i64) {
     assert!(app.zendesk.merge(app.zoe, source, target, None), "the ticket cannot be merged");
 }
 
+/// The ticket is merged into another one of the same customer.
+pub fn merge_into_target(app: &House) {
+    other_ticket(app, TARGET);
+    merge(app, app.ticket, TARGET);
+}
+
 /// Where the notice with the button stands: the channel, and the newest such notice.
 pub fn proposed(app: &House, sc: &str) -> (String, String) {
     let (channel, ts) = app.thread(sc);
@@ -51,8 +57,7 @@ pub async fn press(app: &House, person: &str, sc: &str) {
 pub async fn merged_thread(app: &House) -> (String, String, String) {
     let (sc, channel, ts) = a_thread(app).await;
     later(app).await;
-    other_ticket(app, TARGET);
-    merge(app, app.ticket, TARGET);
+    merge_into_target(app);
     (sc, channel, ts)
 }
 

@@ -5,24 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sidethread::bridge::ids::TicketId;
 use sidethread::sandbox::slack::ChannelSpec;
-use sidethread::sandbox::zendesk::{TicketSpec, Unconfirmed};
+use sidethread::sandbox::zendesk::Unconfirmed;
 
 use crate::follow_up::{a_thread, later, messages, sides};
 use crate::house::{House, Setup};
-use crate::merged::proposed;
-
-const TARGET: i64 = 35437;
-
-fn merge(app: &House) {
-    app.zendesk.add_ticket(TicketSpec {
-        id: Some(TARGET),
-        subject: "Parcel again".into(),
-        requester_id: app.carla,
-        status: "open".into(),
-        ..Default::default()
-    });
-    assert!(app.zendesk.merge(app.zoe, app.ticket, TARGET, None));
-}
+use crate::merged::{TARGET, merge_into_target, proposed};
 
 fn press(app: &House, sc: &str) {
     let (channel, notice) = proposed(app, sc);
@@ -54,7 +41,7 @@ async fn a_reply_in_doubt_when_its_ticket_is_merged_stays_where_it_is_and_the_ne
         for _ in 0..2 {
             app.step().await;
         }
-        merge(&app);
+        merge_into_target(&app);
         app.app.engine().unwrap().nudge(TicketId(app.ticket)).await.unwrap();
         for _ in 0..8 {
             app.step().await;
@@ -93,7 +80,7 @@ async fn threads_of_one_ticket_in_a_shared_and_in_another_channel_stay_apart_whe
         let (place, other_ts) = app.thread(&other);
         assert_eq!(place, shared);
         later(&app).await;
-        merge(&app);
+        merge_into_target(&app);
         app.slack.say(&app.ana, &channel, Some(&ts), "within").unwrap();
         app.slack.say(&app.stranger, &shared, Some(&other_ts), "shared").unwrap();
         app.settle_within(Duration::from_secs(60)).await;

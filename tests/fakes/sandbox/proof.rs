@@ -44,6 +44,16 @@ impl Played {
         Played { sandbox, router, clock }
     }
 
+    /// A side conversation whose card stands: its id, who asks, and the card's `ts`.
+    async fn asked(&self) -> (String, i64, String) {
+        let agent = self.sandbox.world.agents[0].0;
+        let to = format!("support-engineering@{}", self.sandbox.credentials().channel_domain);
+        let side = self.sandbox.zendesk.desk_start(agent, TICKET, &[&to], "Gate 4", "Who opens gate 4?");
+        let side = side.expect("a side conversation");
+        let ts = self.post(None, "Marta asks", &format!("{side}/card")).await;
+        (side, agent, ts)
+    }
+
     fn pass(&self, secs: i64) {
         self.clock.fetch_add(secs * 1000, Ordering::SeqCst);
     }
@@ -125,10 +135,7 @@ async fn what_a_bridge_loses_or_does_twice_is_found() {
 async fn several_messages_in_one_post_are_found_one_by_one() {
     let played = Played::begin().await;
     let zendesk = &played.sandbox.zendesk;
-    let agent = played.sandbox.world.agents[0].0;
-    let to = format!("support-engineering@{}", played.sandbox.credentials().channel_domain);
-    let side = zendesk.desk_start(agent, TICKET, &[&to], "Gate 4", "Who opens gate 4?").expect("a side conversation");
-    let ts = played.post(None, "Marta asks", &format!("{side}/card")).await;
+    let (side, agent, ts) = played.asked().await;
     let alone = zendesk.desk_reply(agent, &side, "It is urgent.").expect("a reply");
     played.post(Some(&ts), "It is urgent.", &format!("{side}/post:{alone}/0")).await;
     played.pass(1);
@@ -150,11 +157,7 @@ async fn several_messages_in_one_post_are_found_one_by_one() {
 #[tokio::test]
 async fn what_stays_where_it_is_and_people_were_told_so_is_not_lost() {
     let played = Played::begin().await;
-    let zendesk = &played.sandbox.zendesk;
-    let agent = played.sandbox.world.agents[0].0;
-    let to = format!("support-engineering@{}", played.sandbox.credentials().channel_domain);
-    let side = zendesk.desk_start(agent, TICKET, &[&to], "Gate 4", "Who opens gate 4?").expect("a side conversation");
-    let ts = played.post(None, "Marta asks", &format!("{side}/card")).await;
+    let (side, _, ts) = played.asked().await;
     played.sandbox.slack.say(PRIYA, SUPPORT, Some(&ts), "Me.").expect("a message");
     played.post(Some(&ts), "Replies in this thread stay in Slack", &format!("{side}/withheld")).await;
     played.pass(100);
