@@ -2,6 +2,7 @@
 
 mod looks;
 mod questions;
+mod set_back;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
