@@ -17,7 +17,7 @@
 mod read;
 mod wait;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::Engine;
@@ -25,7 +25,7 @@ use super::gap::{Gap, Key};
 use super::outside::CallError;
 use super::pace::Budget;
 use crate::bridge::ids::{ChannelId, Ts};
-use crate::store::{Commit, Store, StoreError, Sweep};
+use crate::store::{Commit, Sweep};
 
 /// How old a root may be to be found through its channel, and how long a done thread stays in, in milliseconds.
 const RECENT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -81,11 +81,11 @@ pub(super) struct CatchUp {
 
 impl CatchUp {
     /// At the start everything may have been missed.
-    pub(super) async fn load(store: &Store, now: i64) -> Result<CatchUp, StoreError> {
-        let checked = store.setting(CHECKED).await?.and_then(|text| text.parse().ok()).unwrap_or(now);
+    pub(super) fn load(remembered: &BTreeMap<String, String>, now: i64) -> CatchUp {
+        let checked = remembered.get(CHECKED).and_then(|text| text.parse().ok()).unwrap_or(now);
         let mut catch_up = CatchUp { round_done: checked, older_done: checked, seen_at: now, ..CatchUp::default() };
         catch_up.begin_gap(now);
-        Ok(catch_up)
+        catch_up
     }
 
     /// Says whether a call is due, and notes that it is being made.
