@@ -32,6 +32,7 @@ mod parked_old;
 mod refusals;
 mod restored;
 mod slack_to_zendesk;
+mod standing;
 mod state;
 mod summary;
 mod ticket;

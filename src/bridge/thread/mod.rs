@@ -7,7 +7,7 @@
 //! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `follow_up` (what happens to
 //! its ticket), `merged` (that ticket is part of another), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
 //! long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
-//! delivered), `unpark` (what is tried again). What a thread keeps is in `parts`, what comes of an event in `step`.
+//! delivered), `unpark` (what is tried again), `waits` (what has to happen first). What a thread keeps is in `parts`, what comes of an event in `step`.
 
 mod answer;
 mod card;
@@ -24,6 +24,7 @@ mod reach;
 mod step;
 mod summary;
 mod unpark;
+mod waits;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,7 @@ pub use noticed::Noticed;
 pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told, Unreachable};
 pub use step::{EffectIds, Forgotten, Step, Why};
 pub use summary::heading;
+pub use waits::WaitsFor;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
 pub const POST_LIMIT: usize = 3000;

@@ -2,9 +2,12 @@
 
 mod looks;
 mod questions;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+pub use standing::Standing;
 
 use super::turns::{Turn, Turns};
 use super::{Item, Job, Queue};
