@@ -102,7 +102,7 @@ async fn ten_thousand_tickets_open_in_under_a_second() {
 
 /// Takes half an hour: each thread has its channel looked up, of which Slack allows fifty a minute.
 #[tokio::test]
-#[ignore = "a measurement: cargo test --test browser -- --ignored --nocapture"]
+#[ignore = "a measurement: cargo test -p sidethread-browser -- --ignored --nocapture"]
 async fn a_thousand_threads_are_bridged_and_it_stays_smooth() {
     let _turn = TURN.lock().await;
     let Some(stage) = Stage::set_with(&["--tickets", "10000"]) else { return };

@@ -1,10 +1,12 @@
 //! A demo, a browser before it, and what a person does there.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -63,6 +65,22 @@ fn installed(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
+/// The program, built as it is now: it is another package's, so that nothing else does.
+fn sidethread() -> &'static Path {
+    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let exe = std::env::current_exe().expect("the test has a file");
+        let folder = exe.parent().and_then(Path::parent).expect("it lies in the profile's folder, under deps");
+        let profile = folder.file_name().and_then(OsStr::to_str).expect("the profile's folder has its name");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--package=sidethread", "--bin=sidethread", "--profile"]);
+        cargo.arg(if profile == "debug" { "dev" } else { profile }).arg("--target-dir").arg(folder.join(".."));
+        cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        assert!(cargo.status().expect("cargo runs").success(), "the program cannot be built");
+        folder.join("sidethread")
+    });
+    &BUILT
+}
+
 /// Starts a program and reads what it prints until a line says where it listens.
 fn start(command: &mut Command, find: impl Fn(&str) -> Option<String>) -> (Program, String) {
     let mut complaints = tempfile::tempfile().expect("a file");
@@ -95,16 +113,12 @@ impl Stage {
     /// A demo with these arguments, and a driver.
     pub fn set_with(arguments: &[&str]) -> Option<Stage> {
         let wanted = std::env::var("SIDETHREAD_BROWSER").unwrap_or_default();
-        if wanted == "later" {
-            eprintln!("\n*** SIDETHREAD_BROWSER=later: the page was NOT tried in a browser now ***\n");
-            return None;
-        }
         let (Some(driver), Some(_)) = (installed("chromedriver"), installed("chromium")) else {
             assert_ne!(wanted, "required", "no chromium or no chromedriver");
             eprintln!("\n*** chromium and chromedriver are not installed: the page was NOT tried in a browser ***\n");
             return None;
         };
-        let mut demo = Command::new(env!("CARGO_BIN_EXE_sidethread"));
+        let mut demo = Command::new(sidethread());
         let folder = tempfile::tempdir().expect("a folder");
         demo.args(["demo", "--listen", "127.0.0.1:0"]).args(arguments).env("TMPDIR", folder.path());
         let (demo, url) = start(&mut demo, |line| {
