@@ -136,6 +136,7 @@ pub(super) fn ended(call: &Value) -> String {
     match (text(call, "state"), text(call, "result")) {
         ("done", "withheld") => WITHHELD.to_owned(),
         ("done", "ticket_closed") => "not done: the ticket is closed".to_owned(),
+        ("done", "withdrawn") => "not done: what it was to say is not so any more".to_owned(),
         ("parked", _) => format!("set aside for a person: {}", text(call, "problem")),
         ("dropped", _) => GIVEN_UP.to_owned(),
         (state, _) => state.to_owned(),
