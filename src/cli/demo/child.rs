@@ -22,7 +22,7 @@ pub(super) fn launch(
     let starts = AtomicU64::new(0);
     Box::new(move |listen, admin_listen| {
         let file = folder.join(SETTINGS);
-        write_privately(&file, &settings(&credentials, &vendors_url, listen, admin_listen))?;
+        write_privately(&file, &settings(&folder, &credentials, &vendors_url, listen, admin_listen))?;
         // The very file that runs, even if another one stands in its place by now.
         let itself = Path::new("/proc/self/exe");
         let program = if itself.exists() { itself.to_owned() } else { std::env::current_exe()? };
@@ -40,7 +40,16 @@ pub(super) fn launch(
     })
 }
 
-fn settings(credentials: &Credentials, vendors_url: &str, listen: SocketAddr, admin_listen: SocketAddr) -> String {
+fn settings(
+    folder: &Path,
+    credentials: &Credentials,
+    vendors_url: &str,
+    listen: SocketAddr,
+    admin_listen: SocketAddr,
+) -> String {
+    // The whole path, so that `trace` and `parked` find it from any folder; where it cannot stand in an address, the name.
+    let whole = std::path::absolute(folder).unwrap_or_default().join(DATABASE);
+    let database = whole.to_str().filter(|path| !path.contains(['?', '%', '#', '"', '\\'])).unwrap_or(DATABASE);
     format!(
         r#"
         [server]
@@ -48,7 +57,7 @@ fn settings(credentials: &Credentials, vendors_url: &str, listen: SocketAddr, ad
         admin_listen = "{admin_listen}"
         public_url = "{vendors_url}"
         [database]
-        url = "sqlite://{DATABASE}"
+        url = "sqlite://{database}"
         [slack]
         bot_token = "{bot_token}"
         signing_secret = "{signing_secret}"
