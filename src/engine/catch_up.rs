@@ -131,6 +131,11 @@ impl CatchUp {
         self.gap.waiting()
     }
 
+    /// Those deliveries, and until when each waits at most.
+    pub(super) fn waiting_events(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.gap.events()
+    }
+
     fn read_next(&mut self, (channel, thread_ts): Key) {
         let queued = self.steps.iter().position(
             |step| matches!(step, Step::Thread { channel: c, thread_ts: ts, .. } if *c == channel && *ts == thread_ts),
@@ -140,18 +145,21 @@ impl CatchUp {
         self.steps.push_front(step.unwrap_or(fresh));
     }
 
-    /// Notes the time and whether Slack is held; says why something may have been missed since the last look, if so.
-    pub(super) fn notice(&mut self, now: i64, slack_held: bool) -> Option<&'static str> {
+    /// Notes the time and whether Slack is held; says why something may have been missed since the last look, if so, and
+    /// by how many milliseconds the clock was set back.
+    pub(super) fn notice(&mut self, now: i64, slack_held: bool) -> (Option<&'static str>, i64) {
         let jumped = now - self.seen_at > JUMP_MS;
-        let set_back = now < self.seen_at - BACK_MS;
+        let back_by = (self.seen_at - now).max(0);
+        let set_back = back_by > BACK_MS;
         self.seen_at = now;
         let goes_on = std::mem::replace(&mut self.slack_was_held, slack_held) && !slack_held;
-        match (jumped, set_back, goes_on) {
+        let why = match (jumped, set_back, goes_on) {
             (true, ..) => Some("the clock jumped"),
             (_, true, _) => Some("the clock was set back"),
             (.., true) => Some("Slack was held and goes on"),
             _ => None,
-        }
+        };
+        (why, back_by)
     }
 
     fn begin_gap(&mut self, now: i64) {
@@ -326,11 +334,11 @@ mod tests {
         const HOUR_MS: i64 = 60 * 60 * 1000;
         let at = 100 * HOUR_MS;
         let mut catch_up = CatchUp { seen_at: at, next_at: at, next_round_at: at + 1000, ..CatchUp::default() };
-        assert_eq!(catch_up.notice(at - 1000, false), None, "clocks are put right by a little now and then");
+        assert_eq!(catch_up.notice(at - 1000, false), (None, 1000), "clocks are put right by a little now and then");
         let now = at - HOUR_MS;
-        assert_eq!(catch_up.notice(now, false), Some("the clock was set back"));
+        assert_eq!(catch_up.notice(now, false), (Some("the clock was set back"), HOUR_MS - 1000));
         catch_up.begin_gap(now);
         assert!(catch_up.due() <= now + LATER.as_millis() as i64);
-        assert_eq!(catch_up.notice(now + 1, false), None);
+        assert_eq!(catch_up.notice(now + 1, false), (None, 0));
     }
 }

@@ -51,6 +51,7 @@ pub mod retry;
 mod run;
 mod settings;
 mod spent;
+pub mod standing;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -206,7 +207,11 @@ impl Engine {
         let missed = {
             let mut state = self.lock();
             let slack_held = state.queue.is_paused(Vendor::Slack);
-            state.catch_up.notice(now, slack_held)
+            let (missed, back_by) = state.catch_up.notice(now, slack_held);
+            if back_by > 0 {
+                state.queue.clock_set_back(back_by);
+            }
+            missed
         };
         if let Some(why) = missed {
             self.missed(why);

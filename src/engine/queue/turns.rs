@@ -183,10 +183,31 @@ impl Turns {
         !group.waits() && when <= now && !pace.is_short(budget, group.messages + more, now)
     }
 
+    /// From when on a lane that waits may be served as far as the vendor's budget goes, in milliseconds since 1970.
+    pub(super) fn room_at(&self, turn: &Turn, pace: &Pace, now: i64) -> i64 {
+        if turn.heavy { pace.when_rationed(&turn.budget, now) } else { pace.when(&turn.budget, now) }
+    }
+
     /// When a lane may be served at the earliest, in milliseconds since 1970.
     pub(super) fn next_at(&self, vendor: Vendor, now: i64) -> Option<i64> {
         let order = self.orders.get(&vendor)?;
         if order.open.is_empty() { order.blocked.first().map(|(until, _)| *until) } else { Some(now) }
+    }
+
+    /// The clock shows this many milliseconds less than it did.
+    pub(super) fn clock_set_back(&mut self, by: i64) {
+        for group in self.groups.values_mut() {
+            if let Standing::Blocked(until) = &mut group.standing {
+                *until -= by;
+            }
+            for flow in group.flows.values_mut() {
+                flow.calls.iter_mut().for_each(|at| *at -= by);
+            }
+        }
+        for order in self.orders.values_mut() {
+            order.blocked =
+                std::mem::take(&mut order.blocked).into_iter().map(|(until, budget)| (until - by, budget)).collect();
+        }
     }
 
     /// How many messages wait for a budget.
