@@ -224,8 +224,10 @@ impl Store {
     pub fn leave_mark(&self, mark: &str) -> std::io::Result<()> {
         let mut file = &*self.lock;
         file.rewind()?;
+        let mut bytes = mark.as_bytes().to_vec();
         // At one length, so that none is ever seen cut off.
-        file.write_all(format!("{mark:MARK_LENGTH$}").as_bytes())
+        bytes.resize(bytes.len().max(MARK_LENGTH), b' ');
+        file.write_all(&bytes)
     }
 
     /// Stops writing once all that waits is written.
