@@ -47,7 +47,7 @@ use bytes::Bytes;
 use house::{BASE, House, START_MS, Setup};
 use machine::Machine;
 use serde_json::json;
-use sidethread::bridge::ids::{ChannelId, TicketId, Ts};
+use sidethread::bridge::ids::{TicketId, Ts};
 use sidethread::cli::app::App;
 use sidethread::config::Config;
 use sidethread::engine::Engine;

@@ -192,7 +192,7 @@ async fn an_event_is_taken_once_and_handled_once() {
     place.commit(Commit { done, ..Commit::default() }).await;
     let done = "SELECT seq, done_at, ignored FROM inbox WHERE done_at IS NOT NULL ORDER BY seq";
     assert_eq!(place.rows(done).await, ["1|300|-", "4|301|stale", "5|109|echo"]);
-    let waiting = place.store.inbox_waiting().await.unwrap();
+    let waiting = place.store.waiting().await.unwrap().events;
     let waiting: Vec<_> =
         waiting.iter().map(|row| (row.seq, row.thread_id.as_str(), row.event_json.as_str())).collect();
     assert_eq!(waiting, [(2, "t1", "{\"n\":2}"), (7, "t1", "{\"n\":6}")]);
@@ -218,7 +218,7 @@ async fn what_people_write_comes_back_as_it_was() {
         let write = InboxWrite { event: Some(to_raw_value(&event).unwrap()), ..inbox(&key, 0) };
         let hold = HeldWrite { event: to_raw_value(&event).unwrap(), ..held(&format!("held{n}"), "9.9", 1) };
         place.commit(Commit { inbox: vec![write], held: vec![hold], ..Commit::default() }).await;
-        let back = place.store.inbox_waiting().await.unwrap();
+        let back = place.store.waiting().await.unwrap().events;
         assert_eq!(serde_json::from_str::<Event>(&back.last().unwrap().event_json).unwrap(), event, "{text:?}");
         let released = place.commit(Commit { releases: vec![release("9.9")], ..Commit::default() }).await.released;
         assert_eq!(serde_json::from_str::<Event>(&released[0].event_json).unwrap(), event, "{text:?}");
@@ -328,7 +328,7 @@ async fn a_row_that_does_not_read_says_which() {
     assert_eq!(said, Err("a row of thread does not read (card_json of t1)".to_owned()));
     let said = place.store.effect(1).await.map_err(read);
     assert_eq!(said, Err("a row of outbox does not read (effect_json of 1)".to_owned()));
-    assert!(place.store.outbox_waiting().await.unwrap().is_empty(), "it stays, and keeps nobody from starting");
+    assert!(place.store.waiting().await.unwrap().calls.is_empty(), "it stays, and keeps nobody from starting");
     assert!(matches!(place.store.effect(99).await, Err(StoreError::Driver(_))));
 }
 
@@ -345,9 +345,10 @@ async fn sweeps_say_how_far_each_thread_was_read_through() {
     };
     let all = vec![swept("C1", "2.000001", "2.000009"), swept("C9", "2.000001", "9.000009")];
     place.commit(Commit { swept: all, ..Commit::default() }).await;
-    assert_eq!(place.store.swept("C1", "1.000001").await.unwrap(), Some(None));
-    assert_eq!(place.store.swept("C1", "2.000001").await.unwrap(), Some(Some("2.000009".into())));
-    assert_eq!(place.store.swept("C9", "2.000001").await.unwrap(), None);
+    let swept = place.store.swept("C1", &["1.000001", "2.000001", "3.000001"]).await.unwrap();
+    let through = Some("2.000009".to_owned());
+    assert_eq!(swept, [("1.000001".to_owned(), None), ("2.000001".to_owned(), through)].into());
+    assert!(place.store.swept("C9", &["2.000001"]).await.unwrap().is_empty());
     let sweeps = place.store.sweeps(0).await.unwrap();
     let sweeps: Vec<_> = sweeps.iter().map(|s| (s.thread_ts.as_str(), s.swept_ts.as_deref())).collect();
     assert_eq!(sweeps, [("1.000001", None), ("2.000001", Some("2.000009"))]);
@@ -425,7 +426,7 @@ async fn an_effect_is_decided_once_and_settled_once() {
         "SELECT outbox_id, number, problem, begun_at, first_at, last_at, times, doubtful, not_before FROM attempt";
     let expected = ["1|1|HTTP 500|1100|4000|4000|2|1|5000", "4|1|HTTP 500|4000|4000|4000|1|0|5000"];
     assert_eq!(place.rows(retried).await, expected);
-    let waiting = place.store.outbox_waiting().await.unwrap();
+    let waiting = place.store.waiting().await.unwrap().calls;
     let waiting: Vec<_> = waiting
         .iter()
         .map(|r| {
@@ -473,7 +474,7 @@ async fn an_effect_is_decided_once_and_settled_once() {
     let mut parked = place.store.parked().await.unwrap();
     parked.sort();
     assert_eq!(parked, [("slack".to_owned(), 1), ("zendesk".to_owned(), 1)]);
-    let waiting = place.store.outbox_waiting().await.unwrap();
+    let waiting = place.store.waiting().await.unwrap().calls;
     assert_eq!(waiting.iter().map(|row| row.id).collect::<Vec<_>>(), [6]);
 }
 
@@ -483,16 +484,16 @@ async fn a_nudge_during_a_read_is_not_lost() {
     assert_eq!(place.store.asked(7).await.unwrap(), 0);
     place.commit(Commit { nudges: vec![(7, 200), (8, 100), (7, 300)], ..Commit::default() }).await;
     assert_eq!(place.store.asked(7).await.unwrap(), 2);
-    assert_eq!(place.store.nudges().await.unwrap(), [(8, 1), (7, 2)]);
+    assert_eq!(place.store.waiting().await.unwrap().tickets, [(8, 1), (7, 2)]);
     // Ticket 7 was read after two nudges; a third came meanwhile.
     place.commit(Commit { nudges: vec![(7, 400)], ..Commit::default() }).await;
     place.commit(Commit { nudges_answered: vec![(7, 2), (8, 1), (9, 5)], ..Commit::default() }).await;
     assert_eq!(place.rows("SELECT ticket_id, asked, asked_at FROM nudge").await, ["7|3|200"]);
     place.commit(Commit { nudges_answered: vec![(7, 3)], ..Commit::default() }).await;
-    assert!(place.store.nudges().await.unwrap().is_empty());
+    assert!(place.store.waiting().await.unwrap().tickets.is_empty());
     // One that is written together with the answer came after it.
     place.commit(Commit { nudges: vec![(7, 500)], nudges_answered: vec![(7, 0)], ..Commit::default() }).await;
-    assert_eq!(place.store.nudges().await.unwrap(), [(7, 1)]);
+    assert_eq!(place.store.waiting().await.unwrap().tickets, [(7, 1)]);
 }
 
 #[tokio::test]
@@ -517,8 +518,8 @@ async fn payloads_go_after_their_time_and_keys_stay() {
     assert_eq!(place.rows("SELECT count(*) FROM outbox").await, ["1201"]);
     let again = place.commit(Commit { inbox: vec![inbox("5", 5)], ..Commit::default() }).await;
     assert_eq!(again.inbox, [None], "a key stays for ever");
-    assert_eq!(place.store.inbox_waiting().await.unwrap().len(), 1);
-    assert_eq!(place.store.outbox_waiting().await.unwrap().len(), 1);
+    assert_eq!(place.store.waiting().await.unwrap().events.len(), 1);
+    assert_eq!(place.store.waiting().await.unwrap().calls.len(), 1);
 
     // What is done later is blanked later, wherever it stands.
     let done = vec![Done { seq: 1, done_at: 2500, ignored: None, forget: false }];
@@ -656,10 +657,10 @@ async fn a_database_made_by_the_first_step_opens_with_all_that_is_in_it() {
     let linked = store.thread_by_link("C1", "1795341601.000100").await.unwrap().unwrap();
     assert_eq!(store.thread(&linked).await.unwrap().unwrap().subject, "Old");
     assert_eq!(store.setting("bridging_since_ms").await.unwrap().as_deref(), Some("1795341600000"));
-    let waiting = store.inbox_waiting().await.unwrap();
+    let waiting = store.waiting().await.unwrap().events;
     assert!(serde_json::from_str::<Event>(&waiting[0].event_json).is_ok());
-    assert_eq!(store.outbox_waiting().await.unwrap()[0].effect, effect_of_old());
-    assert_eq!(store.nudges().await.unwrap(), [(7, 1)]);
+    assert_eq!(store.waiting().await.unwrap().calls[0].effect, effect_of_old());
+    assert_eq!(store.waiting().await.unwrap().tickets, [(7, 1)]);
     let commit = Commit { inbox: vec![inbox("n", 1)], outbox: vec![outbox("t1", "n")], ..Commit::default() };
     let committed = store.commit(commit).await.unwrap();
     assert_eq!((committed.inbox[0], committed.outbox[0]), (Some(42), Some(43)));

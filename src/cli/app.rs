@@ -8,12 +8,12 @@ use axum::Router;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
+use super::memory::{Memory, NotYet, ZendeskAccount};
 use super::vendors::Vendors;
 use crate::bridge::Policy;
 use crate::bridge::ids::ZendeskUserId;
 use crate::config::Config;
 use crate::engine::clock::Clock;
-use crate::engine::outside::CallError;
 use crate::engine::pace::{Limit, Limits};
 use crate::engine::retry::Schedule;
 use crate::engine::{Engine, Settings};
@@ -37,14 +37,6 @@ pub struct App {
     slack: Arc<SlackClient>,
     zendesk: Arc<ZendeskClient>,
     seed: u64,
-}
-
-/// Why the app does not know itself yet.
-enum NotYet {
-    /// A vendor does not answer: ask again.
-    Wait(CallError),
-    /// A person has to mend something first.
-    Stop(anyhow::Error),
 }
 
 impl App {
@@ -127,9 +119,11 @@ impl App {
     /// No bridge has run on this database yet, it cannot be read, or `wish` failed.
     pub async fn stand_in<T>(&self, wish: impl AsyncFnOnce(&Engine) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let before = "the bridge has never run on this database; start it once with `sidethread serve`";
-        let identity: Identity = self.was("slack_identity").await?.context(before)?;
-        let zendesk: ZendeskAccount = self.was("zendesk_account").await?.context(before)?;
-        let bridging_since_ms = self.bridging_since().await?;
+        let mut memory = self.memory().await?;
+        let identity: Identity = memory.was().context(before)?;
+        let zendesk: ZendeskAccount = memory.was().context(before)?;
+        let bridging_since_ms = memory.bridging_since(self.front.clock.now_ms())?;
+        self.keep(memory).await?;
         let engine = self.start_engine(&identity, zendesk.user, bridging_since_ms).await?;
         let done = wish(&engine).await?;
         // An engine that is told to end handles what came in, and calls nobody.
@@ -140,16 +134,37 @@ impl App {
     }
 
     async fn try_to_become_ready(&self) -> Result<(), NotYet> {
-        let identity = self.remembered("slack_identity", self.slack.identify().await).await?;
-        let zendesk_url = self.front.zendesk_url.clone();
-        let asked = self.zendesk.identify().await;
-        let asked = asked.map(|identity| ZendeskAccount { url: zendesk_url.clone(), user: identity.user_id });
-        let zendesk = self.remembered("zendesk_account", asked).await?.user;
-        let bridging_since_ms = self.bridging_since().await.map_err(NotYet::Stop)?;
+        let mut memory = self.memory().await.map_err(NotYet::Stop)?;
+        let known = self.know_itself(&mut memory).await;
+        self.keep(memory).await.map_err(NotYet::Stop)?;
+        let (identity, zendesk, bridging_since_ms) = known?;
         let engine = self.start_engine(&identity, zendesk, bridging_since_ms).await.map_err(NotYet::Stop)?;
         // Only one task makes the app ready.
         let _ = self.front.ready.set(Ready { engine, identity });
         Ok(())
+    }
+
+    async fn know_itself(&self, memory: &mut Memory) -> Result<(Identity, ZendeskUserId, i64), NotYet> {
+        let identity = memory.remember(self.slack.identify().await)?;
+        let url = self.front.zendesk_url.clone();
+        let asked = self.zendesk.identify().await.map(|identity| ZendeskAccount { url, user: identity.user_id });
+        let zendesk = memory.remember(asked)?;
+        let since = memory.bridging_since(self.front.clock.now_ms()).map_err(NotYet::Stop)?;
+        Ok((identity, zendesk.user, since))
+    }
+
+    async fn memory(&self) -> anyhow::Result<Memory> {
+        let known = self.front.store.settings().await.context("the database could not be read")?;
+        Ok(Memory { known, learned: Vec::new() })
+    }
+
+    /// Writes what was learned, if anything was.
+    async fn keep(&self, memory: Memory) -> anyhow::Result<()> {
+        if memory.learned.is_empty() {
+            return Ok(());
+        }
+        let commit = Commit { settings: memory.learned, ..Commit::default() };
+        self.front.store.commit(commit).await.context("the database could not be written").map(drop)
     }
 
     async fn start_engine(
@@ -201,53 +216,6 @@ impl App {
         .await
         .context("the database could not be read")
     }
-
-    /// What a vendor said of us when it last answered.
-    async fn was<T: Whoami>(&self, name: &'static str) -> anyhow::Result<Option<T>> {
-        let stored = self.front.store.setting(name).await.context("the database could not be read")?;
-        Ok(stored.and_then(|text| serde_json::from_str(&text).ok()))
-    }
-
-    /// What a vendor says of us now, or what it said when it last answered. What it says must not have changed.
-    async fn remembered<T: Whoami>(&self, name: &'static str, asked: Result<T, CallError>) -> Result<T, NotYet> {
-        let store = &self.front.store;
-        let stored = self.was::<T>(name).await.map_err(NotYet::Stop)?;
-        match (asked, stored) {
-            (Ok(said), Some(before)) if !said.is_same_account(&before) => Err(NotYet::Stop(anyhow::anyhow!(
-                "this database belongs to another {}; give the app a database of its own (database.url)",
-                T::ACCOUNT
-            ))),
-            (Ok(said), _) => {
-                let text = serde_json::to_string(&said).context("an identity could not be kept");
-                let settings = vec![(name, text.map_err(NotYet::Stop)?)];
-                store
-                    .commit(Commit { settings, ..Commit::default() })
-                    .await
-                    .context("the database could not be written")
-                    .map_err(NotYet::Stop)?;
-                Ok(said)
-            }
-            (Err(error), Some(before)) => {
-                tracing::warn!(error = %error, "a vendor does not say who the app is; what it said before is used");
-                Ok(before)
-            }
-            (Err(CallError::Paused { why }), None) => Err(NotYet::Stop(anyhow::anyhow!(why))),
-            (Err(error), None) => Err(NotYet::Wait(error)),
-        }
-    }
-
-    async fn bridging_since(&self) -> anyhow::Result<i64> {
-        const NAME: &str = "bridging_since_ms";
-        let store = &self.front.store;
-        if let Some(text) = store.setting(NAME).await.context("the database could not be read")? {
-            return text.parse().context("the time of the first start does not read");
-        }
-        let now = self.front.clock.now_ms();
-        let settings = vec![(NAME, now.to_string())];
-        store.commit(Commit { settings, ..Commit::default() }).await.context("the database could not be written")?;
-        tracing::info!("first start: side conversations made before now stay as they are; new ones are bridged");
-        Ok(now)
-    }
 }
 
 /// The vendors' limits as the settings have them.
@@ -269,33 +237,6 @@ fn limits(config: &Config) -> Limits {
         zendesk_ticket_updates: in_a_minute(zendesk.ticket_updates_per_min),
         zendesk_ticket: in_ten_minutes(zendesk.updates_per_ticket_per_10_min),
         zendesk_feed: in_ten_minutes(zendesk.feed_reads_per_10_min),
-    }
-}
-
-trait Whoami: serde::Serialize + serde::de::DeserializeOwned {
-    const ACCOUNT: &str;
-    fn is_same_account(&self, other: &Self) -> bool;
-}
-
-impl Whoami for Identity {
-    const ACCOUNT: &str = "Slack workspace";
-    fn is_same_account(&self, other: &Self) -> bool {
-        self.team_id == other.team_id
-    }
-}
-
-/// Who the app is in Zendesk.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct ZendeskAccount {
-    url: String,
-    user: ZendeskUserId,
-}
-
-impl Whoami for ZendeskAccount {
-    const ACCOUNT: &str = "Zendesk account";
-    fn is_same_account(&self, other: &Self) -> bool {
-        // The credential may pass to another user of the same account.
-        self.url == other.url
     }
 }
 

@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod erase;
 pub mod manifest;
+mod memory;
 pub mod merged;
 pub mod parked;
 pub mod serve;

@@ -17,7 +17,7 @@
 mod read;
 mod wait;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::Engine;
@@ -25,7 +25,7 @@ use super::gap::{Gap, Key};
 use super::outside::CallError;
 use super::pace::Budget;
 use crate::bridge::ids::{ChannelId, Ts};
-use crate::store::{Commit, Store, StoreError, Sweep};
+use crate::store::{Commit, Sweep};
 
 /// How old a root may be to be found through its channel, and how long a done thread stays in, in milliseconds.
 const RECENT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -81,11 +81,11 @@ pub(super) struct CatchUp {
 
 impl CatchUp {
     /// At the start everything may have been missed.
-    pub(super) async fn load(store: &Store, now: i64) -> Result<CatchUp, StoreError> {
-        let checked = store.setting(CHECKED).await?.and_then(|text| text.parse().ok()).unwrap_or(now);
+    pub(super) fn load(remembered: &BTreeMap<String, String>, now: i64) -> CatchUp {
+        let checked = remembered.get(CHECKED).and_then(|text| text.parse().ok()).unwrap_or(now);
         let mut catch_up = CatchUp { round_done: checked, older_done: checked, seen_at: now, ..CatchUp::default() };
         catch_up.begin_gap(now);
-        Ok(catch_up)
+        catch_up
     }
 
     /// Says whether a call is due, and notes that it is being made.
@@ -145,18 +145,21 @@ impl CatchUp {
         self.steps.push_front(step.unwrap_or(fresh));
     }
 
-    /// Notes the time and whether Slack is held; says why something may have been missed since the last look, if so.
-    pub(super) fn notice(&mut self, now: i64, slack_held: bool) -> Option<&'static str> {
+    /// Notes the time and whether Slack is held; says why something may have been missed since the last look, if so, and
+    /// by how many milliseconds the clock was set back.
+    pub(super) fn notice(&mut self, now: i64, slack_held: bool) -> (Option<&'static str>, i64) {
         let jumped = now - self.seen_at > JUMP_MS;
-        let set_back = now < self.seen_at - BACK_MS;
+        let back_by = (self.seen_at - now).max(0);
+        let set_back = back_by > BACK_MS;
         self.seen_at = now;
         let goes_on = std::mem::replace(&mut self.slack_was_held, slack_held) && !slack_held;
-        match (jumped, set_back, goes_on) {
+        let why = match (jumped, set_back, goes_on) {
             (true, ..) => Some("the clock jumped"),
             (_, true, _) => Some("the clock was set back"),
             (.., true) => Some("Slack was held and goes on"),
             _ => None,
-        }
+        };
+        (why, back_by)
     }
 
     fn begin_gap(&mut self, now: i64) {
@@ -331,11 +334,11 @@ mod tests {
         const HOUR_MS: i64 = 60 * 60 * 1000;
         let at = 100 * HOUR_MS;
         let mut catch_up = CatchUp { seen_at: at, next_at: at, next_round_at: at + 1000, ..CatchUp::default() };
-        assert_eq!(catch_up.notice(at - 1000, false), None, "clocks are put right by a little now and then");
+        assert_eq!(catch_up.notice(at - 1000, false), (None, 1000), "clocks are put right by a little now and then");
         let now = at - HOUR_MS;
-        assert_eq!(catch_up.notice(now, false), Some("the clock was set back"));
+        assert_eq!(catch_up.notice(now, false), (Some("the clock was set back"), HOUR_MS - 1000));
         catch_up.begin_gap(now);
         assert!(catch_up.due() <= now + LATER.as_millis() as i64);
-        assert_eq!(catch_up.notice(now + 1, false), None);
+        assert_eq!(catch_up.notice(now + 1, false), (None, 0));
     }
 }

@@ -55,6 +55,11 @@ impl ManualClock {
         *self.now.lock().expect("the clock's lock is never poisoned") += by.as_millis() as i64;
         self.moved.notify_waiters();
     }
+
+    /// Shows less by this much from now on, as a machine's clock does that is put right.
+    pub fn set_back(&self, by: Duration) {
+        *self.now.lock().expect("the clock's lock is never poisoned") -= by.as_millis() as i64;
+    }
 }
 
 #[async_trait]

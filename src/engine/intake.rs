@@ -244,6 +244,9 @@ impl Engine {
             });
             handed.push((thread_id, event));
         }
+        if commit.is_empty() {
+            return Ok(0);
+        }
         let committed = self.store.commit(commit).await?;
         let mut new = 0;
         let mut state = self.lock();

@@ -7,9 +7,9 @@
 //! before it is done. What happened before a life began, or before something was missed, is looked for in any case, and so
 //! is what was read back: that costs a read for all of a thread.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::store::{Commit, Store, StoreError};
 
@@ -34,6 +34,8 @@ pub(super) struct Life {
 struct Mark {
     /// The marks of which one stands in the database.
     alive: String,
+    /// The one that does, unless another is being written, or was perhaps written in vain.
+    written: Option<String>,
     /// The last calls that were begun: the row, and a time at or after which it says so.
     calls: VecDeque<(i64, i64)>,
 }
@@ -49,13 +51,16 @@ impl Mark {
 
 impl Life {
     /// Begins a life: what waits may have been done where the tables may not know all.
-    pub(super) async fn begin(store: &Store, now: i64) -> Result<Life, StoreError> {
-        let alive = store.setting(ALIVE).await?;
-        let other = store.setting(OTHER).await?.and_then(|text| text.parse().ok());
-        let mut other_until = other.unwrap_or(i64::MIN);
-        let alive_at: Option<i64> = alive.as_deref().and_then(|text| text.parse().ok());
+    pub(super) async fn begin(
+        store: &Store,
+        settings: &BTreeMap<String, String>,
+        now: i64,
+    ) -> Result<Life, StoreError> {
+        let alive = settings.get(ALIVE);
+        let mut other_until = settings.get(OTHER).and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
+        let alive_at: Option<i64> = alive.and_then(|text| text.parse().ok());
         let marks = store.left_mark();
-        let mut replaced = match &alive {
+        let mut replaced = match alive {
             Some(alive) => !marks.split_whitespace().any(|mark| mark == alive),
             None => !marks.trim().is_empty(),
         };
@@ -81,19 +86,27 @@ impl Life {
         if commit.doubt_waiting || !commit.settings.is_empty() {
             store.commit(commit).await?;
         }
-        let life = Life { looks_until: AtomicI64::new(now), other_until, mark: Mutex::default() };
+        let mark = Mark { written: Some(alive.cloned().unwrap_or_default()), ..Mark::default() };
+        let life = Life { looks_until: AtomicI64::new(now), other_until, mark: Mutex::new(mark) };
         life.mark(store, now, Commit::default()).await?;
         Ok(life)
     }
 
     /// Writes `commit` with the mark that this life goes on.
     pub(super) async fn mark(&self, store: &Store, now: i64, mut commit: Commit) -> Result<(), StoreError> {
-        let before = store.setting(ALIVE).await?.unwrap_or_default();
+        let written = self.lock().written.take();
+        let before = match written {
+            Some(before) => before,
+            None => store.setting(ALIVE).await?.unwrap_or_default(),
+        };
         // Both marks stand beside the database while one takes the other's place in it.
         self.leave(store, |mark| mark.alive = format!("{before} {now}"));
         commit.settings.push((ALIVE, now.to_string()));
         store.commit(commit).await?;
-        self.leave(store, |mark| mark.alive = now.to_string());
+        self.leave(store, |mark| {
+            mark.alive = now.to_string();
+            mark.written = Some(now.to_string());
+        });
         Ok(())
     }
 
@@ -107,9 +120,13 @@ impl Life {
     }
 
     fn leave(&self, store: &Store, change: impl FnOnce(&mut Mark)) {
-        let mut mark = self.mark.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut mark = self.lock();
         change(&mut mark);
         mark.leave(store);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mark> {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether what this asks for may have been done by a life that the tables do not know.

@@ -130,11 +130,13 @@ impl Engine {
         seed: u64,
     ) -> Result<Arc<Engine>, StoreError> {
         let now = clock.now_ms();
-        let life = life::Life::begin(&store, now).await?;
+        let remembered = store.settings().await?;
+        let life = life::Life::begin(&store, &remembered, now).await?;
         let mut queue = Queue::new(settings.limits);
         spent::count(&store, queue.pace(), now).await?;
         let mut threads = HashMap::new();
-        for row in store.outbox_waiting().await? {
+        let waiting = store.waiting().await?;
+        for row in waiting.calls {
             let thread_id = ThreadId::new(row.thread_id.clone());
             // What is said in Slack is counted by its channel, which the thread knows.
             let thread = match row.effect.act.vendor() {
@@ -148,11 +150,10 @@ impl Engine {
             }
             queue.add_call(row.id, Item::stored(row, thread.as_deref(), life.other_until(), now));
         }
-        for (ticket_id, _) in store.nudges().await? {
+        for (ticket_id, _) in waiting.tickets {
             queue.add_ticket(TicketId(ticket_id), now);
         }
-        let feed = poll::Feed::load(&store, &policy).await?;
-        let inbox = store.inbox_waiting().await?;
+        let feed = poll::Feed::load(&remembered, &policy);
         let mut state = State {
             queue,
             stopping: false,
@@ -168,9 +169,9 @@ impl Engine {
             missing: gone::Missing::new(),
             health: health::Health::default(),
             feed,
-            catch_up: catch_up::CatchUp::load(&store, now).await?,
+            catch_up: catch_up::CatchUp::load(&remembered, now),
         };
-        for row in inbox {
+        for row in waiting.events {
             let thread_id = ThreadId::new(row.thread_id);
             let Ok(event) = serde_json::from_str::<Event>(&row.event_json) else {
                 tracing::error!(
@@ -206,7 +207,11 @@ impl Engine {
         let missed = {
             let mut state = self.lock();
             let slack_held = state.queue.is_paused(Vendor::Slack);
-            state.catch_up.notice(now, slack_held)
+            let (missed, back_by) = state.catch_up.notice(now, slack_held);
+            if back_by > 0 {
+                state.queue.clock_set_back(back_by);
+            }
+            missed
         };
         if let Some(why) = missed {
             self.missed(why);

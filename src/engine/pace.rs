@@ -9,8 +9,12 @@
 //! travels together; every other still calls at once. So a flood never uses up ten minutes of everybody's calls in the
 //! first of them.
 
+mod holds;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
+
+pub use holds::Holds;
 
 use crate::bridge::ids::{ChannelId, TicketId};
 use crate::bridge::{Act, BridgedThread, Place, Vendor};
@@ -326,6 +330,16 @@ impl Pace {
         }
         let window = self.windows.entry(fullest).or_default();
         window.held_until = window.held_until.max(until);
+    }
+
+    /// The clock shows this many milliseconds less than it did.
+    pub fn clock_set_back(&mut self, by: i64) {
+        for window in self.windows.values_mut() {
+            window.calls.iter_mut().for_each(|at| *at -= by);
+            window.held_until -= by;
+        }
+        // It is said anew in the next answer.
+        self.plan = None;
     }
 
     /// What the vendor said of all calls together.

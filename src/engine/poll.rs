@@ -6,7 +6,7 @@
 //! late; it is stored in the transaction of the rows it stands for. `end_time` is never used for it: it may lie
 //! past the last entry. Once an hour, and after a gap, the last 24 hours are read again, a few pages at a time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Engine;
@@ -16,7 +16,7 @@ use super::pace::Budget;
 use crate::bridge::event::{Event, SideConversationEvent, What};
 use crate::bridge::ids::{ThreadId, TicketId};
 use crate::bridge::{Policy, Vendor};
-use crate::store::{Commit, Store, StoreError};
+use crate::store::{Commit, StoreError};
 
 /// How far back each poll reads again, in milliseconds.
 const OVERLAP_MS: i64 = 10 * 60 * 1000;
@@ -59,12 +59,9 @@ enum Read {
 }
 
 impl Feed {
-    pub(super) async fn load(store: &Store, policy: &Policy) -> Result<Feed, StoreError> {
-        let cursor_ms = match store.setting(CURSOR).await?.and_then(|text| text.parse().ok()) {
-            Some(cursor_ms) => cursor_ms,
-            None => policy.bridging_since_ms,
-        };
-        Ok(Feed { cursor_ms, ..Feed::default() })
+    pub(super) fn load(remembered: &BTreeMap<String, String>, policy: &Policy) -> Feed {
+        let cursor_ms = remembered.get(CURSOR).and_then(|text| text.parse().ok());
+        Feed { cursor_ms: cursor_ms.unwrap_or(policy.bridging_since_ms), ..Feed::default() }
     }
 
     /// After a gap: from further back at once, and the bridged tickets from the newest on.

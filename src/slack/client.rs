@@ -16,6 +16,7 @@ use crate::bridge::ids::{ChannelId, SlackUserId, TeamId};
 use crate::bridge::route::ChannelRef;
 use crate::engine::clock::Clock;
 use crate::engine::outside::CallError;
+use crate::engine::pace::Holds;
 use crate::wire::Wire;
 
 /// How long it holds that a channel is not shared with another firm, in milliseconds.
@@ -61,8 +62,8 @@ pub struct SlackClient {
     pub(super) people: People,
     names: Mutex<HashMap<String, ChannelId>>,
     shared: Mutex<HashMap<ChannelId, Looked>>,
-    /// Until when Slack told a method to wait, in milliseconds since 1970.
-    held: Mutex<HashMap<String, i64>>,
+    /// Methods that Slack told to wait.
+    held: Holds<String>,
     house: OnceLock<House>,
 }
 
@@ -121,7 +122,7 @@ impl SlackClient {
             people: People::default(),
             names: Mutex::new(HashMap::new()),
             shared: Mutex::new(HashMap::new()),
-            held: Mutex::new(HashMap::new()),
+            held: Holds::default(),
             house: OnceLock::new(),
         }
     }
@@ -326,14 +327,11 @@ impl SlackClient {
 
     /// A method that Slack told to wait is not called before its time, whoever asks for it.
     fn not_held(&self, method: &str) -> Result<(), SlackError> {
-        let now = self.clock.now_ms();
-        let held = self.held.lock().expect("the held methods' lock is never poisoned");
-        match held.get(method) {
-            Some(until) if *until > now => Err(SlackError::Call(CallError::Later {
-                after: Some(std::time::Duration::from_millis((until - now) as u64)),
-                problem: "ratelimited".to_owned(),
-            })),
-            _ => Ok(()),
+        match self.held.left(method, self.clock.now_ms()) {
+            left @ Some(_) => {
+                Err(SlackError::Call(CallError::Later { after: left, problem: "ratelimited".to_owned() }))
+            }
+            None => Ok(()),
         }
     }
 
@@ -342,8 +340,7 @@ impl SlackClient {
         if let SlackError::Call(CallError::Later { after: Some(after), .. }) = &error
             && method != "chat.postMessage"
         {
-            let until = self.clock.now_ms() + after.as_millis() as i64;
-            self.held.lock().expect("the held methods' lock is never poisoned").insert(method.to_owned(), until);
+            self.held.hold(method.to_owned(), self.clock.now_ms(), *after);
         }
         error
     }

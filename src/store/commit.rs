@@ -70,6 +70,17 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// Whether it writes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.inbox.is_empty()
+            && self.done.is_empty()
+            && self.settled.is_empty()
+            && self.attempts.is_empty()
+            && self.outbox.is_empty()
+            && !self.is_rare()
+            && !self.parks()
+    }
+
     /// Whether it holds more than what every message needs.
     pub(super) fn parks(&self) -> bool {
         !self.held_back.is_empty() || !self.unparked.is_empty() || !self.forgotten.is_empty() || self.erased.is_some()

@@ -20,6 +20,7 @@ mod read;
 mod readers;
 mod script;
 mod spent;
+mod start;
 mod write;
 mod writer;
 
@@ -33,6 +34,7 @@ pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, Tra
 pub use notices::NoteRow;
 pub use read::{InboxRow, LinkedThread, OutboxRow, ParkedNames, Sweep, UnparkedRow};
 pub use spent::SpentCall;
+pub use start::Waiting;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};

@@ -1,5 +1,7 @@
 //! What is read back: at start, by name, and for the operator.
 
+use std::collections::HashMap;
+
 use serde::de::DeserializeOwned;
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -108,10 +110,6 @@ const BY_SIDE_CONVERSATION: &str = "SELECT side_conversation_id, id FROM thread
         AND side_conversation_id NOT IN (SELECT id FROM side_conversation)
     UNION SELECT id, thread_id FROM side_conversation WHERE id IN (SELECT value FROM json_each($1))";
 const KNOWN: &str = "SELECT key FROM inbox WHERE source = $1 AND key IN (SELECT value FROM json_each($2))";
-const INBOX_WAITING: &str = "SELECT seq, thread_id, event_json FROM inbox WHERE done_at IS NULL ORDER BY seq";
-const OUTBOX_WAITING: &str =
-    "SELECT id, thread_id, effect_json, not_before, attempts, attempted_at, caused_at, doubtful, decided_at, bundle
-    FROM outbox WHERE state = 'waiting' ORDER BY id";
 const EFFECT: &str = "SELECT effect_json FROM outbox WHERE id = $1";
 const PARKED_CALL: &str = "SELECT p.thread_id, p.effect_id, (SELECT n.result FROM outbox AS n
         WHERE n.thread_id = p.thread_id AND n.effect_id = 'parked:' || p.effect_id), p.effect_json IS NULL
@@ -119,15 +117,16 @@ const PARKED_CALL: &str = "SELECT p.thread_id, p.effect_id, (SELECT n.result FRO
 const PARKED_EFFECT: &str =
     "SELECT effect_json FROM outbox WHERE thread_id = $1 AND effect_id = $2 AND state = 'parked'";
 const IN_CHANNEL: &str = "SELECT thread_id FROM link WHERE channel_id = $1 ORDER BY thread_ts";
-const NUDGES: &str = "SELECT ticket_id, asked FROM nudge ORDER BY asked_at, ticket_id";
 const ASKED: &str = "SELECT asked FROM nudge WHERE ticket_id = $1";
 const SWEEPS: &str =
     "SELECT l.channel_id, l.thread_ts, l.swept_ts FROM link AS l JOIN thread AS t ON t.id = l.thread_id
     WHERE t.state = 'open' OR t.updated_at >= $1
     UNION ALL SELECT b.channel_id, b.thread_ts, b.swept_ts FROM link_before AS b JOIN thread AS t ON t.id = b.thread_id
     WHERE t.state = 'open' OR t.updated_at >= $1 ORDER BY 1, 2";
-const SWEPT: &str = "SELECT swept_ts FROM link WHERE channel_id = $1 AND thread_ts = $2
-    UNION ALL SELECT swept_ts FROM link_before WHERE channel_id = $1 AND thread_ts = $2 LIMIT 1";
+const SWEPT: &str = "SELECT thread_ts, swept_ts, 1 FROM link
+    WHERE channel_id = $1 AND thread_ts IN (SELECT value FROM json_each($2))
+    UNION ALL SELECT thread_ts, swept_ts, 0 FROM link_before
+    WHERE channel_id = $1 AND thread_ts IN (SELECT value FROM json_each($2)) ORDER BY 3";
 const OPEN_IN_CHANNEL: &str = "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.thread_json ->> 'subject'
     FROM link AS l JOIN thread AS t ON t.id = l.thread_id
     WHERE l.channel_id = $1 AND t.state = 'open' ORDER BY l.thread_ts DESC LIMIT $2";
@@ -208,56 +207,6 @@ impl Store {
         rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
     }
 
-    /// Every event that is not handled yet, in the order of arrival.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn inbox_waiting(&self) -> Result<Vec<InboxRow>, StoreError> {
-        let rows = sqlx::query(INBOX_WAITING).fetch_all(&mut *self.readers.one().await?).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(InboxRow {
-                    seq: row.try_get(0)?,
-                    thread_id: row.try_get(1)?,
-                    event_json: row.try_get::<Option<String>, _>(2)?.unwrap_or_default(),
-                })
-            })
-            .collect()
-    }
-
-    /// Every call that is not settled yet; one that does not read is said in the log and left where it is.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn outbox_waiting(&self) -> Result<Vec<OutboxRow>, StoreError> {
-        let rows = sqlx::query(OUTBOX_WAITING).fetch_all(&mut *self.readers.one().await?).await?;
-        rows.iter()
-            .map(|row| {
-                let id: i64 = row.try_get(0)?;
-                Ok(OutboxRow {
-                    id,
-                    thread_id: row.try_get(1)?,
-                    effect: decode(row, 2, "outbox", "effect_json", &id.to_string())?,
-                    not_before: row.try_get(3)?,
-                    attempts: row.try_get(4)?,
-                    attempted_at: row.try_get(5)?,
-                    caused_at: row.try_get(6)?,
-                    doubtful: row.try_get::<i64, _>(7)? != 0,
-                    decided_at: row.try_get(8)?,
-                    bundle: row.try_get(9)?,
-                })
-            })
-            .filter_map(|row: Result<OutboxRow, StoreError>| match row {
-                Err(StoreError::Row { row, .. }) => {
-                    // One row that another version wrote must not keep the bridge from starting.
-                    tracing::error!(outbox.id = row, "a stored call does not read and stays where it is");
-                    None
-                }
-                other => Some(other),
-            })
-            .collect()
-    }
-
     /// What one call is to do.
     ///
     /// # Errors
@@ -265,15 +214,6 @@ impl Store {
     pub async fn effect(&self, id: i64) -> Result<Effect, StoreError> {
         let row = sqlx::query(EFFECT).bind(id).fetch_one(&mut *self.readers.one().await?).await?;
         decode(&row, 0, "outbox", "effect_json", &id.to_string())
-    }
-
-    /// Tickets that shall be read, oldest wish first, each with its count of nudges.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn nudges(&self) -> Result<Vec<(i64, i64)>, StoreError> {
-        let rows = sqlx::query(NUDGES).fetch_all(&mut *self.readers.one().await?).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
     /// How often a ticket was nudged since it was last read; 0 if never.
@@ -323,14 +263,22 @@ impl Store {
             .collect()
     }
 
-    /// How far the thread at this place in Slack was read through; `None` if there is no such thread.
+    /// How far threads of a channel were read through, for those of these parents that have one.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn swept(&self, channel_id: &str, thread_ts: &str) -> Result<Option<Option<String>>, StoreError> {
-        let row =
-            sqlx::query(SWEPT).bind(channel_id).bind(thread_ts).fetch_optional(&mut *self.readers.one().await?).await?;
-        row.map(|row| row.try_get(0)).transpose().map_err(StoreError::from)
+    pub async fn swept(
+        &self,
+        channel_id: &str,
+        parents: &[&str],
+    ) -> Result<HashMap<String, Option<String>>, StoreError> {
+        if parents.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let parents = serde_json::to_string(parents).unwrap_or_default();
+        let rows = sqlx::query(SWEPT).bind(channel_id).bind(parents).fetch_all(&mut *self.readers.one().await?).await?;
+        // Of two, the last holds: where the thread stands, not where it stood.
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
     /// Tickets with threads, the ones that changed last first.

@@ -7,7 +7,7 @@
 use futures_util::TryStreamExt;
 use serde::Serialize;
 use sqlx::error::BoxDynError;
-use sqlx::sqlite::SqliteArguments;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Either, Executor, SqliteConnection};
 
 /// How many rows share a statement at most.
@@ -18,18 +18,32 @@ const SIZES: [usize; 4] = [1, 4, 16, MOST_ROWS];
 /// Adds the values of a row, whose id is given where the app makes one.
 type Bind<T> = fn(&mut SqliteArguments, i64, &T) -> Result<(), BoxDynError>;
 
+/// What is counted as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counted {
+    Events,
+    Threads,
+    Calls,
+}
+
 /// A statement that takes many rows of bound values, and passes over rows whose first value is NULL.
 pub(super) struct Rows<T: 'static> {
     before: &'static str,
     columns: usize,
     after: &'static str,
     bind: Bind<T>,
+    counted: Option<Counted>,
 }
 
 impl<T> Rows<T> {
     /// The rows stand between `before` and `after`; `bind` adds `columns` values.
     pub(super) const fn new(before: &'static str, columns: usize, after: &'static str, bind: Bind<T>) -> Self {
-        Rows { before, columns, after, bind }
+        Rows { before, columns, after, bind, counted: None }
+    }
+
+    /// The same, counted.
+    pub(super) const fn counted(self, as_what: Counted) -> Self {
+        Rows { counted: Some(as_what), ..self }
     }
 }
 
@@ -39,8 +53,9 @@ pub(super) struct Script {
     text: String,
     values: SqliteArguments,
     statements: usize,
-    /// The last statement with rows, counted from 1.
-    counted: Option<usize>,
+    /// Statements that are counted, by their place.
+    counted: Vec<(usize, Counted)>,
+    written: [u64; 3],
 }
 
 impl Script {
@@ -91,7 +106,6 @@ impl Script {
         widest: usize,
     ) -> Result<(), sqlx::Error> {
         if rows.is_empty() {
-            self.counted = None;
             return Ok(());
         }
         let size = SIZES.into_iter().find(|size| *size >= widest).unwrap_or(MOST_ROWS);
@@ -106,8 +120,8 @@ impl Script {
         }
         self.text.push_str(statement.after);
         self.text.push(';');
+        self.counted.extend(statement.counted.map(|counted| (self.statements, counted)));
         self.statements += 1;
-        self.counted = Some(self.statements);
         self.values.reserve(size * statement.columns, 0);
         for (id, row) in (first..).zip(rows) {
             (statement.bind)(&mut self.values, id, row).map_err(sqlx::Error::Encode)?;
@@ -118,27 +132,53 @@ impl Script {
         Ok(())
     }
 
-    /// Runs what was added so far; says how many rows its last statement with rows wrote.
+    /// Runs `N` statements that read; gives the rows of each.
+    ///
+    /// # Errors
+    /// A statement failed.
+    pub(super) async fn read<const N: usize>(
+        self,
+        db: &mut SqliteConnection,
+    ) -> Result<[Vec<SqliteRow>; N], sqlx::Error> {
+        let query = sqlx::query_with(AssertSqlSafe(self.text), self.values);
+        let mut answers = db.fetch_many(query);
+        let mut rows = [const { Vec::new() }; N];
+        let mut statement = 0;
+        while let Some(answer) = answers.try_next().await? {
+            match answer {
+                Either::Left(_) => statement += 1,
+                Either::Right(row) => rows[statement].push(row),
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Runs what was added so far.
     ///
     /// # Errors
     /// A statement failed; those before it have been run.
-    pub(super) async fn run(&mut self, db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
-        let Script { text, values, statements, counted } = std::mem::take(self);
-        if statements == 0 {
-            return Ok(0);
-        }
-        // The text is made of static pieces and question marks.
-        let query = sqlx::query_with(AssertSqlSafe(text), values);
-        let mut answers = db.fetch_many(query);
-        let (mut statement, mut written) = (0, 0);
-        while let Some(answer) = answers.try_next().await? {
-            if let Either::Left(done) = answer {
-                statement += 1;
-                if counted == Some(statement) {
-                    written = done.rows_affected();
+    pub(super) async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let Script { text, values, statements, counted, mut written } = std::mem::take(self);
+        if statements > 0 {
+            // The text is made of static pieces and question marks.
+            let query = sqlx::query_with(AssertSqlSafe(text), values);
+            let mut answers = db.fetch_many(query);
+            let mut statement = 0;
+            while let Some(answer) = answers.try_next().await? {
+                if let Either::Left(done) = answer {
+                    for (_, counted) in counted.iter().filter(|(place, _)| *place == statement) {
+                        written[*counted as usize] += done.rows_affected();
+                    }
+                    statement += 1;
                 }
             }
         }
-        Ok(written)
+        self.written = written;
+        Ok(())
+    }
+
+    /// How many rows were written of what is counted, since this was last asked.
+    pub(super) fn written(&mut self, counted: Counted) -> u64 {
+        std::mem::take(&mut self.written[counted as usize])
     }
 }

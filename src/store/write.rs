@@ -2,7 +2,9 @@
 //!
 //! A transaction for many commits has hardly more statements than one for a single commit, and they go over in as few
 //! pieces as their answers allow ([`Script`]). What every message needs goes in rows of bound values; what is rare takes
-//! its rows as one JSON array, which is simpler and costs several times as much.
+//! its rows as one JSON array, which is simpler and costs several times as much. A commit that is alone mostly goes over in
+//! one piece. Where many go together, new events, threads and the rest are pieces of their own: joined in all the sizes
+//! they have, they would be more texts than are kept prepared.
 
 mod rows;
 
@@ -16,7 +18,7 @@ use super::commit::{
 use super::erase;
 use super::follow_up;
 use super::read::{InboxRow, UnparkedRow};
-use super::script::{MOST_ROWS, Script};
+use super::script::{Counted, MOST_ROWS, Script};
 use rows::{ATTEMPTS, DONE, INBOX, OUTBOX, SETTLED, THREADS, THREADS_GO_ON};
 
 const SETTINGS: &str = "INSERT INTO setting (name, value)
@@ -96,7 +98,8 @@ const BLANKED_OUTBOX: &str = "INSERT INTO setting (name, value)
     AND id >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_outbox'), 0)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
-/// The next free ids; they come from the one writer, in the order of its commits.
+/// The next free ids; they come from the one writer, in the order of its commits. One that was given to what could not be
+/// written is given to nothing else.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counters {
     pub seq: i64,
@@ -116,13 +119,15 @@ pub(super) async fn write(
     let mut script = Script::default();
     script.add("BEGIN IMMEDIATE");
     let inbox: Vec<&InboxWrite> = commits.iter().flat_map(|c| &c.inbox).collect();
-    if !inbox.is_empty() {
-        let mut at = counters.seq;
-        let new = insert_inbox(db, &mut script, counters, &inbox).await?;
-        for (commit, result) in commits.iter().zip(&mut results) {
-            result.inbox = given(&mut at, commit.inbox.len(), &new);
-        }
+    let first = counters.seq;
+    let whole = matches!(commits, [commit] if !commit.unless_known);
+    add_inbox(db, &mut script, counters, &inbox).await?;
+    if !whole && !inbox.is_empty() {
+        script.run(db).await?;
+        let new = new_ids(db, INBOX_NEW, first, inbox.len(), script.written(Counted::Events)).await?;
+        give(commits, &mut results, first, &new);
     }
+    let all = commits;
     let nothing = Commit::default();
     let commits: Vec<&Commit> = commits
         .iter()
@@ -136,6 +141,10 @@ pub(super) async fn write(
     let mut at = counters.id - commits.iter().map(|commit| commit.outbox.len() as i64).sum::<i64>();
     for (commit, result) in commits.iter().zip(&mut results) {
         result.outbox = given(&mut at, commit.outbox.len(), &new);
+    }
+    if whole && !inbox.is_empty() {
+        let new = new_ids(db, INBOX_NEW, first, inbox.len(), script.written(Counted::Events)).await?;
+        give(all, &mut results, first, &new);
     }
     Ok(results)
 }
@@ -155,10 +164,9 @@ async fn write_common(
     let first = counters.id;
     counters.id += outbox.len() as i64;
     let most = done.len().max(settled.len()).max(attempts.len()).max(outbox.len());
-    let mut inserts = 0;
     for round in 0..most.div_ceil(MOST_ROWS) {
         if round > 0 {
-            inserts += script.run(db).await?;
+            script.run(db).await?;
         }
         let (done, settled) = (part(&done, round), part(&settled, round));
         let (attempts, outbox) = (part(&attempts, round), part(&outbox, round));
@@ -170,7 +178,7 @@ async fn write_common(
     }
     // After what is settled: it may have been parked in this very transaction.
     for (commit, result) in commits.iter().zip(results).filter(|(commit, _)| commit.parks()) {
-        inserts += script.run(db).await?;
+        script.run(db).await?;
         for row in &commit.held_back {
             result.held_back.extend(hold_back(db, row).await?);
         }
@@ -185,8 +193,8 @@ async fn write_common(
         }
     }
     script.add("COMMIT");
-    inserts += script.run(db).await?;
-    new_ids(db, OUTBOX_NEW, first, outbox.len(), inserts).await
+    script.run(db).await?;
+    new_ids(db, OUTBOX_NEW, first, outbox.len(), script.written(Counted::Calls)).await
 }
 
 /// What few commits need.
@@ -203,9 +211,13 @@ async fn write_rare(
     let threads: Vec<&ThreadWrite> = commits.iter().flat_map(|c| &c.threads).collect();
     for threads in threads.chunks(MOST_ROWS) {
         script.rows(&THREADS_GO_ON, threads, 0, threads.len())?;
-        if script.run(db).await? < threads.len() as u64 {
-            script.rows(&THREADS, threads, 0, threads.len())?;
+        if commits.len() > 1 {
+            script.run(db).await?;
+            if script.written(Counted::Threads) == threads.len() as u64 {
+                continue;
+            }
         }
+        script.rows(&THREADS, threads, 0, threads.len())?;
     }
     script.each(LINKS_BEFORE, commits.iter().flat_map(|c| &c.links))?;
     script.each(LINKS_BEFORE_MOVE, commits.iter().flat_map(|c| &c.links))?;
@@ -252,21 +264,21 @@ fn part<'a, T>(rows: &'a [&'a T], round: usize) -> &'a [&'a T] {
     rows.chunks(MOST_ROWS).nth(round).unwrap_or_default()
 }
 
-/// Says which rows were new.
-async fn insert_inbox(
+/// Adds events. All but the last rows of many are run.
+async fn add_inbox(
     db: &mut SqliteConnection,
     script: &mut Script,
     counters: &mut Counters,
     rows: &[&InboxWrite],
-) -> Result<Vec<i64>, sqlx::Error> {
-    let first = counters.seq;
-    counters.seq += rows.len() as i64;
-    let mut inserts = 0;
+) -> Result<(), sqlx::Error> {
     for (round, rows) in rows.chunks(MOST_ROWS).enumerate() {
-        script.rows(&INBOX, rows, first + (round * MOST_ROWS) as i64, rows.len())?;
-        inserts += script.run(db).await?;
+        if round > 0 {
+            script.run(db).await?;
+        }
+        script.rows(&INBOX, rows, counters.seq, rows.len())?;
+        counters.seq += rows.len() as i64;
     }
-    new_ids(db, INBOX_NEW, first, rows.len(), inserts).await
+    Ok(())
 }
 
 /// Which of `rows` ids from `first` on were inserted. All, most often; then nothing is asked.
@@ -283,6 +295,13 @@ async fn new_ids(
     }
     let found = sqlx::query(sql).bind(first).bind(end).fetch_all(&mut *db).await?;
     found.iter().map(|row| row.try_get(0)).collect()
+}
+
+fn give(commits: &[Commit], results: &mut [Committed], first: i64, new: &[i64]) {
+    let mut at = first;
+    for (commit, result) in commits.iter().zip(results) {
+        result.inbox = given(&mut at, commit.inbox.len(), new);
+    }
 }
 
 fn given(at: &mut i64, rows: usize, new: &[i64]) -> Vec<Option<i64>> {
@@ -341,7 +360,10 @@ async fn unhold(
         });
     }
     let mut at = counters.seq;
-    let new = insert_inbox(db, &mut Script::default(), counters, &writes.iter().collect::<Vec<_>>()).await?;
+    let mut script = Script::default();
+    add_inbox(db, &mut script, counters, &writes.iter().collect::<Vec<_>>()).await?;
+    script.run(db).await?;
+    let new = new_ids(db, INBOX_NEW, at, writes.len(), script.written(Counted::Events)).await?;
     sqlx::query(UNHOLD).bind(&release.channel_id).bind(&release.thread_ts).execute(&mut *db).await?;
     let seqs = given(&mut at, writes.len(), &new);
     Ok(writes

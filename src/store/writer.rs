@@ -74,7 +74,7 @@ async fn run(
             batch.push(more);
         }
         let (commits, answers): (Vec<Commit>, Vec<_>) = batch.drain(..).map(|r| (r.commit, r.answer)).unzip();
-        match transaction(&mut connection, &mut counters, &commits).await {
+        match write(&mut connection, &mut counters, &commits).await {
             Ok(results) => {
                 let scrubbed = match commits.iter().any(|commit| commit.erased.is_some()) {
                     true => scrub(&mut connection).await,
@@ -98,7 +98,7 @@ async fn run(
             Err(_) => {
                 renew(&pool, &mut connection).await;
                 for (commit, answer) in commits.into_iter().zip(answers) {
-                    let alone = transaction(&mut connection, &mut counters, std::slice::from_ref(&commit)).await;
+                    let alone = write(&mut connection, &mut counters, std::slice::from_ref(&commit)).await;
                     if alone.is_err() {
                         renew(&pool, &mut connection).await;
                     }
@@ -126,19 +126,6 @@ async fn renew(pool: &SqlitePool, connection: &mut SqliteConnection) {
             tracing::error!(error = %error, "the database cannot be opened again; it is tried at the next write")
         }
     }
-}
-
-async fn transaction(
-    connection: &mut SqliteConnection,
-    counters: &mut Counters,
-    commits: &[Commit],
-) -> Result<Vec<Committed>, sqlx::Error> {
-    let before = *counters;
-    let written = write(connection, counters, commits).await;
-    if written.is_err() {
-        *counters = before;
-    }
-    written
 }
 
 async fn scrub(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

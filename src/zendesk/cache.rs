@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const MOST: usize = 4096;
-
 pub(super) struct Cache<K, V> {
+    most: usize,
     entries: Mutex<HashMap<K, (i64, V)>>,
 }
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
-    pub(super) fn new() -> Self {
-        Cache { entries: Mutex::new(HashMap::new()) }
+    /// An empty one of at most so many entries.
+    pub(super) fn new(most: usize) -> Self {
+        Cache { most, entries: Mutex::new(HashMap::new()) }
     }
 
     /// What was read at `since_ms` or later, if it is `fresh` for its age in milliseconds.
@@ -26,10 +26,10 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     /// Keeps what was asked for at `at_ms`, unless something younger is there.
     pub(super) fn put(&self, key: K, at_ms: i64, value: V) {
         let mut entries = self.lock();
-        if entries.len() >= MOST && !entries.contains_key(&key) {
+        if entries.len() >= self.most && !entries.contains_key(&key) {
             // Half is dropped at once, so that a full cache is not sorted for every entry.
             let mut ages: Vec<i64> = entries.values().map(|(at, _)| *at).collect();
-            let (_, middle, _) = ages.select_nth_unstable(MOST / 2);
+            let (_, middle, _) = ages.select_nth_unstable(self.most / 2);
             let middle = *middle;
             entries.retain(|_, (at, _)| *at > middle);
         }
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn it_forgets_by_age_and_keeps_its_bound() {
-        let cache = Cache::new();
+        let cache = Cache::new(100);
         cache.put(1, 1000, "a");
         assert_eq!(cache.get(&1, 1999, |_| 1000), Some("a"));
         assert_eq!(cache.get(&1, 2000, |_| 1000), None);
@@ -62,12 +62,12 @@ mod tests {
         for key in 0..20_000 {
             cache.put(key, i64::from(key), "b");
         }
-        assert!(cache.lock().len() <= MOST);
+        assert!(cache.lock().len() <= 100);
         cache.drop(&19_999);
         assert_eq!(cache.get(&19_999, 20_000, |_| 1000), None);
         for key in 0..20_000 {
             cache.put(key, 30_000, "b");
         }
-        assert!(cache.lock().len() <= MOST);
+        assert!(cache.lock().len() <= 100);
     }
 }

@@ -25,6 +25,11 @@ pub(super) const ME: &str = "GET users/me";
 /// A start younger than this that is refused is refused for its youth: Zendesk's exports refuse the last minute, and
 /// clocks differ.
 const YOUNG_SECS: i64 = 120;
+/// How many of each kind are remembered at most, each of some hundred bytes.
+const KEPT: usize = 4096;
+/// How many tickets: an answer of Zendesk's, with all its fields and people, takes tens of kilobytes. They are looked at
+/// again within a minute.
+const KEPT_TICKETS: usize = 256;
 
 /// The app's own client of one Zendesk account.
 pub struct ZendeskClient {
@@ -73,10 +78,10 @@ impl ZendeskClient {
         ZendeskClient {
             http: Transport::new(wire, clock, url, Auth::new(credential)),
             house: OnceLock::new(),
-            side_conversations: Cache::new(),
-            tickets: Cache::new(),
-            users: Cache::new(),
-            addresses: Cache::new(),
+            side_conversations: Cache::new(KEPT),
+            tickets: Cache::new(KEPT_TICKETS),
+            users: Cache::new(KEPT),
+            addresses: Cache::new(KEPT),
         }
     }
 

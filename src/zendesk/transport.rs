@@ -1,8 +1,6 @@
 //! One HTTP exchange with Zendesk: address, credential, meaning of the answer.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -14,7 +12,7 @@ use super::auth::Auth;
 use super::{decode, errors};
 use crate::engine::clock::Clock;
 use crate::engine::outside::CallError;
-use crate::engine::pace::Plan;
+use crate::engine::pace::{Holds, Plan};
 use crate::wire::Wire;
 
 /// More pages than any list has.
@@ -26,10 +24,10 @@ pub(super) struct Transport {
     pub(super) clock: Arc<dyn Clock>,
     base: Url,
     auth: Auth,
-    /// What Zendesk last said of the plan's limit.
-    plan: Mutex<Option<Plan>>,
-    /// Until when Zendesk told a call to wait, in milliseconds since 1970.
-    held: Mutex<HashMap<&'static str, i64>>,
+    /// What Zendesk last said of the plan's limit, and when (milliseconds since 1970).
+    plan: Mutex<Option<(i64, Plan)>>,
+    /// Calls that Zendesk told to wait.
+    held: Holds<&'static str>,
 }
 
 /// A call that gave nothing, and the status if there was an answer.
@@ -65,7 +63,7 @@ impl Failure {
 
 impl Transport {
     pub(super) fn new(wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, base: &Url, auth: Auth) -> Self {
-        Transport { wire, clock, base: base.clone(), auth, plan: Mutex::default(), held: Mutex::default() }
+        Transport { wire, clock, base: base.clone(), auth, plan: Mutex::default(), held: Holds::default() }
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -177,8 +175,9 @@ impl Transport {
             break answer;
         };
         let status = answer.status();
-        if let Some(plan) = plan(answer.headers(), self.now_ms()) {
-            *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+        let now = self.now_ms();
+        if let Some(plan) = plan(answer.headers(), now) {
+            *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, plan));
         }
         if !status.is_success() {
             let error = errors::of_an_answer(status.as_u16(), answer.headers(), answer.body());
@@ -196,19 +195,16 @@ impl Transport {
 
     /// What Zendesk last said of the plan's limit.
     pub(super) fn plan(&self) -> Option<Plan> {
-        *self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        let plan = *self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was said by a clock that has been set back since would hold until it is as late again.
+        plan.filter(|(at, _)| *at <= self.now_ms()).map(|(_, plan)| plan)
     }
 
     /// A call that Zendesk told to wait is not made before its time, whoever asks for it.
     fn not_held(&self, call: &'static str) -> Result<(), CallError> {
-        let now = self.now_ms();
-        let until = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(call).copied();
-        match until.map(|until| until - now) {
-            Some(left @ 1..) => Err(CallError::Later {
-                after: Some(Duration::from_millis(left.unsigned_abs())),
-                problem: "HTTP 429".to_owned(),
-            }),
-            _ => Ok(()),
+        match self.held.left(call, self.now_ms()) {
+            left @ Some(_) => Err(CallError::Later { after: left, problem: "HTTP 429".to_owned() }),
+            None => Ok(()),
         }
     }
 
@@ -217,8 +213,7 @@ impl Transport {
         if let CallError::Later { after: Some(after), .. } = error
             && call.starts_with("GET ")
         {
-            let until = self.now_ms() + after.as_millis() as i64;
-            self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(call, until);
+            self.held.hold(call, self.now_ms(), *after);
         }
     }
 }

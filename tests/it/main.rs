@@ -32,6 +32,7 @@ mod parked;
 mod parked_old;
 mod refusals;
 mod restored;
+mod set_back;
 mod slack_to_zendesk;
 mod standing;
 mod state;

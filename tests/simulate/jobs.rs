@@ -71,30 +71,17 @@ impl Simulation {
             .filter(|word| word.side == Side::Zendesk && !word.stored)
             .map(|word| word.entry.as_str())
             .collect();
-        let (known, links) = self.machine.run(async {
-            let known = if unread.is_empty() {
-                Vec::new()
-            } else {
-                life.engine.store().known("zendesk", &unread).await.unwrap()
-            };
-            let mut links = BTreeSet::new();
-            for (index, talk) in self.talks.iter().enumerate() {
-                if let Some((channel, ts)) = talk.place.as_ref().filter(|_| !talk.linked)
-                    && life
-                        .engine
-                        .thread_at(&ChannelId::new(channel.clone()), &ts.parse().unwrap())
-                        .await
-                        .unwrap()
-                        .is_some()
-                {
-                    links.insert(index);
-                }
-            }
-            (known, links)
-        });
-        for index in links {
-            self.talks[index].linked = true;
+        if unread.is_empty() && self.talks.iter().all(|talk| talk.linked || talk.place.is_none()) {
+            return self.decide(&BTreeSet::new());
         }
+        let known = self.machine.known(&unread);
+        for talk in &mut self.talks {
+            talk.linked |= talk.place.as_ref().is_some_and(|(channel, ts)| known.contains(&format!("{channel} {ts}")));
+        }
+        self.decide(&known);
+    }
+
+    fn decide(&mut self, known: &BTreeSet<String>) {
         for word in self.words.iter_mut().filter(|word| word.decided.is_none()) {
             word.stored |= known.contains(&word.entry);
             if word.stored && self.talks[word.talk].linked {

@@ -2,6 +2,7 @@
 //! app ends, because opening it takes longer than a short life. Seeds follow each other on it too, each on empty tables.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,7 +50,8 @@ impl Machine {
             let path = self.path();
             let open = self.run(async {
                 let store = Arc::new(Store::open(&path).await.unwrap());
-                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+                // Tables are emptied whole, in any order.
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).foreign_keys(false);
                 Open { store, own: SqliteConnection::connect_with(&options).await.unwrap() }
             });
             self.open = Some(open);
@@ -142,6 +144,20 @@ impl Machine {
         rows.join("\n")
     }
 
+    /// Those of these entries that have come in, and all places in Slack where threads stand: channel and parent.
+    pub fn known(&mut self, entries: &[&str]) -> BTreeSet<String> {
+        let entries = serde_json::to_string(entries).unwrap();
+        let own = &mut self.open.as_mut().expect("it is open").own;
+        let known = sqlx::query_scalar(
+            "SELECT key FROM inbox WHERE source = 'zendesk' AND key IN (SELECT value FROM json_each($1))
+             UNION ALL SELECT channel_id || ' ' || thread_ts FROM link
+             UNION ALL SELECT channel_id || ' ' || thread_ts FROM link_before",
+        );
+        let known: Vec<String> =
+            self.runtime.as_ref().expect("it runs").block_on(known.bind(entries).fetch_all(own)).unwrap();
+        known.into_iter().collect()
+    }
+
     /// Empties the tables, and forgets the copy and the marks.
     pub fn wipe(&mut self) {
         let store = self.store();
@@ -151,10 +167,7 @@ impl Machine {
             let tables = sqlx::query_scalar::<_, String>(TABLES).fetch_one(own);
             self.emptying = Some(self.runtime.as_ref().expect("it runs").block_on(tables).unwrap());
         }
-        self.execute(&format!(
-            "BEGIN; PRAGMA defer_foreign_keys = ON; {} COMMIT",
-            self.emptying.as_deref().unwrap_or_default()
-        ));
+        self.execute(&format!("BEGIN; {} COMMIT", self.emptying.as_deref().unwrap_or_default()));
         store.leave_mark("").unwrap();
     }
 
@@ -165,7 +178,7 @@ impl Machine {
     fn execute(&mut self, sql: &str) {
         self.store();
         let own = &mut self.open.as_mut().expect("it is open").own;
-        let executed = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(own);
+        let executed = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(own);
         self.runtime.as_ref().expect("it runs").block_on(executed).unwrap();
     }
 }

@@ -25,10 +25,11 @@ impl Engine {
                     other => other?,
                 };
                 let mut differing = Vec::new();
+                let parents: Vec<&str> = read.threads.iter().map(|(thread_ts, _)| thread_ts.as_str()).collect();
+                let swept = self.store.swept(channel.as_str(), &parents).await.map_err(failed)?;
                 for (thread_ts, latest) in read.threads {
-                    let swept = self.store.swept(channel.as_str(), thread_ts.as_str()).await.map_err(failed)?;
-                    let Some(swept) = swept else { continue };
-                    let from = swept.unwrap_or_else(|| thread_ts.to_string());
+                    let Some(swept) = swept.get(thread_ts.as_str()) else { continue };
+                    let from = swept.clone().unwrap_or_else(|| thread_ts.to_string());
                     if from.parse::<Ts>().is_ok_and(|from| from < latest) {
                         differing.push((thread_ts, from));
                     }
@@ -54,8 +55,8 @@ impl Engine {
                 let from = match from.is_empty() {
                     false => from.clone(),
                     true => {
-                        let swept = self.store.swept(channel.as_str(), thread_ts.as_str()).await.map_err(failed)?;
-                        swept.flatten().unwrap_or_else(|| thread_ts.to_string())
+                        let swept = self.store.swept(channel.as_str(), &[thread_ts.as_str()]).await.map_err(failed)?;
+                        swept.into_values().flatten().next().unwrap_or_else(|| thread_ts.to_string())
                     }
                 };
                 let read = self.outside.read_replies(channel, thread_ts, &from, page).await;

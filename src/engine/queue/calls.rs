@@ -2,6 +2,7 @@
 
 mod looks;
 mod questions;
+mod set_back;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

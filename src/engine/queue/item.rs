@@ -53,6 +53,16 @@ pub struct Item {
 }
 
 impl Item {
+    /// The clock shows this many milliseconds less than it did. What the vendor's clock told stays as it is.
+    pub(super) fn clock_set_back(&mut self, by: i64) {
+        self.not_before -= by;
+        for at in
+            [&mut self.first_attempt_ms, &mut self.maybe_since_ms, &mut self.last_attempt_ms, &mut self.awaited_since]
+        {
+            *at = at.map(|at| at - by);
+        }
+    }
+
     /// A call that was just decided. `begun` if its first attempt is written down already.
     pub fn new(effect: Arc<Effect>, thread: &BridgedThread, caused_at: i64, begun: bool) -> Item {
         let item = Item::of(thread.id.clone(), effect, Some(thread), caused_at);

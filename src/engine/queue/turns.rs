@@ -194,6 +194,22 @@ impl Turns {
         if order.open.is_empty() { order.blocked.first().map(|(until, _)| *until) } else { Some(now) }
     }
 
+    /// The clock shows this many milliseconds less than it did.
+    pub(super) fn clock_set_back(&mut self, by: i64) {
+        for group in self.groups.values_mut() {
+            if let Standing::Blocked(until) = &mut group.standing {
+                *until -= by;
+            }
+            for flow in group.flows.values_mut() {
+                flow.calls.iter_mut().for_each(|at| *at -= by);
+            }
+        }
+        for order in self.orders.values_mut() {
+            order.blocked =
+                std::mem::take(&mut order.blocked).into_iter().map(|(until, budget)| (until - by, budget)).collect();
+        }
+    }
+
     /// How many messages wait for a budget.
     pub(super) fn messages(&self, budget: &Budget) -> usize {
         self.groups.get(budget).map_or(0, |group| group.messages)

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// One call, matched and authenticated.
@@ -69,8 +70,13 @@ pub(super) struct Answer {
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     Json(Value),
+    /// JSON that is written out.
+    Written(Bytes),
     Text(String),
-    File { content_type: String, bytes: Bytes },
+    File {
+        content_type: String,
+        bytes: Bytes,
+    },
 }
 
 /// An answer either way; `Err` only ends the work early.
@@ -83,6 +89,14 @@ impl Answer {
 
     pub(super) fn ok(body: Value) -> Self {
         Answer::json(200, body)
+    }
+
+    /// An answer that is written from where it stands.
+    pub(super) fn written(body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => Answer { status: 200, headers: Vec::new(), body: Content::Written(body.into()) },
+            Err(error) => Answer::text(500, &error.to_string()),
+        }
     }
 
     pub(super) fn text(status: u16, body: &str) -> Self {
@@ -149,15 +163,19 @@ impl Answer {
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
+        const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
         let (content_type, body) = match self.body {
-            Content::Json(value) => ("application/json; charset=utf-8".to_owned(), Body::from(value.to_string())),
-            Content::Text(text) => ("text/plain; charset=utf-8".to_owned(), Body::from(text)),
-            Content::File { content_type, bytes } => (content_type, Body::from(bytes)),
+            Content::Json(value) => (JSON, Body::from(serde_json::to_vec(&value).unwrap_or_default())),
+            Content::Written(bytes) => (JSON, Body::from(bytes)),
+            Content::Text(text) => (HeaderValue::from_static("text/plain; charset=utf-8"), Body::from(text)),
+            Content::File { content_type, bytes } => {
+                let content_type = HeaderValue::from_str(&content_type)
+                    .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
+                (content_type, Body::from(bytes))
+            }
         };
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let content_type = HeaderValue::from_str(&content_type)
-            .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {

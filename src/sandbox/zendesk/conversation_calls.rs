@@ -1,13 +1,25 @@
 //! The calls on side conversations and their events.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Ask, Outcome};
 use super::conversations::{Act, Draft, read_external_ids};
 use super::options::ReplyOnClosed;
 use super::pages;
+use super::show::{ShownConversation, ShownEvent};
 use super::text;
 use super::world::{Event, Kind, SideConversation, World};
+
+#[derive(Serialize)]
+struct Page<'a> {
+    #[serde(flatten)]
+    beside: pages::Beside,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side_conversations: Option<Vec<ShownConversation<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<ShownEvent<'a>>>,
+}
 
 fn seen(world: &World, ask: &Ask, conversation: &SideConversation) -> Option<SideConversation> {
     if ask.visible_until == i64::MAX {
@@ -30,17 +42,17 @@ pub(super) fn list(world: &mut World, ask: &Ask) -> Outcome {
         .filter_map(|id| world.conversations.get(id))
         .filter_map(|conversation| seen(world, ask, conversation))
         .collect();
-    let (mut body, shown) =
-        pages::by_offset(ask, world.base_url(), "side_conversations", &rows, |one| world.show_conversation(one))?;
-    if ask.includes("side_conversation_events") {
-        let events = rows[shown].iter().flat_map(|one| {
+    let (beside, meant) = pages::cut(ask, world.base_url(), rows.len())?;
+    let rows = &rows[meant];
+    let events = ask.includes("side_conversation_events").then(|| {
+        let events = rows.iter().flat_map(|one| {
             let full = world.conversations.get(&*one.id);
             full.map(|full| seen_events(world, ask, full)).unwrap_or_default()
         });
-        let events: Vec<Value> = events.map(|event| world.show_event(event)).collect();
-        body["events"] = events.into();
-    }
-    Ok(Answer::ok(body))
+        events.map(|event| world.shown_event(event)).collect()
+    });
+    let side_conversations = rows.iter().map(|one| world.shown_conversation(one)).collect();
+    Ok(Answer::written(&Page { beside, events, side_conversations: Some(side_conversations) }))
 }
 
 pub(super) fn show(world: &mut World, ask: &Ask) -> Outcome {
@@ -60,11 +72,10 @@ pub(super) fn events(world: &mut World, ask: &Ask) -> Outcome {
     let conversation = world.conversation_on(ask.number(0), ask.text(1))?;
     let then = seen(world, ask, conversation).ok_or_else(Answer::not_found)?;
     let rows = seen_events(world, ask, conversation);
-    let (mut body, _) = pages::by_offset(ask, world.base_url(), "events", &rows, |event| world.show_event(event))?;
-    if ask.includes("side_conversations") {
-        body["side_conversations"] = json!([world.show_conversation(&then)]);
-    }
-    Ok(Answer::ok(body))
+    let (beside, meant) = pages::cut(ask, world.base_url(), rows.len())?;
+    let events = rows[meant].iter().map(|event| world.shown_event(event)).collect();
+    let side_conversations = ask.includes("side_conversations").then(|| vec![world.shown_conversation(&then)]);
+    Ok(Answer::written(&Page { beside, events: Some(events), side_conversations }))
 }
 
 pub(super) fn create(world: &mut World, ask: &Ask) -> Outcome {

@@ -3,9 +3,10 @@
 //! It counts in whole seconds and gives at most a hundred events a page, so the second in which a page ends is
 //! sent again with the next; more than a hundred events of one second cannot be passed.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::answer::{Answer, Ask, Outcome};
+use super::show::{ShownConversation, ShownEvent};
 use super::world::{Event, World};
 
 /// The name of the call.
@@ -13,6 +14,16 @@ pub(super) const CALL: &str = "GET side_conversations/events";
 
 const PAGE: usize = 100;
 const YOUNG: i64 = 60;
+
+#[derive(Serialize)]
+struct Page<'a> {
+    count: usize,
+    end_time: i64,
+    next_page: Option<String>,
+    events: Vec<ShownEvent<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side_conversations: Option<Vec<ShownConversation<'a>>>,
+}
 
 pub(super) fn read(world: &mut World, ask: &Ask) -> Outcome {
     if !world.is_admin(ask.user) || !world.side_conversations_on {
@@ -42,24 +53,26 @@ pub(super) fn read(world: &mut World, ask: &Ask) -> Outcome {
     let end = if more || unconfirmed.inclusive_end_time { last } else { present.max(last) };
     let next = (more || unconfirmed.feed_always_has_next_page)
         .then(|| world.url(&format!("tickets/side_conversations/events.json?start_time={end}{}", include(ask))));
-    let events: Vec<Value> = rows.iter().map(|event| world.show_event(event)).collect();
-    let mut body = json!({"count": events.len(), "end_time": end, "next_page": next});
-    // Put in afterwards, and so not copied.
-    body["events"] = Value::Array(events);
-    if ask.includes("side_conversations") {
+    let side_conversations = ask.includes("side_conversations").then(|| {
         let mut seen: Vec<&str> = Vec::new();
         let mut shown = Vec::new();
-        for event in rows {
+        for event in &rows {
             if !seen.contains(&&*event.conversation)
                 && let Some(conversation) = world.conversations.get(&*event.conversation)
             {
                 seen.push(&event.conversation);
-                shown.push(world.show_conversation(conversation));
+                shown.push(world.shown_conversation(conversation));
             }
         }
-        body["side_conversations"] = Value::Array(shown);
-    }
-    Ok(Answer::ok(body))
+        shown
+    });
+    Ok(Answer::written(&Page {
+        count: rows.len(),
+        end_time: end,
+        next_page: next,
+        events: rows.iter().map(|event| world.shown_event(event)).collect(),
+        side_conversations,
+    }))
 }
 
 fn include(ask: &Ask) -> String {

@@ -32,6 +32,7 @@ mod recipients;
 pub(in crate::sandbox) mod said;
 mod search;
 mod service;
+mod show;
 mod text;
 mod ticket_calls;
 mod tickets;

@@ -1,10 +1,34 @@
 //! The two ways in which Zendesk cuts a list into pages.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Ask};
 
 const LARGEST: usize = 100;
+
+/// What stands beside the rows of an offset page.
+#[derive(Serialize)]
+pub(super) struct Beside {
+    count: usize,
+    next_page: Option<String>,
+    previous_page: Option<String>,
+}
+
+/// Which of so many rows the asker's `page` and `per_page` mean.
+pub(super) fn cut(ask: &Ask, base_url: &str, rows: usize) -> Result<(Beside, std::ops::Range<usize>), Answer> {
+    let size = number(ask, "per_page").unwrap_or(LARGEST).clamp(1, LARGEST);
+    let page = number(ask, "page").unwrap_or(1).max(1);
+    // Beyond 100 pages or 10,000 rows the offset pages answer 400.
+    if page > 100 {
+        return Err(Answer::bad_request("InvalidPaginationDepth", "Number of pages exceeds the limit"));
+    }
+    let start = ((page - 1) * size).min(rows);
+    let end = (start + size).min(rows);
+    let to = |page: usize| address(ask, base_url, &["page"], &[("page", page.to_string())]);
+    let (next_page, previous_page) = ((end < rows).then(|| to(page + 1)), (page > 1).then(|| to(page - 1)));
+    Ok((Beside { count: rows, next_page, previous_page }, start..end))
+}
 
 /// `page` and `per_page`, with `count`, `next_page` and `previous_page`.
 pub(super) fn by_offset<T>(
@@ -14,21 +38,11 @@ pub(super) fn by_offset<T>(
     rows: &[T],
     show: impl Fn(&T) -> Value,
 ) -> Result<(Value, std::ops::Range<usize>), Answer> {
-    let size = number(ask, "per_page").unwrap_or(LARGEST).clamp(1, LARGEST);
-    let page = number(ask, "page").unwrap_or(1).max(1);
-    // Beyond 100 pages or 10,000 rows the offset pages answer 400.
-    if page > 100 {
-        return Err(Answer::bad_request("InvalidPaginationDepth", "Number of pages exceeds the limit"));
-    }
-    let start = ((page - 1) * size).min(rows.len());
-    let end = (start + size).min(rows.len());
-    let to = |page: usize| json!(address(ask, base_url, &["page"], &[("page", page.to_string())]));
-    let next = if end < rows.len() { to(page + 1) } else { Value::Null };
-    let previous = if page > 1 { to(page - 1) } else { Value::Null };
-    let shown: Vec<Value> = rows[start..end].iter().map(show).collect();
-    let mut body = json!({"count": rows.len(), "next_page": next, "previous_page": previous});
+    let (beside, meant) = cut(ask, base_url, rows.len())?;
+    let shown: Vec<Value> = rows[meant.clone()].iter().map(show).collect();
+    let mut body = json!(beside);
     body[name] = Value::Array(shown);
-    Ok((body, start..end))
+    Ok((body, meant))
 }
 
 /// `page[size]` and `page[after]` when the caller asks so, offset pages else.

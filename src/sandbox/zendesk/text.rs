@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 /// A time with milliseconds, as side conversations have it.
 pub(super) fn millis(at: i64) -> String {
-    stamp(at).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    format!("{:.3}", stamp(at))
 }
 
 /// A time in whole seconds, as everything else has it.
 pub(super) fn seconds(at: i64) -> String {
-    stamp(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    format!("{:.0}", stamp(at))
 }
 
 /// Reads any RFC 3339 time.

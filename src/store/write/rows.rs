@@ -6,7 +6,7 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 
 use super::super::commit::{Attempt, Done, InboxWrite, OutboxWrite, Settle, ThreadWrite};
-use super::super::script::Rows;
+use super::super::script::{Counted, Rows};
 
 // column1 and so on are the names that SQLite and PostgreSQL give the columns of VALUES.
 pub(super) static INBOX: Rows<InboxWrite> = Rows::new(
@@ -15,12 +15,15 @@ pub(super) static INBOX: Rows<InboxWrite> = Rows::new(
     8,
     ") AS j WHERE column1 IS NOT NULL ON CONFLICT (source, key) DO NOTHING",
     bind_inbox,
-);
+)
+.counted(Counted::Events);
+// For those that THREADS_GO_ON has not written.
 pub(super) static THREADS: Rows<ThreadWrite> = Rows::new(
     "INSERT INTO thread (id, side_conversation_id, ticket_id, place, state, thread_json, card_json, updated_at)
         SELECT column1, column2, column3, column4, column5, column6, column7, column8 FROM (VALUES",
     8,
-    ") AS j WHERE column1 IS NOT NULL
+    ") AS j WHERE column1 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM thread AS t
+            WHERE t.id = column1 AND t.side_conversation_id = column2 AND t.ticket_id = column3)
         ON CONFLICT (id) DO UPDATE SET side_conversation_id = excluded.side_conversation_id, ticket_id = excluded.ticket_id,
         place = excluded.place, state = excluded.state, thread_json = excluded.thread_json,
         card_json = coalesce(excluded.card_json, thread.card_json), updated_at = excluded.updated_at",
@@ -34,7 +37,8 @@ pub(super) static THREADS_GO_ON: Rows<ThreadWrite> = Rows::new(
     8,
     ") AS j WHERE thread.id = j.column1 AND thread.side_conversation_id = j.column2 AND thread.ticket_id = j.column3",
     bind_thread,
-);
+)
+.counted(Counted::Threads);
 pub(super) static DONE: Rows<Done> = Rows::new(
     "UPDATE inbox SET done_at = j.column2, ignored = j.column3,
         event_json = CASE WHEN j.column4 THEN NULL ELSE inbox.event_json END FROM (VALUES",
@@ -64,7 +68,8 @@ pub(super) static OUTBOX: Rows<OutboxWrite> = Rows::new(
     11,
     ") AS j WHERE column1 IS NOT NULL ON CONFLICT (effect_id, thread_id) DO NOTHING",
     bind_outbox,
-);
+)
+.counted(Counted::Calls);
 
 fn bind_inbox(values: &mut SqliteArguments, seq: i64, row: &InboxWrite) -> Result<(), BoxDynError> {
     values.add(seq)?;

@@ -43,6 +43,13 @@ impl Questions {
         }
     }
 
+    /// The clock shows this many milliseconds less than it did.
+    pub(super) fn clock_set_back(&mut self, by: i64) {
+        for asked in &mut self.0 {
+            asked.at -= by;
+        }
+    }
+
     fn end(&mut self, id: i64) -> Option<Asked> {
         let at = self.0.iter().position(|asked| asked.by == id)?;
         Some(self.0.swap_remove(at))

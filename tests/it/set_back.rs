@@ -1,0 +1,100 @@
+//! The machine's clock is put right, to an hour earlier: what waits for a time waits as long as it would have.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sidethread::sandbox::faults::Rule;
+
+use crate::house::{House, Setup};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn once(call: &str, rule: serde_json::Value) -> Rule {
+    let mut whole = json!({"call": call, "times": 1});
+    whole.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+    serde_json::from_value(whole).unwrap()
+}
+
+#[tokio::test]
+async fn a_channel_takes_words_at_once_though_its_last_post_seems_to_be_yet_to_come() {
+    let slack = "posts_per_second_per_channel = 0.2";
+    let app = House::with(Setup { slack, ..Setup::default() }).await;
+    let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    app.zendesk.reply(app.zoe, &side, "<p>before</p>");
+    app.pass(Duration::from_secs(6)).await;
+    app.clock.set_back(HOUR);
+    app.zendesk.reply(app.zoe, &side, "<p>after</p>");
+    app.pass(Duration::from_secs(20)).await;
+    let said: Vec<String> = app.said(&side).into_iter().map(|(_, text)| text).collect();
+    assert!(said.len() == 2 && said[1].ends_with("after"), "{said:?}");
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn what_was_to_be_tried_again_is_tried_when_its_time_is_up() {
+    let routes = "zendesk_read_lag_secs = 20";
+    let app = House::with(Setup { routes, ..Setup::default() }).await;
+    let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&side);
+    app.zendesk.faults().add(once("POST …/reply", json!({"fault": "status", "status": 503})));
+    app.slack.say(&app.ana, &channel, Some(&ts), "a word").unwrap();
+    app.pass(Duration::from_secs(1)).await;
+    assert!(app.answers(&side).is_empty());
+    app.clock.set_back(HOUR);
+    app.pass(Duration::from_secs(60)).await;
+    assert_eq!(app.answers(&side), ["a word"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn what_a_vendor_told_to_wait_goes_on_when_the_wait_is_over() {
+    let app = House::new().await;
+    let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&side);
+    app.zendesk.faults().add(once("POST …/reply", json!({"fault": "rate_limited", "retry_after": 20})));
+    app.zendesk
+        .faults()
+        .add(once("GET tickets/{id}/side_conversations", json!({"fault": "rate_limited", "retry_after": 20})));
+    app.slack.faults().add(once("chat.postMessage", json!({"fault": "rate_limited", "retry_after": 20})));
+    app.slack.say(&app.ana, &channel, Some(&ts), "a word").unwrap();
+    app.zendesk.reply(app.zoe, &side, "<p>another</p>");
+    app.pass(Duration::from_secs(2)).await;
+    assert!(app.answers(&side).len() < 2 && app.said(&side).len() < 2);
+    app.clock.set_back(HOUR);
+    app.pass(Duration::from_secs(90)).await;
+    assert!(app.answers(&side).contains(&"a word".to_owned()), "{:?}", app.answers(&side));
+    assert!(app.said(&side).iter().any(|(_, text)| text.ends_with("another")), "{:?}", app.said(&side));
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_mended_goes_on_within_a_minute() {
+    let app = House::new().await;
+    let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&side);
+    app.zendesk.faults().add(serde_json::from_value(json!({"call": "*", "fault": "token_revoked"})).unwrap());
+    app.slack.say(&app.ana, &channel, Some(&ts), "a word").unwrap();
+    app.pass(Duration::from_secs(40)).await;
+    let (_, ready) = app.get("/readyz").await;
+    assert_eq!(ready["paused"][0]["vendor"], "zendesk", "{ready}");
+    app.clock.set_back(HOUR);
+    app.zendesk.faults().clear();
+    app.pass(Duration::from_secs(60)).await;
+    assert_eq!(app.answers(&side), ["a word"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_looked_for_as_long_as_reads_lag_and_no_longer() {
+    let routes = "zendesk_read_lag_secs = 20";
+    let app = House::with(Setup { routes, ..Setup::default() }).await;
+    let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&side);
+    app.zendesk.faults().add(once("POST …/reply", json!({"fault": "dropped_before"})));
+    app.slack.say(&app.ana, &channel, Some(&ts), "a word").unwrap();
+    app.pass(Duration::from_secs(1)).await;
+    app.clock.set_back(HOUR);
+    app.pass(Duration::from_secs(90)).await;
+    assert_eq!(app.answers(&side), ["a word"]);
+    app.ends_quietly().await;
+}
