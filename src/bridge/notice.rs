@@ -213,14 +213,17 @@ pub fn card_again() -> String {
     "The message that this thread began with was deleted, so it goes on here. Answers belong in this thread.".to_owned()
 }
 
+/// What the app is called in Slack, as its manifest says.
+pub const APP_IN_SLACK: &str = "Side conversations";
+
 fn why_closed(channel: &ChannelRef, problem: &ChannelProblem) -> (String, String) {
     let channel = shown(channel);
     match problem {
         ChannelProblem::NotFound => (
             format!("there is no Slack channel {channel} that Sidethread can see"),
             format!(
-                "Check the spelling. If it is a private channel, invite the app there: open {channel} in Slack and \
-                 type /invite @Sidethread."
+                "Check the spelling. If it is a private channel, invite the app there: open {channel} in Slack, type \
+                 /invite and choose the app ({APP_IN_SLACK})."
             ),
         ),
         ChannelProblem::Archived => (
@@ -233,7 +236,7 @@ fn why_closed(channel: &ChannelRef, problem: &ChannelProblem) -> (String, String
         ),
         ChannelProblem::NotMember => (
             format!("Sidethread is not in the Slack channel {channel} and may not join it"),
-            format!("Invite the app: open {channel} in Slack and type /invite @Sidethread."),
+            format!("Invite the app: open {channel} in Slack, type /invite and choose the app ({APP_IN_SLACK})."),
         ),
         ChannelProblem::Restricted => (
             format!("the Slack channel {channel} does not let apps post"),

@@ -101,9 +101,10 @@ impl Part {
     }
 }
 
+/// The page down to what stands above the rest.
 #[derive(Template)]
 #[template(path = "sandbox/page.html")]
-struct Page<'a> {
+struct Head<'a> {
     at: String,
     notice: Option<String>,
     place: &'a Place,
@@ -111,6 +112,12 @@ struct Page<'a> {
     domain: &'a str,
     first_ticket: i64,
     bar: Bar<'a>,
+}
+
+/// The rest of the page.
+#[derive(Template)]
+#[template(path = "sandbox/panes.html")]
+struct Panes<'a> {
     tabs: Tabs<'a>,
     desk: DeskPane<'a>,
     middle: MiddlePane<'a>,
@@ -204,13 +211,13 @@ impl<'a> Look<'a> {
     }
 }
 
-/// The page as HTML.
-pub(super) fn show(sandbox: &Sandbox, asked: &Asked, mut top: Top) -> Result<String, askama::Error> {
+/// The beginning of the page as HTML, for which neither the bridge is asked nor a list is read: a browser can show it, and
+/// ask for what the page looks like, while the rest is made.
+pub(super) fn show_head(sandbox: &Sandbox, asked: &Asked, mut top: Top) -> Result<String, askama::Error> {
     let known = |c: &char| c.is_ascii_alphanumeric() || *c == '.' || *c == '-';
     let notice = top.notice.take();
     let look = Look::at(sandbox, asked, top);
-    let middle = look.middle();
-    let page = Page {
+    let head = Head {
         at: asked.at.chars().take(60).filter(known).collect(),
         notice,
         place: &look.place,
@@ -218,12 +225,16 @@ pub(super) fn show(sandbox: &Sandbox, asked: &Asked, mut top: Top) -> Result<Str
         domain: &sandbox.credentials().channel_domain,
         first_ticket: sandbox.world.tickets.first().copied().unwrap_or_default(),
         bar: look.bar(),
-        tabs: look.tabs(&middle.middle),
-        desk: look.desk(),
-        middle,
-        slack: look.slack(),
     };
-    page.render()
+    head.render()
+}
+
+/// The rest of it.
+pub(super) fn show_panes(sandbox: &Sandbox, asked: &Asked, top: Top) -> Result<String, askama::Error> {
+    let look = Look::at(sandbox, asked, top);
+    let middle = look.middle();
+    let panes = Panes { tabs: look.tabs(&middle.middle), desk: look.desk(), middle, slack: look.slack() };
+    panes.render()
 }
 
 /// These parts of the page as HTML, one after the other.

@@ -7,14 +7,12 @@ mod stands;
 use serde_json::Value;
 
 use super::faults::{self, Switch};
+use super::mrkdwn::{Names, to_plain};
 use super::owed::Proven;
 use super::{Place, excerpt, list, names_by_id, people_who_write, shown_name, text};
 use crate::sandbox::Sandbox;
 pub(super) use stands::Stage;
 use stands::{ended, open, standing};
-
-/// People of the workspace, by id.
-type Names = std::collections::BTreeMap<String, String>;
 
 const WORDS: usize = 70;
 const WORDS_ASIDE: usize = 36;
@@ -78,7 +76,10 @@ impl Middle {
         let nothing = Value::Null;
         let told = lanes.unwrap_or(&nothing);
         let now = sandbox.now();
-        let names = names_by_id(&people_who_write(sandbox), shown_name);
+        let names = Names {
+            of_ids: names_by_id(&people_who_write(sandbox), shown_name),
+            ..super::workspace::links(sandbox, place)
+        };
         let count = |name: &str| told["counts"][name].as_i64().unwrap_or_default();
         let mut trips: Vec<(i64, Trip)> = list(told, "messages")
             .iter()
@@ -159,7 +160,7 @@ impl Trip {
 }
 
 fn said_in_slack(sandbox: &Sandbox, names: &Names, key: &str) -> (String, String) {
-    let name = |id: &str| names.get(id).cloned().unwrap_or_else(|| "Somebody".to_owned());
+    let name = |id: &str| names.of_ids.get(id).cloned().unwrap_or_else(|| "Somebody".to_owned());
     if let Some(press) = key.strip_prefix("press:") {
         let mut parts = press.split(':').skip(1);
         let who = name(parts.next().unwrap_or_default());
@@ -167,7 +168,7 @@ fn said_in_slack(sandbox: &Sandbox, names: &Names, key: &str) -> (String, String
     }
     let (ts, channel) = key.split_once(':').unwrap_or((key, ""));
     match sandbox.slack.message(channel, ts) {
-        Some(message) => (name(text(&message, "user")), excerpt(text(&message, "text"), WORDS)),
+        Some(message) => (name(text(&message, "user")), excerpt(&to_plain(text(&message, "text"), names), WORDS)),
         None => ("Somebody".to_owned(), "(a message that is gone)".to_owned()),
     }
 }
@@ -263,10 +264,10 @@ fn act(name: &str) -> String {
         "post_card" | "card" => "post the card",
         "update_card" | "card_shows" => "bring the card up to date",
         "post" => "post the message",
-        "tell" => "tell in the thread",
-        "change_tell" => "change what was told",
-        "take_back" => "take back what was told",
-        "whisper" => "tell one person",
+        "tell" => "write a notice in the thread",
+        "change_tell" => "change its notice in the thread",
+        "take_back" => "take back its notice in the thread",
+        "whisper" => "tell one person alone",
         "tell_operator" => "tell the operator",
         "ask_who" => "look up who wrote",
         "reply" => "reply in the side conversation",

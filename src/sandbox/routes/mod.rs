@@ -10,6 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
+use futures_util::{StreamExt, stream};
 
 use super::Sandbox;
 use super::changes::Changes;
@@ -29,6 +30,7 @@ mod time;
 mod tour;
 mod workspace;
 
+const HTML: &str = "text/html; charset=utf-8";
 const NOTICES_KEPT: usize = 100;
 const POLL: Duration = Duration::from_millis(15);
 /// How long an answer to a form waits for what the form set off, so that the page already shows it.
@@ -105,8 +107,20 @@ async fn show(State(desktop): State<Desktop>, Query(asked): Query<Asked>, header
     if let Some(address) = page::to_see(&desktop.sandbox, &asked) {
         return Redirect::to(&address).into_response();
     }
-    let top = desktop.top(&asked, &headers).await;
-    drawn(page::show(&desktop.sandbox, &asked, top))
+    let top = desktop.top_without_bridge(&asked, &headers);
+    let toured = top.toured;
+    let head = match page::show_head(&desktop.sandbox, &asked, top) {
+        Ok(head) => head,
+        Err(error) => return drawn(Err(error)),
+    };
+    let rest = async move {
+        let lanes = desktop.sandbox.operator.lanes().await;
+        // What is made already goes out before the rest is made, which takes as long as there is much to show.
+        tokio::task::yield_now().await;
+        page::show_panes(&desktop.sandbox, &asked, Top { toured, lanes, ..Top::default() })
+    };
+    let html = stream::once(std::future::ready(Ok(head))).chain(stream::once(rest));
+    answer(HTML, Body::from_stream(html))
 }
 
 /// Some parts of the page, named with commas: what a window draws anew when it hears that something changed.
@@ -124,7 +138,7 @@ async fn parts(
 
 fn drawn(html: Result<String, askama::Error>) -> Response<Body> {
     match html {
-        Ok(html) => answer("text/html; charset=utf-8", html),
+        Ok(html) => answer(HTML, html),
         Err(error) => {
             let mut response = answer("text/plain; charset=utf-8", format!("The page could not be made: {error}\n"));
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -150,8 +164,8 @@ async fn ticket(Path(id): Path<u64>) -> Redirect {
     Redirect::to(&format!("/?ticket={id}#desk"))
 }
 
-fn answer(content_type: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+fn answer(content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -165,11 +179,15 @@ impl Desktop {
     }
 
     async fn top(&self, asked: &Asked, headers: &HeaderMap) -> Top {
+        Top { lanes: self.sandbox.operator.lanes().await, ..self.top_without_bridge(asked, headers) }
+    }
+
+    fn top_without_bridge(&self, asked: &Asked, headers: &HeaderMap) -> Top {
         Top {
             notice: asked.notice.parse().ok().and_then(|id| self.notice(id)),
             morning: self.morning.stands(),
             toured: tour::is_closed(headers),
-            lanes: self.sandbox.operator.lanes().await,
+            lanes: None,
         }
     }
 

@@ -106,7 +106,7 @@ fn idle(why: &str) -> String {
         "older" => "left alone: it is older than the bridge",
         "not_routed" => "left alone: it names no channel",
         "known" => "known already",
-        "stale" => "overtaken by what came later",
+        "stale" => "changes nothing any more",
         "empty" => "nothing in it to carry",
         "not_linked" => "left alone: its thread is not in Slack",
         _ => "nothing to do",
