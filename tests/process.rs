@@ -300,7 +300,7 @@ async fn the_operator_looks_and_decides_while_it_runs_and_when_it_does_not() {
     assert!(ran("parked list".to_owned()).await.contains(&format!("  {id}  reply to Zendesk")));
     assert!(ran(format!("parked drop {id} --yes")).await.contains("given up"));
     assert_eq!(ran("parked list".to_owned()).await, "Nothing is parked.\n");
-    assert!(ran(format!("trace {sc}")).await.contains("given up by a person"));
+    assert!(ran(format!("trace {sc}")).await.contains("given up: a person wanted that"));
     let mut app = house.start().await;
     house.say(&ts, "three");
     until("what came after", async || house.firm.answers(&sc) == ["one", "three"]).await;

@@ -5,10 +5,12 @@
 mod follow_up;
 mod life;
 mod merged;
+mod waits;
 
 pub use follow_up::*;
 pub use life::*;
 pub use merged::*;
+pub use waits::*;
 
 use super::content::escape_mrkdwn;
 use super::effect::Vendor;

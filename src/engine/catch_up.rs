@@ -131,6 +131,11 @@ impl CatchUp {
         self.gap.waiting()
     }
 
+    /// Those deliveries, and until when each waits at most.
+    pub(super) fn waiting_events(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.gap.events()
+    }
+
     fn read_next(&mut self, (channel, thread_ts): Key) {
         let queued = self.steps.iter().position(
             |step| matches!(step, Step::Thread { channel: c, thread_ts: ts, .. } if *c == channel && *ts == thread_ts),

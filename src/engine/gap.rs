@@ -139,6 +139,19 @@ impl Gap {
         self.waiting.values().map(|waiting| waiting.until).min()
     }
 
+    /// The rows of the inbox that wait, and until when at most, in milliseconds since 1970.
+    pub fn events(&self) -> impl Iterator<Item = (i64, i64)> {
+        let rows = |waiting: &Waiting| {
+            let until = waiting.until;
+            let seq = |work: &Work| match work {
+                Work::Event { seq, .. } => Some((*seq, until)),
+                Work::Answer { .. } | Work::Arrived { .. } => None,
+            };
+            waiting.work.iter().filter_map(seq).collect::<Vec<_>>()
+        };
+        self.waiting.values().flat_map(rows)
+    }
+
     /// How many deliveries wait.
     pub fn waiting(&self) -> usize {
         self.waiting.values().map(|waiting| waiting.work.len()).sum()

@@ -51,6 +51,7 @@ pub mod retry;
 mod run;
 mod settings;
 mod spent;
+pub mod standing;
 pub mod worker;
 
 use std::collections::HashMap;

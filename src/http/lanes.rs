@@ -1,8 +1,11 @@
-//! `GET /lanes`: what is under way and what was lately, one entry a message, with every call that it set off.
+//! `GET /lanes`: what is under way and what was lately, one entry a message, with every call that it set off, and what
+//! each of those waits for.
 //!
 //! It is for a view that is drawn again and again, so it costs a few indexed reads however much is stored, says
 //! nothing that a message says, and is the same text as long as nothing happens. Whoever may decide about what is
 //! parked may ask.
+
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +18,7 @@ use serde_json::{Value, json};
 use super::{Front, parked};
 use crate::bridge::{BridgedThread, Effect};
 use crate::store::{Lanes, Store, StoreError, TracedAttempt, TracedCall, TracedEvent, TracedThread};
+use waits::Waits;
 
 /// How many events are shown beside those that wait.
 const MOST: u16 = 40;
@@ -23,11 +27,8 @@ pub(super) async fn lanes(State(front): State<Front>, headers: HeaderMap) -> Res
     if let Some(reason) = parked::refused(&headers) {
         return parked::problem(StatusCode::FORBIDDEN, reason);
     }
-    match told(&front.store).await {
-        Ok(mut told) => {
-            told["ready"] = front.ready.get().is_some().into();
-            Json(told).into_response()
-        }
+    match told(&front).await {
+        Ok(told) => Json(told).into_response(),
         Err(error) => {
             tracing::error!(error = %error, "the lanes could not be read");
             parked::problem(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read")
@@ -35,9 +36,10 @@ pub(super) async fn lanes(State(front): State<Front>, headers: HeaderMap) -> Res
     }
 }
 
-async fn told(store: &Store) -> Result<Value, StoreError> {
-    let mut lanes = store.lanes(MOST).await?;
-    add_causes(store, &mut lanes).await?;
+async fn told(front: &Front) -> Result<Value, StoreError> {
+    let mut lanes = front.store.lanes(MOST).await?;
+    add_causes(&front.store, &mut lanes).await?;
+    let waits = Waits::look(front, &lanes);
     let threads: BTreeMap<&str, &TracedThread> = lanes.threads.iter().map(|one| (one.id.as_str(), one)).collect();
     let cards = card_entries(&lanes.threads);
     // An entry that a call of ours made is that call's result, and no message of its own.
@@ -61,16 +63,21 @@ async fn told(store: &Store) -> Result<Value, StoreError> {
         }
     }
     let shown = messages.iter().map(|(event, thread, calls)| {
-        let calls: Vec<Value> = calls.iter().map(|call| show_call(call, &lanes.attempts)).collect();
+        let calls: Vec<Value> = calls.iter().map(|call| show_call(call, &lanes.attempts, &waits)).collect();
         json!({
-            "event": event.map(show_event),
+            "event": event.map(|event| show_event(event, waits.of_event(event))),
             "thread": threads.get(thread).map(|thread| show_thread(thread)),
             "calls": calls,
         })
     });
+    let held = lanes.held_events.iter().map(|event| {
+        let channel = event.key.split_once(':').map(|(_, channel)| channel);
+        json!({ "event": show_event(event, Waits::of_held()), "thread": { "channel_id": channel }, "calls": [] })
+    });
     let nudges = lanes.nudges.iter().map(|(ticket, at)| json!({"ticket_id": ticket, "asked_at": at}));
     Ok(json!({
-        "messages": shown.collect::<Vec<Value>>(),
+        "ready": front.ready.get().is_some(),
+        "messages": shown.chain(held).collect::<Vec<Value>>(),
         "nudges": nudges.collect::<Vec<Value>>(),
         "counts": {
             "held": lanes.held, "unhandled": lanes.unhandled, "waiting": lanes.waiting, "parked": lanes.parked,
@@ -133,10 +140,11 @@ fn names_in(effect_id: &str) -> impl Iterator<Item = &str> {
     effect_id.split([':', '/']).filter(|part| part.len() > 8)
 }
 
-fn show_event(event: &TracedEvent) -> Value {
+fn show_event(event: &TracedEvent, waits: Value) -> Value {
     json!({
         "seq": event.seq, "source": event.source, "key": event.key, "name": name_of(event),
         "received_at": event.received_at, "done_at": event.done_at, "ignored": event.ignored,
+        "waits": waits,
     })
 }
 
@@ -148,8 +156,9 @@ fn show_thread(thread: &TracedThread) -> Value {
     })
 }
 
-fn show_call(call: &TracedCall, attempts: &[TracedAttempt]) -> Value {
+fn show_call(call: &TracedCall, attempts: &[TracedAttempt], waits: &Waits<'_>) -> Value {
     let effect: Option<Effect> = call.effect_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    let waits = waits.of_call(call, effect.as_ref());
     let of_id = || call.effect_id.split([':', '/']).next().unwrap_or_default().replace('-', "_");
     let tries = attempts.iter().filter(|attempt| attempt.outbox_id == call.id).map(|attempt| {
         json!({
@@ -162,5 +171,6 @@ fn show_call(call: &TracedCall, attempts: &[TracedAttempt]) -> Value {
         "decided_at": call.decided_at, "not_before": call.not_before, "attempts": call.attempts,
         "attempted_at": call.attempted_at, "doubtful": call.doubtful, "problem": call.problem, "state": call.state,
         "result": call.result, "settled_at": call.settled_at, "bundle": call.bundle, "tries": tries.collect::<Vec<Value>>(),
+        "waits": waits,
     })
 }

@@ -35,6 +35,8 @@ pub(super) struct Said {
     pub(super) text: String,
     /// In milliseconds since 1970.
     pub(super) at: i64,
+    /// What it waits for, in words that go on from "waits", where the bridge says so.
+    pub(super) waits: Option<String>,
     /// Whether people were told where it was written that it stays there.
     told: bool,
 }
@@ -88,14 +90,18 @@ impl Sandbox {
         let waits_with_vendors = self.slack.pending() + self.zendesk.pending() > 0;
         let busy = waits_with_vendors || lanes.is_none_or(is_busy);
         for said in &counted.missing {
+            let mut said = said.clone();
             let kind = match lanes.map_or(Known::No, |lanes| said.known(lanes)) {
                 Known::SetAside => &mut proof.set_aside,
-                Known::UnderWay => &mut proof.under_way,
+                Known::UnderWay(waits) => {
+                    said.waits = waits;
+                    &mut proof.under_way
+                }
                 Known::No if said.told => &mut proof.told,
                 Known::No if busy || now - said.at.max(since) < SETTLES_IN_MS => &mut proof.under_way,
                 Known::No => &mut proof.lost,
             };
-            kind.push(said.clone());
+            kind.push(said);
         }
         proof
     }
@@ -130,7 +136,7 @@ impl Sandbox {
             let stands = linked.get(&(one.channel.clone(), digits(&one.ts))).copied().unwrap_or_default();
             let told = says_why.contains(&(one.channel.as_str(), one.thread_ts.as_str()));
             let place = Place::Slack { channel: one.channel.clone(), ts: one.ts.clone() };
-            counted.add(stands, Said { place, who: one.user, text: one.text, at: one.at, told });
+            counted.add(stands, Said { place, who: one.user, text: one.text, at: one.at, waits: None, told });
         }
         let standing = standing_in_slack(&of_agents.said, &posted, &known);
         for one in &of_agents.said {
@@ -138,7 +144,10 @@ impl Sandbox {
             let told = of_agents.notes.iter().any(|(ticket, at)| *ticket == one.ticket && *at >= one.at);
             let (side_conversation, entry) = (one.side_conversation.clone(), one.id.clone());
             let place = Place::Zendesk { ticket: one.ticket, side_conversation, entry };
-            counted.add(stands, Said { place, who: one.who.clone(), text: one.text.clone(), at: one.at, told });
+            counted.add(
+                stands,
+                Said { place, who: one.who.clone(), text: one.text.clone(), at: one.at, waits: None, told },
+            );
         }
         counted.missing.sort_by_key(|said| said.at);
         counted
@@ -175,7 +184,8 @@ impl Counted {
 
 enum Known {
     No,
-    UnderWay,
+    /// It waits for this, where the bridge has words for it.
+    UnderWay(Option<String>),
     SetAside,
 }
 
@@ -188,6 +198,9 @@ impl Said {
             }),
         };
         shown["text"] = self.text.clone().into();
+        if let Some(waits) = &self.waits {
+            shown["waits"] = waits.clone().into();
+        }
         shown
     }
 
@@ -202,10 +215,14 @@ impl Said {
             return Known::No;
         };
         let calls = message["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let waiting = || calls.iter().filter(|call| call["state"] == "waiting");
+        let open = std::iter::once(&message["event"]).chain(waiting());
+        let words = open.filter_map(|one| one["waits"]["words"].as_str()).find(|words| !words.is_empty());
+        let under_way = || Known::UnderWay(words.map(str::to_owned));
         match () {
             () if calls.iter().any(|call| call["state"] == "parked") => Known::SetAside,
-            () if message["event"]["done_at"].is_null() => Known::UnderWay,
-            () if calls.iter().any(|call| call["state"] == "waiting") => Known::UnderWay,
+            () if message["event"]["done_at"].is_null() => under_way(),
+            () if waiting().next().is_some() => under_way(),
             () => Known::No,
         }
     }

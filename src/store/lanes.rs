@@ -18,7 +18,9 @@ pub struct Lanes {
     pub threads: Vec<TracedThread>,
     /// Tickets that shall be read, each with the time of the nudge in milliseconds since 1970.
     pub nudges: Vec<(i64, i64)>,
-    /// How many Slack messages wait for the card of their thread.
+    /// Slack messages that wait for the card of their thread; they have no number and no thread yet.
+    pub held_events: Vec<TracedEvent>,
+    /// How many of those there are.
     pub held: i64,
     /// How many events are not handled.
     pub unhandled: i64,
@@ -49,6 +51,8 @@ const THREADS: &str = "SELECT t.id, t.side_conversation_id, t.ticket_id, t.place
         l.thread_ts FROM thread AS t LEFT JOIN link AS l ON l.thread_id = t.id
     WHERE t.id IN (SELECT value FROM json_each($1))";
 const NUDGES: &str = "SELECT ticket_id, asked_at FROM nudge ORDER BY asked_at, ticket_id LIMIT $1";
+const HELD: &str = "SELECT 0, '', 'slack', key, event_json, received_at, NULL, NULL FROM held
+    ORDER BY received_at, key LIMIT $1";
 const COUNTS: &str = "SELECT (SELECT count(*) FROM held), (SELECT count(*) FROM inbox WHERE done_at IS NULL),
     (SELECT count(*) FROM outbox WHERE state = 'waiting'), (SELECT count(*) FROM outbox WHERE state = 'parked')";
 
@@ -77,6 +81,8 @@ impl Store {
         let rows = sqlx::query(NUDGES).bind(MOST_WAITING).fetch_all(&mut *reader).await?;
         let nudges =
             rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, StoreError>>()?;
+        let rows = sqlx::query(HELD).bind(MOST_WAITING).fetch_all(&mut *reader).await?;
+        let held_events = rows.iter().map(event).collect::<Result<_, _>>()?;
         let counts = sqlx::query(COUNTS).fetch_one(&mut *reader).await?;
         Ok(Lanes {
             events,
@@ -84,6 +90,7 @@ impl Store {
             attempts,
             threads,
             nudges,
+            held_events,
             held: counts.try_get(0)?,
             unhandled: counts.try_get(1)?,
             waiting: counts.try_get(2)?,

@@ -149,7 +149,7 @@ async fn the_operator_gives_it_up_and_the_thread_is_told() {
     assert_eq!(list(&app).await, "Nothing is parked.\n");
     let asked = sidethread::cli::trace::Asked::SideConversation(sc);
     let traced = sidethread::cli::trace::run(&app.database(), &asked, false, app.clock.now_ms()).await.unwrap();
-    assert!(traced.contains("given up by a person"), "{traced}");
+    assert!(traced.contains("given up: a person wanted that"), "{traced}");
     app.ends_quietly().await;
 }
 

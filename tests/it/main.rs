@@ -34,6 +34,7 @@ mod refusals;
 mod restored;
 mod set_back;
 mod slack_to_zendesk;
+mod standing;
 mod state;
 mod summary;
 mod ticket;

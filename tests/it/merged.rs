@@ -17,7 +17,7 @@ use crate::listed::Admin;
 pub const TARGET: i64 = 35437;
 
 /// Another ticket of the same customer.
-fn other_ticket(app: &House, id: i64) -> i64 {
+pub fn other_ticket(app: &House, id: i64) -> i64 {
     app.zendesk.add_ticket(TicketSpec {
         id: Some(id),
         subject: "Parcel again".into(),
@@ -28,7 +28,7 @@ fn other_ticket(app: &House, id: i64) -> i64 {
     })
 }
 
-fn merge(app: &House, source: i64, target: i64) {
+pub fn merge(app: &House, source: i64, target: i64) {
     assert!(app.zendesk.merge(app.zoe, source, target, None), "the ticket cannot be merged");
 }
 
@@ -254,6 +254,9 @@ async fn a_merge_whose_comment_names_no_ticket_is_told_and_the_replies_wait() {
     assert!(operator(&app, TARGET, app.ticket).await.unwrap_err().to_string().contains("no thread waits"));
     assert!(operator(&app, app.ticket, 35438).await.unwrap().contains("One thread is told"));
     let (place, stale) = proposed(&app, &sc);
+    // Its button is there for a while, although a newer notice stands.
+    let rule = json!({"call": "chat.update", "fault": "rate_limited", "retry_after": 300, "times": 1});
+    app.slack.faults().add(serde_json::from_value::<Rule>(rule).unwrap());
     assert!(operator(&app, app.ticket, TARGET).await.unwrap().contains("One thread is told"));
     app.slack.press(&app.ana, &place, &stale, "continue_on").unwrap();
     app.settle_within(Duration::from_secs(60)).await;
@@ -285,7 +288,7 @@ async fn an_older_comment_says_nothing_of_the_merge() {
     app.ends_quietly().await;
 }
 
-async fn operator(app: &House, source: i64, into: i64) -> anyhow::Result<String> {
+pub async fn operator(app: &House, source: i64, into: i64) -> anyhow::Result<String> {
     let mut config = Config::parse("test", &app.config, []).unwrap();
     config.database.path = app.database();
     let admin = Arc::new(Admin(Some(app.app.admin_router())));

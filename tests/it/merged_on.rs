@@ -6,7 +6,7 @@ use sidethread::sandbox::zendesk::{TicketChange, Unconfirmed};
 
 use crate::follow_up::{close, follow_up, follow_ups, later, messages, sides};
 use crate::house::{House, Setup};
-use crate::merged::{TARGET, merged_thread, press, proposed};
+use crate::merged::{TARGET, merge, merged_thread, operator, other_ticket, press, proposed};
 
 fn deleted(app: &House, ticket: i64, deleted: bool) {
     assert!(app.zendesk.set_ticket(ticket, TicketChange { deleted: Some(deleted), ..Default::default() }));
@@ -102,5 +102,60 @@ async fn a_follow_up_that_is_missing_for_a_moment_takes_it() {
     app.pass(Duration::from_secs(600)).await;
     assert_eq!(follow_ups(&app, TARGET), [follow]);
     assert_eq!(sides(&app, follow).len(), 2);
+    app.ends_quietly().await;
+}
+
+/// How many notices of a thread have a button that lets it go on, and what all its notices say.
+fn buttons(app: &House, sc: &str) -> usize {
+    let (channel, ts) = app.thread(sc);
+    let thread = app.slack.thread(&channel, &ts);
+    thread.iter().filter(|message| message["blocks"].to_string().contains("\"continue_on\"")).count()
+}
+
+#[tokio::test]
+async fn only_the_newest_notice_has_a_button_and_none_once_the_thread_has_moved() {
+    let app = House::new().await;
+    let (sc, channel, ts) = merged_thread(&app).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.settle_within(Duration::from_secs(60)).await;
+    assert_eq!(buttons(&app, &sc), 1);
+    // The operator names another ticket, and the old button leads nowhere.
+    let last = other_ticket(&app, 35438);
+    operator(&app, app.ticket, last).await.unwrap();
+    assert_eq!(buttons(&app, &sc), 1);
+    let told = app.told(&sc);
+    assert!(told.len() == 2 && told[0].contains("the newest notice"), "{told:?}");
+    press(&app, &app.ana, &sc).await;
+    assert_eq!(messages(&app, &sides(&app, last)[0])[1..], ["one"]);
+    assert_eq!(buttons(&app, &sc), 0);
+    // It is merged once more, and the thread moves in another way than by a button.
+    later(&app).await;
+    merge(&app, last, TARGET);
+    app.slack.say(&app.ana, &channel, Some(&ts), "two").unwrap();
+    app.settle_within(Duration::from_secs(60)).await;
+    assert_eq!(buttons(&app, &sc), 1);
+    press(&app, &app.ben, &sc).await;
+    assert_eq!(buttons(&app, &sc), 0, "{:?}", app.told(&sc));
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn a_notice_whose_post_is_known_late_loses_its_button_all_the_same() {
+    let app = House::new().await;
+    let (sc, channel, ts) = merged_thread(&app).await;
+    let fault = |rule: serde_json::Value| app.slack.faults().add(serde_json::from_value(rule).unwrap());
+    fault(serde_json::json!({"call": "chat.postMessage", "fault": "dropped_after", "times": 1}));
+    fault(serde_json::json!({"call": "conversations.replies", "fault": "status", "status": 500}));
+    app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
+    app.settle_within(Duration::from_secs(2)).await;
+    assert_eq!(buttons(&app, &sc), 1, "it stands, and the app does not know yet");
+    let last = other_ticket(&app, 35438);
+    operator(&app, app.ticket, last).await.unwrap();
+    app.slack.faults().clear();
+    app.pass(Duration::from_secs(600)).await;
+    assert_eq!(buttons(&app, &sc), 1, "{:?}", app.told(&sc));
+    press(&app, &app.ana, &sc).await;
+    assert_eq!(messages(&app, &sides(&app, last)[0])[1..], ["one"]);
+    assert_eq!(buttons(&app, &sc), 0, "{:?}", app.told(&sc));
     app.ends_quietly().await;
 }

@@ -37,6 +37,16 @@ pub fn continues(source: TicketId, target: (TicketId, &str), name: &str) -> Stri
     )
 }
 
+/// In the place of that notice: a later one says something else.
+pub fn merge_told_anew() -> String {
+    "🔀 The ticket of this thread was merged. How the thread goes on is said in the newest notice below.".to_owned()
+}
+
+/// In the place of that notice: the thread has moved.
+pub fn merge_is_past(ticket: TicketId, url: &str) -> String {
+    format!("🔀 The ticket of this thread was merged. The thread goes on in ticket <{url}|#{ticket}>.")
+}
+
 /// The person who pressed the button: it was pressed before.
 pub fn continues_already(in_ticket: Option<(TicketId, &str)>) -> String {
     match in_ticket {

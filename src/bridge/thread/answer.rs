@@ -64,6 +64,7 @@ impl Deciding<'_> {
                     self.ignored = Some(Why::Stale);
                 }
             }
+            (Act::Tell { .. }, Answer::Posted { ts, .. }) => self.proposal_stands(effect, ts),
             (Act::SetTicket { .. }, answer) => self.rule_applied(effect, answer),
             (Act::ReadSaid, Answer::Said(entries)) => self.said_read(effect, entries),
             (Act::Note { text }, Answer::TicketClosed(_)) => self.note_not_taken(effect, text),

@@ -288,6 +288,7 @@ impl Deciding<'_> {
         let source = source.map(|follow_up| follow_up.source).filter(|source| *source != old_ticket);
         let known = settled.and_then(|follow_up| follow_up.ticket);
         if old == *to && old_ticket == ticket_id {
+            self.proposals_are_past();
             self.ignored = Some(Why::Known);
             return;
         }
@@ -305,6 +306,7 @@ impl Deciding<'_> {
         }
         self.thread.ticket_id = ticket_id;
         self.thread.ticket_since_ms = self.at_ms;
+        self.proposals_are_past();
         if let Some(ticket) = ticket.or(known) {
             self.thread.ticket = Some(ticket);
         }

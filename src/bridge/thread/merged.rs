@@ -17,6 +17,8 @@ use super::follow_up::FollowUp;
 use super::{BridgedThread, Deciding, Retrying, Why};
 
 pub(super) const CONTINUE_ON: &str = "continue-on";
+/// How the notices begin that tell of a merge, as effects.
+pub(super) const MERGED: &str = "merged:";
 
 /// Who lets a thread go on in another ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +70,8 @@ impl Deciding<'_> {
         let into_url = into_url.as_ref().map(|(ticket, url)| (*ticket, url.as_str()));
         let text = notice::ticket_merged((source, &url), into_url);
         let named = into.map_or(String::new(), |into| format!(":{into}"));
-        let id = EffectId::new(format!("merged:{source}{named}:{}", self.at_ms));
+        let id = EffectId::new(format!("{MERGED}{source}{named}:{}", self.at_ms));
+        self.propose(id.clone());
         let act = Act::Tell { text, reopen: false, retry: None, continue_on: into };
         self.ask(id, self.at_ms * 1000, act);
     }
@@ -118,6 +121,7 @@ impl Deciding<'_> {
         let begins = self.thread.continues_on(ticket_id);
         if let Some(ts) = stood.filter(|_| begins) {
             let text = notice::continues(source, (ticket_id, &self.ticket_url(ticket_id)), &person.name);
+            self.no_proposal_any_more(ts);
             self.change_tell(&format!("{CONTINUE_ON}:{ticket_id}"), ts.clone(), text, None);
         }
     }

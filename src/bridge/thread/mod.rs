@@ -5,9 +5,9 @@
 //!
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
 //! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `follow_up` (what happens to
-//! its ticket), `merged` (that ticket is part of another), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
+//! its ticket), `merged` (that ticket is part of another), `proposals` (the notices that tell of it), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
 //! long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
-//! delivered), `unpark` (what is tried again). What a thread keeps is in `parts`, what comes of an event in `step`.
+//! delivered), `unpark` (what is tried again), `waits` (what has to happen first). What a thread keeps is in `parts`, what comes of an event in `step`.
 
 mod answer;
 mod card;
@@ -20,10 +20,12 @@ mod merged;
 mod noticed;
 mod notices;
 mod parts;
+mod proposals;
 mod reach;
 mod step;
 mod summary;
 mod unpark;
+mod waits;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,8 +42,10 @@ pub use gone::Gone;
 pub use merged::Continuing;
 pub use noticed::Noticed;
 pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told, Unreachable};
+pub use proposals::Proposal;
 pub use step::{EffectIds, Forgotten, Step, Why};
 pub use summary::heading;
+pub use waits::WaitsFor;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
 pub const POST_LIMIT: usize = 3000;
@@ -98,6 +102,9 @@ pub struct BridgedThread {
     /// What follows its ticket, while that is not settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_up: Option<FollowUp>,
+    /// The notices that say how it goes on after a merge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proposals: Vec<Proposal>,
     /// Where it was before, oldest first: what is said there still arrives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Earlier>,
@@ -185,6 +192,7 @@ impl BridgedThread {
             ticket: None,
             ticket_since_ms: 0,
             follow_up: None,
+            proposals: Vec::new(),
             earlier: Vec::new(),
             subject: String::new(),
             place: Place::New,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::bridge::event::Wish;
 use crate::bridge::ids::Ts;
-use crate::bridge::{BridgedThread, Effect, Event, What};
+use crate::bridge::{BridgedThread, Effect, Event, What, notice};
 use crate::cli::words::{act, clean, indented, plain, time, words_of};
 use crate::store::{TracedAttempt, TracedCall, TracedEvent, TracedThread};
 
@@ -44,8 +44,8 @@ impl Story<'_> {
             by_name.insert(name, messages.len());
             messages.push(told);
         }
-        let card_entry =
-            serde_json::from_str::<BridgedThread>(&self.thread.thread_json).ok().and_then(|t| t.card_entry);
+        let of: Option<BridgedThread> = serde_json::from_str(&self.thread.thread_json).ok();
+        let card_entry = of.as_ref().and_then(|thread| thread.card_entry.as_ref());
         let mut rest = Told { title: "For the thread as a whole".to_owned(), at: i64::MIN, ..Told::default() };
         let mut bundles: BTreeMap<i64, usize> = BTreeMap::new();
         for bundle in self.calls.iter().filter_map(|call| call.bundle) {
@@ -55,10 +55,10 @@ impl Story<'_> {
             let of_card = || call.effect_id.starts_with("card") && !call.effect_id.starts_with("card-shows");
             let cause = names_in(&call.effect_id)
                 .find_map(|name| by_name.get(name))
-                .or_else(|| card_entry.as_ref().filter(|_| of_card()).and_then(|entry| by_name.get(entry.as_str())));
+                .or_else(|| card_entry.filter(|_| of_card()).and_then(|entry| by_name.get(entry.as_str())));
             match cause {
-                Some(at) => self.add_call(&mut messages[*at], call, &bundles),
-                None => self.add_call(&mut rest, call, &bundles),
+                Some(at) => self.add_call(&mut messages[*at], call, of.as_ref(), &bundles),
+                None => self.add_call(&mut rest, call, of.as_ref(), &bundles),
             }
         }
         if self.single.is_none() && !rest.steps.is_empty() {
@@ -102,7 +102,7 @@ impl Story<'_> {
         out
     }
 
-    fn add_call(&self, told: &mut Told, call: &TracedCall, bundles: &BTreeMap<i64, usize>) {
+    fn add_call(&self, told: &mut Told, call: &TracedCall, of: Option<&BridgedThread>, bundles: &BTreeMap<i64, usize>) {
         let effect: Option<Effect> = call.effect_json.as_deref().and_then(|json| serde_json::from_str(json).ok());
         let name = act(effect.as_ref(), &call.effect_id);
         let vendor = if call.vendor == "slack" { "Slack" } else { "Zendesk" };
@@ -157,13 +157,17 @@ impl Story<'_> {
                 let why = clean(call.problem.as_deref().unwrap_or("no reason was stored"));
                 step(at, format!("{name}: parked: {why} (sidethread parked show {})", call.id));
             }
-            ("dropped", Some(at)) => step(at, format!("{name}: given up by a person")),
+            ("dropped", Some(at)) => {
+                step(at, format!("{name}: given up: a person wanted that, or its author deleted it"))
+            }
             (state, Some(at)) => step(at, format!("{name}: {}", clean(state))),
             (_, None) => {
-                let what = match (call.not_before > self.now_ms, call.doubtful) {
-                    (true, _) => format!("waits until {}", time(call.not_before)),
-                    (false, true) => "no answer yet".to_owned(),
-                    (false, false) => "waits for its turn".to_owned(),
+                let needs = of.zip(effect.as_ref()).filter(|_| !call.doubtful);
+                let what = match needs.and_then(|(thread, effect)| thread.waits_for(&effect.act)) {
+                    Some(needs) => format!("waits {}", clean(&notice::waits_for(&needs))),
+                    None if call.not_before > self.now_ms => format!("waits until {}", time(call.not_before)),
+                    None if call.doubtful => "no answer yet".to_owned(),
+                    None => "waits for its turn".to_owned(),
                 };
                 step(i64::MAX, format!("{name}: {what}"));
             }

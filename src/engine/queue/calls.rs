@@ -3,9 +3,12 @@
 mod looks;
 mod questions;
 mod set_back;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+pub use standing::Standing;
 
 use super::turns::{Turn, Turns};
 use super::{Item, Job, Queue};

@@ -15,6 +15,7 @@ use super::pace::{Budget, Limits, Pace};
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId};
 use crate::bridge::{Answer, Effect, Event, Vendor};
 use calls::Calls;
+pub use calls::Standing;
 pub use item::Item;
 
 /// Something the engine can do now.

@@ -183,6 +183,11 @@ impl Turns {
         !group.waits() && when <= now && !pace.is_short(budget, group.messages + more, now)
     }
 
+    /// From when on a lane that waits may be served as far as the vendor's budget goes, in milliseconds since 1970.
+    pub(super) fn room_at(&self, turn: &Turn, pace: &Pace, now: i64) -> i64 {
+        if turn.heavy { pace.when_rationed(&turn.budget, now) } else { pace.when(&turn.budget, now) }
+    }
+
     /// When a lane may be served at the earliest, in milliseconds since 1970.
     pub(super) fn next_at(&self, vendor: Vendor, now: i64) -> Option<i64> {
         let order = self.orders.get(&vendor)?;

@@ -29,6 +29,8 @@ pub(super) struct Owed {
     pub(super) to_slack: bool,
     pub(super) who: String,
     pub(super) words: String,
+    /// What it waits for, where the bridge has words for it.
+    pub(super) waits: Option<String>,
     /// Where it was said.
     pub(super) href: String,
 }
@@ -52,7 +54,7 @@ impl Proven {
             };
             let who = if to_slack { Some(&said.who) } else { names.get(&said.who) };
             let who = who.cloned().unwrap_or_else(|| "Somebody".to_owned());
-            Owed { to_slack, who, words: excerpt(&said.text, WORDS), href }
+            Owed { to_slack, who, words: excerpt(&said.text, WORDS), waits: said.waits.clone(), href }
         };
         let groups = [
             ("lost", "parked", "lost: not on the other side, and not under way", &proof.lost),

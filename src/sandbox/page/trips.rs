@@ -2,12 +2,16 @@
 //!
 //! The bridge names messages and does not say what they say; the words come from the fakes.
 
+mod stands;
+
 use serde_json::Value;
 
 use super::faults::{self, Switch};
 use super::owed::Proven;
 use super::{Place, excerpt, list, names_by_id, people_who_write, shown_name, text};
 use crate::sandbox::Sandbox;
+pub(super) use stands::Stage;
+use stands::{ended, open, standing};
 
 /// People of the workspace, by id.
 type Names = std::collections::BTreeMap<String, String>;
@@ -67,41 +71,6 @@ pub(super) struct Step {
     /// Time of day, to the millisecond; empty for what has no end yet.
     pub(super) at: String,
     pub(super) words: String,
-}
-
-/// How far it is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// There was nothing to do.
-    Idle,
-    Done,
-    Accepted,
-    Decided,
-    Sent,
-    Waiting,
-    Parked,
-}
-
-impl Stage {
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Stage::Idle => "idle",
-            Stage::Done => "done",
-            Stage::Accepted | Stage::Decided | Stage::Sent => "moving",
-            Stage::Waiting => "waiting",
-            Stage::Parked => "parked",
-        }
-    }
-
-    /// How many of the four stations it has passed: accepted, decided, sent, done.
-    pub(super) fn passed(self) -> usize {
-        match self {
-            Stage::Accepted => 1,
-            Stage::Idle | Stage::Decided => 2,
-            Stage::Sent | Stage::Waiting | Stage::Parked => 3,
-            Stage::Done => 4,
-        }
-    }
 }
 
 impl Middle {
@@ -164,6 +133,8 @@ impl Trip {
         };
         let (stage, line) = standing(event, calls, now);
         let id = match event["seq"].as_i64() {
+            // What waits for its card has no number yet.
+            Some(0) => format!("held-{}", text(event, "name").replace('.', "-")),
             Some(seq) => format!("trip-{seq}"),
             None => format!("call-{}", calls.first().map_or(0, |call| call["id"].as_i64().unwrap_or_default())),
         };
@@ -213,83 +184,6 @@ fn said_in_zendesk(sandbox: &Sandbox, id: &str) -> (String, String) {
     (who, words)
 }
 
-/// Where it stands, in a word and in a line: as the call does that is least far.
-fn standing(event: &Value, calls: &[Value], now: i64) -> (Stage, String) {
-    if !event.is_null() && event["done_at"].is_null() {
-        return (Stage::Accepted, "accepted and stored, not yet decided".to_owned());
-    }
-    if calls.is_empty() {
-        return (Stage::Idle, idle(event["ignored"].as_str().unwrap_or_default()));
-    }
-    let least = calls.iter().map(|call| (stage_of(call, now), call)).max_by_key(|(stage, _)| *stage);
-    let Some((stage, call)) = least else { return (Stage::Idle, String::new()) };
-    let problem = call["problem"].as_str().or_else(|| list(call, "tries").last()?["problem"].as_str());
-    let because = problem.map(|problem| format!(": {}", plainly(problem))).unwrap_or_default();
-    let vendor = vendor(call);
-    let line = match stage {
-        Stage::Parked => format!("set aside for a person{because}"),
-        Stage::Waiting => {
-            let until = call["not_before"].as_i64().filter(|at| *at > now);
-            let when = until.map(|at| format!(" until {}", &time_of_day(at)[..8])).unwrap_or_default();
-            let when = format!("waits{when} for {vendor}");
-            format!("{when}{because}")
-        }
-        Stage::Sent => format!("sent to {vendor}, no answer yet"),
-        Stage::Decided => format!("decided, its turn at {vendor} comes"),
-        _ => arrived(event, calls),
-    };
-    (stage, line)
-}
-
-/// A problem in words, where it is a vendor's code that everybody meets.
-fn plainly(problem: &str) -> &str {
-    match problem {
-        "ratelimited" => "it wants fewer requests",
-        other => other,
-    }
-}
-
-/// Why there was nothing to do.
-fn idle(why: &str) -> String {
-    match why {
-        "older" => "left alone: it is older than the bridge",
-        "not_routed" => "left alone: it names no channel",
-        "known" => "known already",
-        "stale" => "overtaken by what came later",
-        "empty" => "nothing in it to carry",
-        "not_linked" => "left alone: its thread is not in Slack",
-        _ => "nothing to do",
-    }
-    .to_owned()
-}
-
-fn stage_of(call: &Value, now: i64) -> Stage {
-    match text(call, "state") {
-        "parked" => Stage::Parked,
-        "waiting" if call["not_before"].as_i64().is_some_and(|at| at > now) => Stage::Waiting,
-        "waiting" if call["attempted_at"].is_null() => Stage::Decided,
-        "waiting" if call["doubtful"] == true => Stage::Sent,
-        "waiting" => Stage::Waiting,
-        _ => Stage::Done,
-    }
-}
-
-fn arrived(event: &Value, calls: &[Value]) -> String {
-    let ended = calls.iter().filter_map(|call| call["settled_at"].as_i64()).max();
-    let begun = event["received_at"].as_i64();
-    let tries: usize = calls.iter().map(|call| list(call, "tries").len()).sum();
-    let again = match tries {
-        0 => "",
-        1 => ", after one more try",
-        _ => ", after more tries",
-    };
-    match begun.zip(ended).map(|(begun, ended)| (ended - begun).max(0)) {
-        Some(took @ 0..1000) => format!("arrived in {took} ms{again}"),
-        Some(took) => format!("arrived in {}.{} s{again}", took / 1000, took % 1000 / 100),
-        None => format!("done{again}"),
-    }
-}
-
 /// Every step of it in order of time, the open ones last.
 fn steps(event: &Value, calls: &[Value], of_slack: bool, now: i64) -> Vec<Step> {
     let mut steps: Vec<(i64, String)> = Vec::new();
@@ -315,23 +209,12 @@ fn steps(event: &Value, calls: &[Value], of_slack: bool, now: i64) -> Vec<Step> 
         if call["attempted_at"].as_i64().is_some_and(|at| !begun.contains(&at)) {
             step(&call["attempted_at"], format!("{name}: sent to {vendor}"));
         }
-        let end = match text(call, "state") {
-            "done" => "done".to_owned(),
-            "parked" => format!("set aside for a person: {}", text(call, "problem")),
-            "dropped" => "given up by a person".to_owned(),
-            state => state.to_owned(),
-        };
-        step(&call["settled_at"], format!("{name}: {end}"));
+        step(&call["settled_at"], format!("{name}: {}", ended(call)));
     }
     steps.sort_by_key(|(at, _)| *at);
     let mut shown: Vec<Step> = steps.into_iter().map(|(at, words)| Step { at: time_of_day(at), words }).collect();
     for call in calls.iter().filter(|call| call["state"] == "waiting") {
-        let until = call["not_before"].as_i64().filter(|at| *at > now);
-        let words = match until {
-            Some(at) => format!("{}: waits until {}", act(text(call, "act")), time_of_day(at)),
-            None => format!("{}: is under way", act(text(call, "act"))),
-        };
-        shown.push(Step { at: String::new(), words });
+        shown.push(Step { at: String::new(), words: format!("{}: {}", act(text(call, "act")), open(call, now)) });
     }
     shown
 }

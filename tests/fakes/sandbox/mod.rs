@@ -6,6 +6,7 @@ mod forms;
 mod guarded;
 mod page;
 mod proof;
+mod waiting;
 
 use std::sync::Arc;
 
