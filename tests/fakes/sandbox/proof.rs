@@ -50,7 +50,7 @@ impl Played {
         let to = format!("support-engineering@{}", self.sandbox.credentials().channel_domain);
         let side = self.sandbox.zendesk.desk_start(agent, TICKET, &[&to], "Gate 4", "Who opens gate 4?");
         let side = side.expect("a side conversation");
-        let ts = self.post(None, "Marta asks", &format!("{side}/card")).await;
+        let ts = self.post(None, "Marta asks: Who opens gate 4?", &format!("{side}/card")).await;
         (side, agent, ts)
     }
 
@@ -83,11 +83,14 @@ impl Played {
 
     /// The app replies in the side conversation with what was said in Slack.
     async fn reply(&self, side: &str, heading: &str) {
+        self.reply_with(side, &format!("{heading}\nMe.")).await;
+    }
+
+    async fn reply_with(&self, side: &str, body: &str) {
         let zendesk = &self.sandbox.zendesk;
         let token = zendesk.token_of(zendesk.app_user_id()).expect("a token");
         let to = format!("support-engineering@{}", self.sandbox.credentials().channel_domain);
-        let message =
-            json!({"to": [{"email": to}], "body": format!("{heading}\nMe."), "external_ids": {"sidethread": "x"}});
+        let message = json!({"to": [{"email": to}], "body": body, "external_ids": {"sidethread": "x"}});
         let path = format!("/zendesk/api/v2/tickets/{TICKET}/side_conversations/{side}/reply");
         self.call(&path, &token, json!({ "message": message })).await;
     }
@@ -113,7 +116,7 @@ async fn what_a_bridge_loses_or_does_twice_is_found() {
     assert_eq!(played.counts().await, [1, 0, 0, 0, 1, 0], "it may still come");
     let page = get(&played.router, "/").await.text;
     assert!(page.contains("1 still to arrive") && page.contains("Who opens gate 4?"), "{page}");
-    let ts = played.post(None, "Marta asks", &format!("{side}/card")).await;
+    let ts = played.post(None, "Marta asks: Who opens gate 4?", &format!("{side}/card")).await;
     assert_eq!(played.counts().await, [1, 1, 0, 0, 0, 0]);
 
     let said = slack.say(PRIYA, SUPPORT, Some(&ts), "Me.").expect("a message");
@@ -164,4 +167,61 @@ async fn what_stays_where_it_is_and_people_were_told_so_is_not_lost() {
     assert_eq!(played.counts().await, [2, 1, 0, 0, 0, 1]);
     played.sandbox.slack.say(PRIYA, SUPPORT, None, "Beside the thread").expect("a message");
     assert_eq!(played.counts().await, [2, 1, 0, 0, 0, 1], "what is written elsewhere does not cross");
+}
+
+#[tokio::test]
+async fn a_message_has_arrived_when_each_of_its_parts_stands_there() {
+    let played = Played::begin().await;
+    let (side, agent, ts) = played.asked().await;
+    let words: Vec<String> = (0..3000).map(|n| format!("word{n}")).collect();
+    let long = format!("{}\n\nhttps://status.acme.example/a?b=1 & so on", words.join(" "));
+    let reply = played.sandbox.zendesk.desk_reply(agent, &side, &long).expect("a reply");
+    let parts = [words[..1000].join(" "), words[1000..2000].join(" "), words[2000..].join(" ")];
+    let name = |n: usize| format!("{side}/post:{reply}/{n}");
+    played.post(Some(&ts), &parts[0], &name(0)).await;
+    played.post(Some(&ts), &parts[2], &name(2)).await;
+    assert_eq!(played.counts().await, [2, 1, 0, 0, 1, 0], "a third of it may still come");
+    played.pass(61);
+    assert_eq!(played.counts().await, [2, 1, 0, 1, 0, 0], "the middle of it is lost");
+    played.post(Some(&ts), &parts[1], &name(1)).await;
+    assert_eq!(played.counts().await, [2, 1, 0, 1, 0, 0], "the end is");
+    let end = "<https://status.acme.example/a?b=1|status> &amp; so on";
+    let heading = |at: i64| format!("_<!date^{at}^{{date_short_pretty}}|a while ago>_");
+    let at = START / 1000;
+    let text = format!("{}\n{end}\n\n{}\nAnd *that*.", heading(at), heading(at + 61));
+    played.sandbox.zendesk.desk_reply(agent, &side, "And that.").expect("a reply");
+    played.post(Some(&ts), &text, &format!("{side}/bundle:post:{reply}/3|aaaaaaaa.bbbbbbbb")).await;
+    assert_eq!(played.counts().await, [3, 3, 0, 0, 0, 0], "the middle came last");
+    played.post(Some(&ts), &parts[1], &name(1)).await;
+    assert_eq!(played.counts().await, [3, 2, 1, 0, 0, 0], "a part of it came twice");
+
+    let said = format!("{} <@U0MARTA0001> :tada: a &lt; b <https://x.example|the page>", words.join(" "));
+    let said = played.sandbox.slack.say(PRIYA, SUPPORT, Some(&ts), &said).expect("a message");
+    let link = format!("https://acme.slack.com/archives/{SUPPORT}/p{}?thread_ts={ts}", said.replace('.', ""));
+    let heading = format!("Priya in Slack ({link}):");
+    let cut = format!("{heading}\n{}", words[..1500].join(" "));
+    played.reply_with(&side, &cut).await;
+    assert_eq!(played.counts().await, [4, 2, 1, 0, 1, 0], "half of it stands there");
+    played
+        .reply_with(&side, &format!("{heading}\n{} @Marta 🎉 a < b the page (https://x.example)", words.join(" ")))
+        .await;
+    assert_eq!(played.counts().await, [4, 3, 1, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn what_was_edited_or_deleted_in_slack_after_it_crossed_has_arrived() {
+    let played = Played::begin().await;
+    let slack = &played.sandbox.slack;
+    let (side, _, ts) = played.asked().await;
+    let said = slack.say(PRIYA, SUPPORT, Some(&ts), "Refund 100 euro").expect("a message");
+    let link = format!("https://acme.slack.com/archives/{SUPPORT}/p{}?thread_ts={ts}", said.replace('.', ""));
+    slack.edit(PRIYA, SUPPORT, &said, "Refund NOTHING").expect("edited");
+    assert_eq!(played.counts().await, [2, 1, 0, 0, 1, 0]);
+    played.reply_with(&side, &format!("Priya in Slack ({link}):\nRefund 100 euro")).await;
+    assert_eq!(played.counts().await, [2, 2, 0, 0, 0, 0], "the first words stand there");
+    slack.delete(PRIYA, SUPPORT, &said).expect("deleted");
+    assert_eq!(played.counts().await, [2, 2, 0, 0, 0, 0], "they still do");
+    let other = slack.say(PRIYA, SUPPORT, Some(&ts), "Never mind").expect("a message");
+    slack.delete(PRIYA, SUPPORT, &other).expect("deleted");
+    assert_eq!(played.counts().await, [2, 2, 0, 0, 0, 0], "it was taken back before it crossed");
 }
