@@ -52,6 +52,21 @@ pub(super) struct Counted {
     once: usize,
     twice: Vec<Said>,
     missing: Vec<Said>,
+    /// What was edited or deleted in Slack, by its channel and `ts`.
+    changed: BTreeMap<(String, String), Changed>,
+}
+
+/// A message that was edited or deleted in Slack.
+#[derive(Clone, Debug)]
+pub(super) struct Changed {
+    /// Who wrote it.
+    pub(super) user: String,
+    /// What of it stands on the ticket; as long as nothing does, what it said at first.
+    pub(super) text: String,
+    pub(super) crossed: bool,
+    /// Whether it says something else in Slack.
+    pub(super) edited: bool,
+    pub(super) deleted: bool,
 }
 
 /// What came of everything that was said.
@@ -105,6 +120,11 @@ impl Sandbox {
         proof
     }
 
+    /// What became of a message that was edited or deleted in Slack.
+    pub(super) fn changed_in_slack(&self, channel: &str, ts: &str) -> Option<Changed> {
+        self.counted().changed.get(&(channel.to_owned(), ts.to_owned())).cloned()
+    }
+
     fn counted(&self) -> Arc<Counted> {
         let counts = [self.slack.changes().count(), self.zendesk.changes().count()];
         let mut last = self.proof.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,6 +154,17 @@ impl Sandbox {
         let says_why = told_in(&posted);
         for one in of_people {
             let stands = linked.count(&one.channel, &one.ts, &one.texts);
+            if one.deleted || one.texts.len() > 1 {
+                let which = linked.which(&one.channel, &one.ts, &one.texts);
+                let changed = Changed {
+                    user: one.user.clone(),
+                    text: one.texts.get(which.unwrap_or_default()).cloned().unwrap_or_default(),
+                    crossed: which.is_some(),
+                    edited: which.unwrap_or_default() + 1 < one.texts.len(),
+                    deleted: one.deleted,
+                };
+                counted.changed.insert((one.channel.clone(), one.ts.clone()), changed);
+            }
             if one.deleted && stands == 0 {
                 continue;
             }

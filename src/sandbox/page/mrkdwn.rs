@@ -30,6 +30,23 @@ pub(super) fn to_html(text: &str, names: &Names) -> String {
     html
 }
 
+/// A mrkdwn text without its marks.
+pub(super) fn to_plain(text: &str, names: &Names) -> String {
+    let html = to_html(text, names).replace("<br>", " ");
+    let mut plain = String::with_capacity(html.len());
+    let mut is_tag = false;
+    for c in html.chars() {
+        match c {
+            '<' => is_tag = true,
+            '>' => is_tag = false,
+            c if !is_tag => plain.push(c),
+            _ => {}
+        }
+    }
+    let plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
+    plain.replace("&amp;", "&")
+}
+
 /// Any text as HTML, line breaks kept.
 pub(super) fn plain_to_html(text: &str) -> String {
     let mut html = String::with_capacity(text.len());

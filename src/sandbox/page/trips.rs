@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::faults::{self, Switch};
 use super::owed::Proven;
-use super::{Place, excerpt, list, names_by_id, people_who_write, shown_name, text};
+use super::{Place, excerpt, list, mrkdwn, names_by_id, people_who_write, shown_name, text};
 use crate::sandbox::Sandbox;
+use crate::sandbox::proof::Changed;
 pub(super) use stands::Stage;
 use stands::{ended, open, standing};
 
@@ -19,6 +20,8 @@ type Names = std::collections::BTreeMap<String, String>;
 const WORDS: usize = 70;
 const WORDS_ASIDE: usize = 36;
 const MOST: usize = 30;
+/// What was written so long before the bridge read it was not written beside it.
+const LATE_MS: i64 = 60_000;
 
 pub(super) struct Middle {
     pub(super) place: Place,
@@ -82,6 +85,7 @@ impl Middle {
         let count = |name: &str| told["counts"][name].as_i64().unwrap_or_default();
         let mut trips: Vec<(i64, Trip)> = list(told, "messages")
             .iter()
+            .filter(|message| !is_of_the_past(sandbox, message))
             .map(|message| (began(message), Trip::look(sandbox, place, &names, message, now)))
             .collect();
         // What waits stays in sight.
@@ -112,6 +116,17 @@ impl Middle {
     }
 }
 
+/// Whether it was written before the bridge first looked, and so by nobody who sees the page.
+fn is_of_the_past(sandbox: &Sandbox, message: &Value) -> bool {
+    let event = &message["event"];
+    let written = || {
+        let entry = sandbox.zendesk.event(text(event, "name"))?;
+        let at: jiff::Timestamp = text(&entry, "created_at").parse().ok()?;
+        Some(event["received_at"].as_i64()? - at.as_millisecond())
+    };
+    event["ignored"] == "older" && written().is_none_or(|ago| ago > LATE_MS)
+}
+
 fn began(message: &Value) -> i64 {
     let of_calls = || list(message, "calls").iter().filter_map(|call| call["decided_at"].as_i64()).min();
     message["event"]["received_at"].as_i64().or_else(of_calls).unwrap_or_default()
@@ -131,7 +146,10 @@ impl Trip {
             (_, true) => said_in_slack(sandbox, names, text(event, "key")),
             (_, false) => said_in_zendesk(sandbox, text(event, "name")),
         };
-        let (stage, line) = standing(event, calls, now);
+        let (stage, mut line) = standing(event, calls, now);
+        if let Some(since) = changed(sandbox, text(event, "key")).filter(|_| of_slack).and_then(since) {
+            line = format!("{line} · {since}");
+        }
         let id = match event["seq"].as_i64() {
             // What waits for its card has no number yet.
             Some(0) => format!("held-{}", text(event, "name").replace('.', "-")),
@@ -165,10 +183,34 @@ fn said_in_slack(sandbox: &Sandbox, names: &Names, key: &str) -> (String, String
         let who = name(parts.next().unwrap_or_default());
         return (who, format!("pressed “{}”", parts.next().unwrap_or_default().replace('_', " ")));
     }
+    if let Some(changed) = changed(sandbox, key) {
+        return (name(&changed.user), excerpt(&plain(&changed.text, names), WORDS));
+    }
     let (ts, channel) = key.split_once(':').unwrap_or((key, ""));
     match sandbox.slack.message(channel, ts) {
-        Some(message) => (name(text(&message, "user")), excerpt(text(&message, "text"), WORDS)),
+        Some(message) => (name(text(&message, "user")), excerpt(&plain(text(&message, "text"), names), WORDS)),
         None => ("Somebody".to_owned(), "(a message that is gone)".to_owned()),
+    }
+}
+
+/// What somebody wrote in Slack, without its marks.
+fn plain(said: &str, names: &Names) -> String {
+    mrkdwn::to_plain(said, &mrkdwn::Names { of_ids: names.clone(), ..mrkdwn::Names::default() })
+}
+
+fn changed(sandbox: &Sandbox, key: &str) -> Option<Changed> {
+    let (ts, channel) = key.split_once(':')?;
+    sandbox.changed_in_slack(channel, ts)
+}
+
+/// What was done in Slack to a message that the other side does not show.
+fn since(changed: Changed) -> Option<&'static str> {
+    match (changed.crossed, changed.deleted, changed.edited) {
+        (true, true, _) => Some("deleted since in Slack, not carried over"),
+        (true, _, true) => Some("edited since in Slack, not carried over"),
+        (true, ..) => None,
+        (false, true, _) => Some("deleted in Slack"),
+        (false, ..) => Some("edited in Slack, which is not carried over: it crosses as the bridge received it"),
     }
 }
 

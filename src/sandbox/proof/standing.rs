@@ -44,10 +44,20 @@ impl Linked {
 
     /// How often a message stands there, with one of the texts that it had.
     pub(super) fn count(&self, channel: &str, ts: &str, texts: &[String]) -> usize {
-        let digits = ts.chars().filter(char::is_ascii_digit).collect();
-        let sections = self.0.get(&(channel.to_owned(), digits)).map(Vec::as_slice).unwrap_or_default();
         let texts: Vec<String> = texts.iter().map(|text| own_words(text)).collect();
-        sections.iter().filter(|section| texts.iter().any(|text| holds(section, text))).count()
+        self.under(channel, ts).iter().filter(|section| texts.iter().any(|text| holds(section, text))).count()
+    }
+
+    /// Which of the texts that a message had stands there: of several that might, the longest.
+    pub(super) fn which(&self, channel: &str, ts: &str, texts: &[String]) -> Option<usize> {
+        let stands = |text: &str| self.under(channel, ts).iter().any(|section| holds(section, text));
+        let words = texts.iter().map(|text| own_words(text)).enumerate().filter(|(_, words)| stands(words));
+        words.max_by_key(|(at, words)| (words.len(), std::cmp::Reverse(*at))).map(|(at, _)| at)
+    }
+
+    fn under(&self, channel: &str, ts: &str) -> &[String] {
+        let digits = ts.chars().filter(char::is_ascii_digit).collect();
+        self.0.get(&(channel.to_owned(), digits)).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The page counts at both ends, and so finds what a bridge lost or did twice.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -22,6 +22,7 @@ struct Played {
     sandbox: Sandbox,
     router: Router,
     clock: Arc<AtomicI64>,
+    lanes: Arc<Mutex<String>>,
 }
 
 impl Played {
@@ -32,16 +33,19 @@ impl Played {
             Arc::new(move || clock.load(Ordering::SeqCst))
         };
         let sandbox = Sandbox::with_credentials(&format!("http://{HOST}"), now, 7, Credentials::of_seed(7));
+        let lanes = Arc::new(Mutex::new(IDLE.to_owned()));
+        let told = lanes.clone();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let operator = Router::new().route("/lanes", axum::routing::get(|| async { IDLE }));
+        let operator = Router::new()
+            .route("/lanes", axum::routing::get(move || async move { told.lock().expect("no panic").clone() }));
         tokio::spawn(async move { axum::serve(listener, operator).await });
         sandbox.operator.is_at(move || url.clone(), reqwest::Client::builder().no_proxy().build().expect("a client"));
         let router = sandbox.router();
         let never = r#"[{"vendor":"slack","call":"events","fault":"events_never"},
             {"vendor":"zendesk","call":"events","fault":"events_never"}]"#;
         assert_eq!(switch(&router, never).await.0, 200);
-        Played { sandbox, router, clock }
+        Played { sandbox, router, clock, lanes }
     }
 
     /// A side conversation whose card stands: its id, who asks, and the card's `ts`.
@@ -93,6 +97,19 @@ impl Played {
         let message = json!({"to": [{"email": to}], "body": body, "external_ids": {"sidethread": "x"}});
         let path = format!("/zendesk/api/v2/tickets/{TICKET}/side_conversations/{side}/reply");
         self.call(&path, &token, json!({ "message": message })).await;
+    }
+
+    /// How the page shows the way of a message of Slack that the bridge knows of.
+    async fn trip(&self, ts: &str) -> String {
+        let event = json!({"seq": 7, "source": "slack", "key": format!("{ts}:{SUPPORT}"), "name": ts,
+            "received_at": START, "done_at": START, "ignored": null, "waits": null});
+        let mut lanes: Value = serde_json::from_str(IDLE).expect("JSON");
+        lanes["messages"] = json!([{"event": event, "thread": {"channel_id": SUPPORT}, "calls": []}]);
+        *self.lanes.lock().expect("no panic") = lanes.to_string();
+        self.sandbox.operator.lanes_at_once().await;
+        let page = get(&self.router, "/").await.text;
+        let trip = page.split("<li class=\"trip ").nth(1).and_then(|rest| rest.split("</details>").next());
+        trip.unwrap_or_default().to_owned()
     }
 
     /// How much is said, stands once, stands twice, is lost, is under way and stays because people were told so.
@@ -216,11 +233,18 @@ async fn what_was_edited_or_deleted_in_slack_after_it_crossed_has_arrived() {
     let said = slack.say(PRIYA, SUPPORT, Some(&ts), "Refund 100 euro").expect("a message");
     let link = format!("https://acme.slack.com/archives/{SUPPORT}/p{}?thread_ts={ts}", said.replace('.', ""));
     slack.edit(PRIYA, SUPPORT, &said, "Refund NOTHING").expect("edited");
+    let trip = played.trip(&said).await;
+    assert!(trip.contains("Refund 100 euro") && trip.contains("it crosses as the bridge received it"), "{trip}");
     assert_eq!(played.counts().await, [2, 1, 0, 0, 1, 0]);
     played.reply_with(&side, &format!("Priya in Slack ({link}):\nRefund 100 euro")).await;
     assert_eq!(played.counts().await, [2, 2, 0, 0, 0, 0], "the first words stand there");
+    let trip = played.trip(&said).await;
+    assert!(trip.contains("Refund 100 euro") && trip.contains("edited since in Slack, not carried over"), "{trip}");
+    assert!(!trip.contains("NOTHING"), "{trip}");
     slack.delete(PRIYA, SUPPORT, &said).expect("deleted");
     assert_eq!(played.counts().await, [2, 2, 0, 0, 0, 0], "they still do");
+    let trip = played.trip(&said).await;
+    assert!(trip.contains("<b>Priya</b> Refund 100 euro") && trip.contains("deleted since in Slack"), "{trip}");
     let other = slack.say(PRIYA, SUPPORT, Some(&ts), "Never mind").expect("a message");
     slack.delete(PRIYA, SUPPORT, &other).expect("deleted");
     assert_eq!(played.counts().await, [2, 2, 0, 0, 0, 0], "it was taken back before it crossed");
