@@ -5,8 +5,10 @@
 //! or in one of several messages, under a heading with its time. The bridge is asked for one thing alone: of what does not
 //! stand there, whether it is still under way. What is neither under way nor set aside, and of which nobody was told, is lost.
 //!
-//! What cannot be known: whether the words are the same (both vendors write them in their own way), and edits, which are
-//! not carried.
+//! It has arrived when all of its words stand there ([`standing`]), those of each part where it was split; of a message that
+//! was edited in Slack, the words of one time. What was deleted in Slack counts as long as its words stand on the ticket.
+
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,16 +17,13 @@ use serde_json::{Value, json};
 
 use super::Sandbox;
 use super::slack::said as in_slack;
-use super::zendesk::said as in_zendesk;
+use standing::Linked;
 
 /// How long after it was said something may be on its way although the bridge tells of nothing, in milliseconds: it asks
 /// both sides for what it may have missed three times a minute.
 const SETTLES_IN_MS: i64 = 60_000;
 /// What the app's posts are named that tell a thread why what is written there stays there.
 const SAYS_WHY: [&str; 4] = ["withheld", "merged", "ticket-gone", "late"];
-/// What posts are named that hold several messages, each under a heading.
-const OF_SEVERAL: [&str; 2] = ["bundle", "earlier"];
-const HEADING: &str = "<!date^";
 
 /// Something that was said, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +52,21 @@ pub(super) struct Counted {
     once: usize,
     twice: Vec<Said>,
     missing: Vec<Said>,
+    /// What was edited or deleted in Slack, by its channel and `ts`.
+    changed: BTreeMap<(String, String), Changed>,
+}
+
+/// A message that was edited or deleted in Slack.
+#[derive(Clone, Debug)]
+pub(super) struct Changed {
+    /// Who wrote it.
+    pub(super) user: String,
+    /// What of it stands on the ticket; as long as nothing does, what it said at first.
+    pub(super) text: String,
+    pub(super) crossed: bool,
+    /// Whether it says something else in Slack.
+    pub(super) edited: bool,
+    pub(super) deleted: bool,
 }
 
 /// What came of everything that was said.
@@ -106,6 +120,11 @@ impl Sandbox {
         proof
     }
 
+    /// What became of a message that was edited or deleted in Slack.
+    pub(super) fn changed_in_slack(&self, channel: &str, ts: &str) -> Option<Changed> {
+        self.counted().changed.get(&(channel.to_owned(), ts.to_owned())).cloned()
+    }
+
     fn counted(&self) -> Arc<Counted> {
         let counts = [self.slack.changes().count(), self.zendesk.changes().count()];
         let mut last = self.proof.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,24 +140,49 @@ impl Sandbox {
 
     fn count(&self) -> Counted {
         let (of_people, posted) = self.slack.said();
-        let cards = posted.iter().filter_map(|post| post.name.split_once('/').filter(|(_, what)| is_card(what)));
-        let mut known: BTreeMap<String, usize> = BTreeMap::new();
-        for (side, _) in cards {
-            *known.entry(side.to_owned()).or_default() += 1;
+        let mut known: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for post in &posted {
+            if let Some((side, _)) = post.name.split_once('/').filter(|(_, what)| is_card(what)) {
+                known.entry(side.to_owned()).or_default().push(&post.text);
+            }
         }
         let domain = &self.credentials().channel_domain;
         let names: BTreeSet<String> = known.keys().cloned().collect();
         let of_agents = self.zendesk.said(domain, &names);
         let mut counted = Counted::default();
-        let linked = linked(&of_agents.of_app);
+        let linked = Linked::of(&of_agents.of_app);
         let says_why = told_in(&posted);
         for one in of_people {
-            let stands = linked.get(&(one.channel.clone(), digits(&one.ts))).copied().unwrap_or_default();
+            let stands = linked.count(&one.channel, &one.ts, &one.texts);
+            if one.deleted || one.texts.len() > 1 {
+                let which = linked.which(&one.channel, &one.ts, &one.texts);
+                let changed = Changed {
+                    user: one.user.clone(),
+                    text: one.texts.get(which.unwrap_or_default()).cloned().unwrap_or_default(),
+                    crossed: which.is_some(),
+                    edited: which.unwrap_or_default() + 1 < one.texts.len(),
+                    deleted: one.deleted,
+                };
+                counted.changed.insert((one.channel.clone(), one.ts.clone()), changed);
+            }
+            if one.deleted && stands == 0 {
+                continue;
+            }
             let told = says_why.contains(&(one.channel.as_str(), one.thread_ts.as_str()));
             let place = Place::Slack { channel: one.channel.clone(), ts: one.ts.clone() };
-            counted.add(stands, Said { place, who: one.user, text: one.text, at: one.at, waits: None, told });
+            counted.add(
+                stands,
+                Said {
+                    place,
+                    who: one.user,
+                    text: one.texts.into_iter().next().unwrap_or_default(),
+                    at: one.at,
+                    waits: None,
+                    told,
+                },
+            );
         }
-        let standing = standing_in_slack(&of_agents.said, &posted, &known);
+        let standing = standing::in_slack(&of_agents.said, &posted, &known);
         for one in &of_agents.said {
             let stands = standing.get(one.id.as_str()).copied().unwrap_or_default();
             let told = of_agents.notes.iter().any(|(ticket, at)| *ticket == one.ticket && *at >= one.at);
@@ -246,78 +290,4 @@ fn told_in(posted: &[in_slack::Posted]) -> BTreeSet<(&str, &str)> {
         SAYS_WHY.contains(&what.split(':').next().unwrap_or_default())
     });
     tells.map(|post| (post.channel.as_str(), post.thread_ts.as_str())).collect()
-}
-
-/// How often each message of Slack, by its channel and the digits of its `ts`, stands under a heading that links it.
-fn linked(texts: &[String]) -> BTreeMap<(String, String), usize> {
-    let mut linked = BTreeMap::new();
-    for line in texts.iter().flat_map(|text| text.lines()).filter(|line| line.ends_with("):")) {
-        let link = line.rsplit_once(" (").and_then(|(_, link)| link.split_once("/archives/"));
-        let Some((channel, rest)) = link.and_then(|(_, path)| path.split_once("/p")) else { continue };
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        *linked.entry((channel.to_owned(), digits)).or_default() += 1;
-    }
-    linked
-}
-
-fn digits(ts: &str) -> String {
-    ts.chars().filter(char::is_ascii_digit).collect()
-}
-
-/// How often each message of a side conversation, by its id, stands in Slack.
-fn standing_in_slack<'a>(
-    said: &'a [in_zendesk::Said],
-    posted: &[in_slack::Posted],
-    cards: &BTreeMap<String, usize>,
-) -> BTreeMap<&'a str, usize> {
-    let mut parts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut sections: Vec<(i64, String)> = Vec::new();
-    for post in posted {
-        let what = post.name.split_once('/').map_or("", |(_, what)| what);
-        if OF_SEVERAL.iter().any(|several| what.starts_with(several)) {
-            sections.extend(sections_of(&post.text));
-        } else {
-            *parts.entry(what).or_default() += 1;
-        }
-    }
-    let mut standing = BTreeMap::new();
-    for one in said {
-        let alone = parts.get(format!("post:{}/0", one.id).as_str()).copied().unwrap_or_default();
-        let as_card = if one.is_first { cards.get(&one.side_conversation).copied().unwrap_or_default() } else { 0 };
-        standing.insert(one.id.as_str(), alone + as_card);
-    }
-    // First those whose words are the same as well, then those of which only the time tells.
-    let is_one = |one: &in_zendesk::Said, section: &(i64, String), by_words: bool| {
-        let words = squashed(&one.text);
-        one.at.div_euclid(1000) == section.0 && (!by_words || (!words.is_empty() && section.1.starts_with(&words)))
-    };
-    for by_words in [true, false] {
-        sections.retain(|section| {
-            let mut fits = said.iter().filter(|one| is_one(one, section, by_words));
-            let Some(first) = fits.next() else { return true };
-            let fewest = std::iter::once(first).chain(fits).min_by_key(|one| standing.get(one.id.as_str()).copied());
-            *standing.entry(fewest.unwrap_or(first).id.as_str()).or_default() += 1;
-            false
-        });
-    }
-    standing
-}
-
-/// The messages of a post of several: when each was written, in seconds, and its letters and digits.
-fn sections_of(text: &str) -> Vec<(i64, String)> {
-    let mut sections: Vec<(i64, String)> = Vec::new();
-    for line in text.lines() {
-        let time = line.split_once(HEADING).and_then(|(_, rest)| rest.split(['^', '|', '>']).next()?.parse().ok());
-        match (time, sections.last_mut()) {
-            (Some(time), _) => sections.push((time, String::new())),
-            (None, Some((_, words))) => words.push_str(&squashed(line)),
-            (None, None) => {}
-        }
-    }
-    sections
-}
-
-fn squashed(text: &str) -> String {
-    let text = text.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">");
-    text.chars().filter(|c| c.is_alphanumeric()).collect()
 }

@@ -94,6 +94,8 @@
     event.preventDefault();
     go(link.href, true);
   });
+  // What is under way of each form: the same once more, as of a double click, is asked for once.
+  const sending = new Map();
   document.addEventListener('submit', async (event) => {
     const { target: form, submitter } = event;
     event.preventDefault();
@@ -101,6 +103,9 @@
     const data = form.enctype === 'multipart/form-data' ? filled : new URLSearchParams(filled);
     const action = submitter?.getAttribute('formaction') || form.getAttribute('action');
     if (form.method === 'get') return go(`${action}?${data}`, true);
+    const same = JSON.stringify([action, submitter?.name, submitter?.value, typed(form)]);
+    if (sending.get(form) === same) return;
+    sending.set(form, same);
     form.setAttribute('aria-busy', 'true');
     const [mine, sent] = [++asked, typed(form)];
     try {
@@ -118,6 +123,7 @@
     } catch {
       warn('The sandbox does not answer, so nothing was done.');
     } finally {
+      if (sending.get(form) === same) sending.delete(form);
       form.removeAttribute('aria-busy');
       refresh();
     }

@@ -43,6 +43,25 @@ async fn seven_windows_of_one_browser_are_all_live() {
 }
 
 #[tokio::test]
+async fn a_double_click_says_it_once() {
+    let _turn = TURN.lock().await;
+    let Some(stage) = Stage::set() else { return };
+    let browser = stage.open(Window::default()).await;
+    browser.begin(TICKET).await;
+    ask(&browser, "Double click", "Who sees it?").await;
+    browser.sees(LAST_THREAD, "Who sees it?").await;
+    browser.write("#text", "Once is enough").await;
+    let twice = "const button = document.querySelector('#slack .compose .primary'); button.click();\
+                 await new Promise((later) => setTimeout(later, 80)); button.click(); return null";
+    browser.script(twice).await;
+    let sees = browser.sees("#slack", "Once is enough").await;
+    browser.is_quiet().await;
+    let sees = [sees, browser.sees("#slack", "Once is enough").await];
+    assert!(sees.iter().all(|seen| seen.matches("Once is enough").count() == 1), "{sees:?}");
+    browser.leave().await;
+}
+
+#[tokio::test]
 async fn a_window_that_nobody_sees_listens_to_nothing_and_catches_up() {
     let _turn = TURN.lock().await;
     let Some(stage) = Stage::set() else { return };

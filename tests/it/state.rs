@@ -42,6 +42,11 @@ async fn a_button_sets_the_state_and_the_card_says_who() {
     assert!(app.card(&sc).contains("*Reopened* by Ben Okafor"), "{}", app.card(&sc));
     app.pass(Duration::from_secs(60)).await;
     assert_eq!(app.told(&sc), Vec::<String>::new(), "our own change is not told as Zendesk's");
+    let metrics = app.metrics().await;
+    let many = |why: &str| {
+        metrics.lines().find(|line| line.contains(&format!("reason=\"{why}\""))).and_then(|l| l.split(' ').nth(1))
+    };
+    assert_eq!((many("stale"), many("echo")), (Some("0"), Some("2")), "nor is it called overtaken: {metrics}");
     app.ends_quietly().await;
 }
 

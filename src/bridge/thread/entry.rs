@@ -50,13 +50,13 @@ impl Deciding<'_> {
             self.ignored = Some(Why::NotRouted);
             return;
         }
+        let ours = entry.actor.user_id == Some(self.policy.app_user);
         if entry.created_at_ms < self.thread.state_updated_at_ms || state == self.thread.state {
             self.thread.state_updated_at_ms = self.thread.state_updated_at_ms.max(entry.created_at_ms);
-            self.ignored = Some(Why::Stale);
+            self.ignored = Some(if ours && state == self.thread.state { Why::Echo } else { Why::Stale });
             return;
         }
         // Our own change may be read before its call has answered.
-        let ours = entry.actor.user_id == Some(self.policy.app_user);
         if ours && let Some(asked) = self.thread.asked_state.take_if(|asked| asked.state == state) {
             self.set_state(state, entry.created_at_ms, asked.name, asked.user);
             self.update_card();

@@ -15,7 +15,7 @@ const PAGE: usize = 25;
 /// How many of a ticket's latest comments are open to see.
 const COMMENTS_OPEN: usize = 3;
 const LAST_WORD: usize = 90;
-const STATUSES: [&str; 5] = ["new", "open", "pending", "solved", "closed"];
+const STATUSES: [&str; 6] = ["new", "open", "pending", "hold", "solved", "closed"];
 
 pub(super) struct Desk {
     pub(super) place: Place,

@@ -11,12 +11,15 @@ use super::mrkdwn::{Names, to_plain};
 use super::owed::Proven;
 use super::{Place, excerpt, list, names_by_id, people_who_write, shown_name, text};
 use crate::sandbox::Sandbox;
+use crate::sandbox::proof::Changed;
 pub(super) use stands::Stage;
 use stands::{ended, open, standing};
 
 const WORDS: usize = 70;
 const WORDS_ASIDE: usize = 36;
 const MOST: usize = 30;
+/// What was written so long before the bridge read it was not written beside it.
+const LATE_MS: i64 = 60_000;
 
 pub(super) struct Middle {
     pub(super) place: Place,
@@ -83,6 +86,7 @@ impl Middle {
         let count = |name: &str| told["counts"][name].as_i64().unwrap_or_default();
         let mut trips: Vec<(i64, Trip)> = list(told, "messages")
             .iter()
+            .filter(|message| !is_of_the_past(sandbox, message))
             .map(|message| (began(message), Trip::look(sandbox, place, &names, message, now)))
             .collect();
         // What waits stays in sight.
@@ -113,6 +117,17 @@ impl Middle {
     }
 }
 
+/// Whether it was written before the bridge first looked, and so by nobody who sees the page.
+fn is_of_the_past(sandbox: &Sandbox, message: &Value) -> bool {
+    let event = &message["event"];
+    let written = || {
+        let entry = sandbox.zendesk.event(text(event, "name"))?;
+        let at: jiff::Timestamp = text(&entry, "created_at").parse().ok()?;
+        Some(event["received_at"].as_i64()? - at.as_millisecond())
+    };
+    event["ignored"] == "older" && written().is_none_or(|ago| ago > LATE_MS)
+}
+
 fn began(message: &Value) -> i64 {
     let of_calls = || list(message, "calls").iter().filter_map(|call| call["decided_at"].as_i64()).min();
     message["event"]["received_at"].as_i64().or_else(of_calls).unwrap_or_default()
@@ -132,7 +147,10 @@ impl Trip {
             (_, true) => said_in_slack(sandbox, names, text(event, "key")),
             (_, false) => said_in_zendesk(sandbox, text(event, "name")),
         };
-        let (stage, line) = standing(event, calls, now);
+        let (stage, mut line) = standing(event, calls, now);
+        if let Some(since) = changed(sandbox, text(event, "key")).filter(|_| of_slack).and_then(since) {
+            line = format!("{line} · {since}");
+        }
         let id = match event["seq"].as_i64() {
             // What waits for its card has no number yet.
             Some(0) => format!("held-{}", text(event, "name").replace('.', "-")),
@@ -166,10 +184,28 @@ fn said_in_slack(sandbox: &Sandbox, names: &Names, key: &str) -> (String, String
         let who = name(parts.next().unwrap_or_default());
         return (who, format!("pressed “{}”", parts.next().unwrap_or_default().replace('_', " ")));
     }
+    if let Some(changed) = changed(sandbox, key) {
+        return (name(&changed.user), excerpt(&to_plain(&changed.text, names), WORDS));
+    }
     let (ts, channel) = key.split_once(':').unwrap_or((key, ""));
     match sandbox.slack.message(channel, ts) {
         Some(message) => (name(text(&message, "user")), excerpt(&to_plain(text(&message, "text"), names), WORDS)),
         None => ("Somebody".to_owned(), "(a message that is gone)".to_owned()),
+    }
+}
+fn changed(sandbox: &Sandbox, key: &str) -> Option<Changed> {
+    let (ts, channel) = key.split_once(':')?;
+    sandbox.changed_in_slack(channel, ts)
+}
+
+/// What was done in Slack to a message that the other side does not show.
+fn since(changed: Changed) -> Option<&'static str> {
+    match (changed.crossed, changed.deleted, changed.edited) {
+        (true, true, _) => Some("deleted since in Slack, not carried over"),
+        (true, _, true) => Some("edited since in Slack, not carried over"),
+        (true, ..) => None,
+        (false, true, _) => Some("deleted in Slack"),
+        (false, ..) => Some("edited in Slack, which is not carried over: it crosses as the bridge received it"),
     }
 }
 

@@ -14,9 +14,11 @@ pub(in crate::sandbox) struct Said {
     pub(in crate::sandbox) ts: String,
     pub(in crate::sandbox) thread_ts: String,
     pub(in crate::sandbox) user: String,
-    pub(in crate::sandbox) text: String,
+    /// What it said at each time, the first first.
+    pub(in crate::sandbox) texts: Vec<String>,
     /// In milliseconds since 1970.
     pub(in crate::sandbox) at: i64,
+    pub(in crate::sandbox) deleted: bool,
 }
 
 /// What the app posted, with the name that it wrote into the message's metadata.
@@ -24,6 +26,7 @@ pub(in crate::sandbox) struct Posted {
     pub(in crate::sandbox) channel: String,
     pub(in crate::sandbox) thread_ts: String,
     pub(in crate::sandbox) name: String,
+    /// With what stands in its blocks.
     pub(in crate::sandbox) text: String,
 }
 
@@ -43,11 +46,15 @@ impl FakeSlack {
                     channel: channel.id.clone(),
                     thread_ts: show::ts(root),
                     name: name.to_owned(),
-                    text: text(&message.fields).to_owned(),
+                    text: whole_text(&message.fields),
                 });
             }
-            let answers = channel.messages.values().filter(|one| one.root.is_some_and(|root| apps.contains(&root)));
-            said.extend(answers.filter_map(|message| said_by(channel, message, &is_person)));
+            let is_answer = |one: &&Message| one.root.is_some_and(|root| apps.contains(&root));
+            for (messages, deleted) in [(&channel.messages, false), (&channel.deleted, true)] {
+                let answers = messages.values().filter(is_answer);
+                let answers = answers.filter_map(|message| said_by(channel, message, &is_person));
+                said.extend(answers.map(|one| Said { deleted, ..one }));
+            }
         }
         (said, posted)
     }
@@ -58,19 +65,34 @@ fn said_by(channel: &Channel, message: &Message, is_person: &impl Fn(&str) -> bo
     let fields = &message.fields;
     let user = fields.get("user").and_then(Value::as_str).filter(|user| is_person(user))?;
     let files = fields.get("files").and_then(Value::as_array).is_some_and(|files| !files.is_empty());
-    let says = !text(fields).trim().is_empty() || files;
+    let texts: Vec<String> =
+        message.before_edits.iter().map(String::as_str).chain([text(fields)]).map(str::to_owned).collect();
+    let says = files || texts.iter().any(|text| !text.trim().is_empty());
     (says && !message.is_tombstone() && !fields.contains_key("bot_id")).then(|| Said {
         channel: channel.id.clone(),
         ts: show::ts(message.key),
         thread_ts: message.root.map(show::ts).unwrap_or_default(),
         user: user.to_owned(),
-        text: text(fields).to_owned(),
+        texts,
         at: message.at,
+        deleted: false,
     })
 }
 
 fn text(fields: &Fields) -> &str {
     fields.get("text").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The text, and below it what its blocks say where they say more.
+fn whole_text(fields: &Fields) -> String {
+    let mut whole = text(fields).to_owned();
+    for block in fields.get("blocks").and_then(Value::as_array).into_iter().flatten() {
+        if let Some(text) = block["text"]["text"].as_str() {
+            whole.push('\n');
+            whole.push_str(text);
+        }
+    }
+    whole
 }
 
 fn name_of(fields: &Fields) -> Option<&str> {

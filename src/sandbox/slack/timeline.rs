@@ -28,7 +28,7 @@ impl Workspace<'_> {
     pub fn post(&mut self, draft: Draft) -> Result<Key, &'static str> {
         let (key, at) = (self.next_key(), self.now);
         let Draft { channel, root, author, broadcast, fields } = draft;
-        let message = Message { key, at, root, author, broadcast, fields };
+        let message = Message { key, at, root, author, broadcast, fields, before_edits: Vec::new() };
         self.channel_mut(&channel)?.messages.insert(key, message);
         if let Some(shown) = self.shown(&channel, key) {
             self.tell_message(&channel, shown.clone(), key);
@@ -41,6 +41,7 @@ impl Workspace<'_> {
         let previous = self.shown(channel, key).ok_or("message_not_found")?;
         let message = self.channel_mut(channel)?.messages.get_mut(&key).ok_or("message_not_found")?;
         with(&mut message.fields);
+        message.note_edit(&previous);
         self.altered.note(channel, key);
         let shown = self.shown(channel, key).ok_or("message_not_found")?;
         let buried = shown.get("subtype").and_then(Value::as_str) == Some("tombstone");
@@ -69,8 +70,14 @@ impl Workspace<'_> {
                 }));
             });
         }
-        let removed = place.messages.remove(&key);
-        if let Some(root) = removed.and_then(|message| message.root)
+        let root = place.messages.remove(&key).and_then(|message| {
+            let root = message.root;
+            if root.is_some() && !message.fields.contains_key("bot_id") {
+                place.deleted.insert(key, message);
+            }
+            root
+        });
+        if let Some(root) = root
             && place.messages.get(&root).is_some_and(Message::is_tombstone)
             && place.replies(root).next().is_none()
         {

@@ -100,6 +100,9 @@ pub struct Channel {
     pub creator: String,
     pub created: i64,
     pub messages: BTreeMap<Key, Message>,
+    /// What people answered in threads and deleted since; nobody in Slack sees it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deleted: BTreeMap<Key, Message>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,6 +117,9 @@ pub struct Message {
     pub broadcast: bool,
     /// What the wire shows, less what follows from the message's place.
     pub fields: Fields,
+    /// What a person's message said before each edit, in order; nobody in Slack sees it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before_edits: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -240,6 +246,15 @@ impl Channel {
 }
 
 impl Message {
+    /// Keeps what a person's message said before it was edited, if it says something else.
+    pub fn note_edit(&mut self, previous: &Fields) {
+        let before = previous.get("text").and_then(Value::as_str).unwrap_or_default();
+        let after = self.fields.get("text").and_then(Value::as_str).unwrap_or_default();
+        if before != after && !self.fields.contains_key("bot_id") {
+            self.before_edits.push(before.to_owned());
+        }
+    }
+
     pub fn is_tombstone(&self) -> bool {
         self.fields.get("subtype").and_then(Value::as_str) == Some("tombstone")
     }
@@ -312,6 +327,7 @@ impl Workspace<'_> {
             topic: spec.topic,
             created: self.now.div_euclid(1000),
             messages: BTreeMap::new(),
+            deleted: BTreeMap::new(),
         };
         self.channels.insert(id.clone(), channel);
         id

@@ -21,7 +21,11 @@ async fn shown(event: Value, calls: Value) -> (String, String) {
     let post = axum::http::Request::post("/slack/api/chat.postMessage")
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json; charset=utf-8")
-        .body(json!({"channel": SUPPORT, "text": "Marta asks", "metadata": metadata}).to_string().into())
+        .body(
+            json!({"channel": SUPPORT, "text": "Marta asks: Who opens gate 4?", "metadata": metadata})
+                .to_string()
+                .into(),
+        )
         .expect("a request");
     let root = super::send(&router, post).await.json()["ts"].as_str().expect("a card").to_owned();
     let ts = sandbox.slack.say(PRIYA, SUPPORT, Some(&root), "I do.").expect("a message");

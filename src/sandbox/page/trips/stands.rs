@@ -103,7 +103,7 @@ fn plainly(problem: &str) -> &str {
 /// Why there was nothing to do.
 fn idle(why: &str) -> String {
     match why {
-        "older" => "left alone: it is older than the bridge",
+        "older" => "left alone: its side conversation is older than the bridge",
         "not_routed" => "left alone: it names no channel",
         "known" => "known already",
         "stale" => "changes nothing any more",
