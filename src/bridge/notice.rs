@@ -117,18 +117,6 @@ pub fn in_ticket_after_all() -> String {
     "✅ What was written here is in the ticket.".to_owned()
 }
 
-/// The ticket: what was written here is not in Slack yet.
-pub fn not_in_slack_yet() -> String {
-    "A message of a side conversation of this ticket is not in Slack yet: Slack does not take it at the moment. Sidethread \
-     keeps trying and nothing is lost; what cannot wait should go another way."
-        .to_owned()
-}
-
-/// The ticket: it is in Slack.
-pub fn in_slack_after_all() -> String {
-    "The message of a side conversation of this ticket that was late is in Slack.".to_owned()
-}
-
 /// The person who pressed "Retry": there was nothing to do.
 pub fn nothing_to_retry() -> String {
     "That reply is being tried again already, or is in the ticket.".to_owned()
@@ -243,14 +231,6 @@ fn why_closed(channel: &ChannelRef, problem: &ChannelProblem) -> (String, String
             "Ask its owner to let Sidethread post there, or use another channel.".to_owned(),
         ),
     }
-}
-
-/// The ticket: the thread could not be made.
-pub fn card_not_posted(reason: &str) -> String {
-    format!(
-        "Sidethread could not post a side conversation of this ticket in Slack: {reason} Nothing is lost: it is tried \
-         again every hour."
-    )
 }
 
 /// The operator: something could not be said where it belongs.

@@ -79,6 +79,9 @@ async fn what_slack_does_not_take_is_told_on_the_ticket_once_and_told_again_when
     app.pass(Duration::from_secs(1200)).await;
     let notes = app.notes().join("\n");
     assert_eq!(notes.matches("not in Slack yet").count(), 2, "once a thread: {notes}");
+    for subject in ["Scanner", "Printer"] {
+        assert_eq!(notes.matches(&format!("side conversation “{subject}” is not in Slack yet")).count(), 1, "{notes}");
+    }
     app.slack.faults().clear();
     app.settle().await;
     assert_eq!(app.said(&sc).len(), 2);

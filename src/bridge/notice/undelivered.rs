@@ -82,6 +82,28 @@ pub fn delivered_after_all(subject: &str) -> String {
     )
 }
 
+/// The ticket: what was written in a side conversation is not in Slack yet.
+pub fn not_in_slack_yet(subject: &str) -> String {
+    format!(
+        "A message in {} is not in Slack yet: Slack does not take it at the moment. Sidethread keeps trying and nothing is \
+         lost; what cannot wait should go another way.",
+        side_conversation(subject)
+    )
+}
+
+/// The ticket: it is in Slack.
+pub fn in_slack_after_all(subject: &str) -> String {
+    format!("The message in {} that was late is in Slack.", side_conversation(subject))
+}
+
+/// The ticket: the thread could not be made.
+pub fn card_not_posted(subject: &str, reason: &str) -> String {
+    format!(
+        "Sidethread could not post {} in Slack: {reason} Nothing is lost: it is tried again every hour.",
+        side_conversation(subject)
+    )
+}
+
 /// The ticket: a message is not in Slack, and nobody will try again.
 pub fn post_given_up(which: &Which<'_>) -> String {
     format!(

@@ -246,7 +246,7 @@ impl Deciding<'_> {
             self.open_channel(again);
         }
         if !std::mem::replace(&mut self.thread.told.not_posted, true) {
-            let text = notice::card_not_posted(reason);
+            let text = notice::card_not_posted(&self.thread.subject, reason);
             self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
         }
     }

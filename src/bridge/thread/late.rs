@@ -61,7 +61,8 @@ impl Deciding<'_> {
                 None => {
                     let note = EffectId::new(format!("{NOTE}{}", late.effect));
                     self.thread.not_in_slack = Some(NotInSlack { last: late.order, note: note.clone(), noted: false });
-                    self.ask(note, 0, Act::Note { text: notice::not_in_slack_yet() });
+                    let text = notice::not_in_slack_yet(&self.thread.subject);
+                    self.ask(note, 0, Act::Note { text });
                 }
             },
         }
@@ -91,7 +92,8 @@ impl Deciding<'_> {
                     && arrived
                 {
                     let id = EffectId::new(format!("note:arrived:{}", late.note));
-                    self.ask(id, 0, Act::Note { text: notice::in_slack_after_all() });
+                    let text = notice::in_slack_after_all(&self.thread.subject);
+                    self.ask(id, 0, Act::Note { text });
                 }
             }
             (Act::Note { .. }, Answer::Done) => {
