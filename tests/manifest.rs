@@ -1,6 +1,7 @@
 //! The Slack app's manifest agrees with the code, with the file and with Slack's limits.
 
 use serde_json::{Value, json};
+use sidethread::bridge::notice::APP_IN_SLACK;
 use sidethread::cli::manifest::{self, BOT_EVENTS, BOT_SCOPES, COMMAND};
 use sidethread::config::Config;
 
@@ -34,6 +35,7 @@ fn the_file_asks_for_what_the_code_goes_by() {
     let file = yaml(FILE);
     assert_eq!(at(&file, "/oauth_config/scopes/bot"), &json!(BOT_SCOPES));
     assert_eq!(at(&file, "/settings/event_subscriptions/bot_events"), &json!(BOT_EVENTS));
+    assert_eq!(at(&file, "/features/bot_user/display_name"), APP_IN_SLACK);
     assert_eq!(at(&file, "/features/slash_commands/0/command"), COMMAND);
     assert_eq!(at(&file, "/features/slash_commands/0/should_escape"), true);
 }

@@ -105,6 +105,10 @@ impl Whom {
             (Whom::User(_), Act::Post { .. }) => {
                 own.iter().any(|entry| effect.id.as_str().starts_with(&format!("post:{entry}/")))
             }
+            // It quotes the message that it speaks of.
+            (Whom::User(_), Act::Note { .. }) => {
+                own.iter().any(|entry| effect.id.as_str().contains(&format!(":post:{entry}/")))
+            }
             _ => false,
         }
     }

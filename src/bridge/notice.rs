@@ -5,11 +5,13 @@
 mod follow_up;
 mod life;
 mod merged;
+mod undelivered;
 mod waits;
 
 pub use follow_up::*;
 pub use life::*;
 pub use merged::*;
+pub use undelivered::*;
 pub use waits::*;
 
 use super::content::escape_mrkdwn;
@@ -103,14 +105,6 @@ fn named(vendor: Vendor) -> &'static str {
     }
 }
 
-/// The thread: a reply could not be delivered.
-pub fn reply_not_delivered(reason: &str, permalink: &str) -> String {
-    format!(
-        "⚠️ *Not delivered*: <{permalink}|a reply> did not reach the ticket: {reason} It is kept. Once this is mended, press \
-         Retry; if it cannot wait, please tell the ticket's agent another way."
-    )
-}
-
 /// The thread: what was written here is not in the ticket yet.
 pub fn not_in_ticket_yet() -> String {
     "⏳ Not in the ticket yet: Zendesk does not take what was written here at the moment. Sidethread keeps trying, nothing \
@@ -133,29 +127,6 @@ pub fn not_in_slack_yet() -> String {
 /// The ticket: it is in Slack.
 pub fn in_slack_after_all() -> String {
     "The message of a side conversation of this ticket that was late is in Slack.".to_owned()
-}
-
-/// In the place of that notice: it is being tried again.
-pub fn tried_again(by: Option<&SlackUserId>) -> String {
-    format!("🔁 A reply that did not reach the ticket is being tried again{}.", asked_by(by))
-}
-
-/// In the place of that notice: it arrived.
-pub fn arrived_after_all(by: Option<&SlackUserId>) -> String {
-    format!("✅ A reply that had not reached the ticket is in it: it was tried again{}.", asked_by(by))
-}
-
-/// In the place of that notice: it may not be sent any more.
-pub fn stays_in_slack() -> String {
-    "A reply that had not reached the ticket stays in Slack: not everybody who takes part in Zendesk may read it."
-        .to_owned()
-}
-
-/// In the place of that notice: the operator has given it up.
-pub fn given_up() -> String {
-    "A reply did not reach the ticket and will not be sent: the people who run Sidethread have given it up. It stays in \
-     Slack only."
-        .to_owned()
 }
 
 /// The person who pressed "Retry": there was nothing to do.
@@ -207,11 +178,6 @@ pub fn state_changed_meanwhile(wanted: State) -> String {
     )
 }
 
-/// The ticket: something could not be told in the thread.
-pub fn not_told_in_slack(text: &str) -> String {
-    format!("Sidethread could not say this in the Slack thread of a side conversation of this ticket: {text}")
-}
-
 /// The ticket: the side conversation names more than one channel.
 pub fn several_channels(channel: &ChannelRef, others: usize) -> String {
     format!(
@@ -247,14 +213,17 @@ pub fn card_again() -> String {
     "The message that this thread began with was deleted, so it goes on here. Answers belong in this thread.".to_owned()
 }
 
+/// What the app is called in Slack, as its manifest says.
+pub const APP_IN_SLACK: &str = "Side conversations";
+
 fn why_closed(channel: &ChannelRef, problem: &ChannelProblem) -> (String, String) {
     let channel = shown(channel);
     match problem {
         ChannelProblem::NotFound => (
             format!("there is no Slack channel {channel} that Sidethread can see"),
             format!(
-                "Check the spelling. If it is a private channel, invite the app there: open {channel} in Slack and \
-                 type /invite @Sidethread."
+                "Check the spelling. If it is a private channel, invite the app there: open {channel} in Slack, type \
+                 /invite and choose the app ({APP_IN_SLACK})."
             ),
         ),
         ChannelProblem::Archived => (
@@ -267,21 +236,13 @@ fn why_closed(channel: &ChannelRef, problem: &ChannelProblem) -> (String, String
         ),
         ChannelProblem::NotMember => (
             format!("Sidethread is not in the Slack channel {channel} and may not join it"),
-            format!("Invite the app: open {channel} in Slack and type /invite @Sidethread."),
+            format!("Invite the app: open {channel} in Slack, type /invite and choose the app ({APP_IN_SLACK})."),
         ),
         ChannelProblem::Restricted => (
             format!("the Slack channel {channel} does not let apps post"),
             "Ask its owner to let Sidethread post there, or use another channel.".to_owned(),
         ),
     }
-}
-
-/// The ticket: a message could not be shown in Slack.
-pub fn post_not_delivered(author: &str, reason: &str) -> String {
-    format!(
-        "A message by {author} in a side conversation of this ticket did not reach Slack: {reason} The message is \
-         in the side conversation; please tell the people in Slack another way until this is mended."
-    )
 }
 
 /// The ticket: the thread could not be made.

@@ -5,6 +5,7 @@
 
 mod ask;
 mod channels;
+mod example;
 mod slack;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,8 @@ pub struct Finding {
 pub struct Report {
     /// In the order in which it was looked at.
     pub findings: Vec<Finding>,
+    /// Where the vendors are to deliver, which cannot be tried from here.
+    pub delivered_at: String,
 }
 
 impl Report {
@@ -86,20 +89,30 @@ impl fmt::Display for Report {
             }
         }
         match (self.count(Level::Fail), self.count(Level::Warn)) {
-            (0, 0) => writeln!(f, "\nEverything is in order."),
-            (0, _) => writeln!(f, "\nThe bridge will work. Please read the notes above."),
-            (1, _) => writeln!(f, "\nOne thing must be mended before the bridge can work."),
-            (some, _) => writeln!(f, "\n{some} things must be mended before the bridge can work."),
+            (0, 0) => writeln!(f, "\nAll that can be seen from here is in order.")?,
+            (0, _) => writeln!(f, "\nAll that can be seen from here will work. Please read the notes above.")?,
+            (1, _) => return writeln!(f, "\nOne thing must be mended before the bridge can work."),
+            (some, _) => return writeln!(f, "\n{some} things must be mended before the bridge can work."),
         }
+        writeln!(
+            f,
+            "Not seen from here: whether Slack and Zendesk reach {}, and whether Zendesk's webhook and triggers are as\n\
+             the README says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that all is.",
+            self.delivered_at
+        )
     }
 }
 
 /// Looks at the database, Slack and Zendesk, in this order.
 pub async fn run(config: &Config, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) -> Report {
-    let mut report = Report::default();
+    let mut report = Report {
+        delivered_at: config.server.public_url.as_str().trim_end_matches('/').to_owned(),
+        ..Report::default()
+    };
     for warning in &config.warnings {
-        report.warn(warning.clone(), "Nothing stops today; plan the change.");
+        report.warn(warning.clone(), "It works today; change it when you can.");
     }
+    example::check(config, &mut report);
     database(&config.database.path, &mut report);
     let asker = Asker { wire: &*wire, clock: &*clock };
     if slack::check(config, &asker, &mut report).await {

@@ -69,7 +69,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<String> {
     let zendesk_url = config.zendesk.url.as_str().trim_end_matches('/').to_owned();
-    let erased = match Store::open(&config.database.path).await {
+    let erased = match Store::open_existing(&config.database.path).await {
         Ok(store) => {
             let store = Arc::new(store);
             let app = App::new(config, store.clone(), wire, clock, fastrand::u64(..));

@@ -31,7 +31,7 @@ pub async fn run(
     if source <= 0 || into <= 0 || source == into {
         bail!("say which ticket was merged into which other one, by their numbers: sidethread merged 123 --into 456");
     }
-    let told = match Store::open(&config.database.path).await {
+    let told = match Store::open_existing(&config.database.path).await {
         Ok(store) => {
             let store = Arc::new(store);
             let app = App::new(config, store.clone(), wire, clock, fastrand::u64(..));

@@ -76,7 +76,7 @@ pub async fn decide(
     if parked.call.effect_json.is_none() && wish == Wish::Retry {
         bail!(blank(id));
     }
-    match Store::open(&config.database.path).await {
+    match Store::open_existing(&config.database.path).await {
         Ok(store) => {
             let store = Arc::new(store);
             let app = App::new(config, store.clone(), wire, clock, fastrand::u64(..));

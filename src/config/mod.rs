@@ -192,7 +192,15 @@ impl Config {
             }
         };
         match String::from_utf8(bytes) {
-            Ok(text) => Config::parse(&name, &text, env),
+            Ok(text) => {
+                let mut config = Config::parse(&name, &text, env)?;
+                if values::others_may_read(file) {
+                    config
+                        .warnings
+                        .push(format!("{name}: everybody on this machine may read its secrets; chmod 600 {name}"));
+                }
+                Ok(config)
+            }
             Err(error) => {
                 let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -246,6 +246,20 @@ pub(super) fn database_url(text: &str) -> Result<(String, PathBuf), Fault> {
     Ok((text.to_owned(), PathBuf::from(path)))
 }
 
+/// Whether everybody on the machine may read a file. One that is given to a service by its group is not meant.
+pub(super) fn others_may_read(file: &std::path::Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        false
+    }
+}
+
 pub(super) fn secret(text: &str) -> Result<SecretString, Fault> {
     if text.is_empty() {
         return Err(Fault::new("is empty", "copy it again from where it is shown"));

@@ -172,8 +172,8 @@ impl Engine {
             return Ok(Ended::Answered(Answer::Done));
         }
         let now = self.clock.now_ms();
-        if !item.doubtful && !thread.wants(&first) {
-            return Ok(Ended::Answered(Answer::Done));
+        if !item.doubtful && !thread.wants(&first) && !self.speaks_for_others(id, &first, &thread).await? {
+            return Ok(Ended::Answered(judge::unwanted(&first.act)));
         }
         if let Some(until) = self.rests(&thread, &first.act) {
             return Ok(Ended::Rests { until });
@@ -204,8 +204,8 @@ impl Engine {
             }
             call.first_attempt_ms = now;
             // It was not done, and has become unwanted meanwhile.
-            if !thread.wants(&first) {
-                return Ok(Ended::Answered(Answer::Done));
+            if !thread.wants(&first) && !self.speaks_for_others(id, &first, &thread).await? {
+                return Ok(Ended::Answered(judge::unwanted(&first.act)));
             }
         }
         if !item.written {

@@ -3,8 +3,10 @@
 //!
 //! Before its first attempt such a call takes up what else waits for the same ticket or person: its row holds all the
 //! words from then on, and the others are done, in one transaction. So a crash loses and repeats none of them, and a
-//! doubtful one is looked for, and repeated, as it was. What there is to note meanwhile goes into the next note; a direct
-//! message that was posted a short while ago is changed rather than followed by another.
+//! doubtful one is looked for, and repeated, as it was. A note that is not true any more when its turn comes is not
+//! written; one that holds the words of others is, and another one follows that says what has become true. What there is
+//! to note meanwhile goes into the next note; a direct message that was posted a short while ago is changed rather than
+//! followed by another.
 
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use super::Engine;
 use super::queue::Work;
 use crate::bridge::ids::{SlackUserId, ThreadId, TicketId, Ts};
 use crate::bridge::news::{self, News};
-use crate::bridge::{Act, Answer, Effect};
+use crate::bridge::{Act, Answer, BridgedThread, Effect};
 use crate::store::{Commit, NoteRow, Settle, StoreError};
 
 /// How long a ticket is left alone after a note, in milliseconds.
@@ -71,6 +73,19 @@ impl Engine {
     /// The call is made, or rests.
     pub(super) fn end_gathering(&self, id: i64) {
         self.lock().gathering.retain(|_, gathering| *gathering != id);
+    }
+
+    /// Whether a note that its own thread needs no more has taken along what others have to say.
+    pub(super) async fn speaks_for_others(
+        &self,
+        id: i64,
+        effect: &Effect,
+        thread: &BridgedThread,
+    ) -> Result<bool, StoreError> {
+        match effect.act {
+            Act::Note { .. } => self.store.took_along(thread.ticket_id.0, id).await,
+            _ => Ok(false),
+        }
     }
 
     async fn gather_notes(&self, id: i64, ticket: TicketId, now: i64) -> Result<Gathered, StoreError> {

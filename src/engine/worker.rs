@@ -173,6 +173,9 @@ impl Engine {
         if before.as_deref().is_some_and(|before| follow_up::goes_on(before, &thread)) {
             state.queue.wake(thread_id, Vendor::Zendesk, now);
         }
+        if before.as_deref().is_some_and(|before| thread.withdraws_a_note_since(before)) {
+            state.queue.wake_notes(thread_id, now);
+        }
         let was_closed = is_back && before.as_deref().is_some_and(|before| before.unreachable.is_some());
         if !committed.given_up.is_empty() {
             state.late.remove(&(thread_id.clone(), Vendor::Zendesk));

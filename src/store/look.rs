@@ -9,7 +9,7 @@ use sqlx::migrate::Migrate;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::{StoreError, migrator};
+use super::{Store, StoreError, migrator};
 
 /// A view of a database that another process may be writing.
 pub struct Look {
@@ -194,12 +194,8 @@ impl Look {
     /// # Errors
     /// There is none, it is another version's, or it cannot be read: the text says what to do.
     pub async fn open(path: &Path) -> Result<Look, StoreError> {
+        Store::is_there(path)?;
         let shown = path.display().to_string();
-        match std::fs::metadata(path) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(StoreError::Absent(shown)),
-            Err(source) => return Err(StoreError::File { path: shown, source }),
-        }
         let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5));
         check_schema(&shown, SqliteConnection::connect_with(&options).await?).await?;
         let reader = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;

@@ -66,7 +66,9 @@ pub enum StoreError {
     )]
     Older(String),
     /// There is no such database.
-    #[error("there is no database at {0}; it is made when `sidethread serve` first runs with these settings")]
+    #[error(
+        "there is no database at {0}; it is made when `sidethread serve` first runs with these settings. If it stands elsewhere, run this in the folder in which `serve` runs, or put the whole path into database.url"
+    )]
     Absent(String),
     /// The file cannot be opened or created.
     #[error("{path} cannot be opened or created")]
@@ -165,6 +167,26 @@ impl Store {
         Ok(Store { readers, writer, path: path.to_owned(), lock: Arc::new(lock) })
     }
 
+    /// Opens the database if there is one, for whoever only goes on with what is in it.
+    ///
+    /// # Errors
+    /// There is none; otherwise as [`Store::open`].
+    pub async fn open_existing(path: &Path) -> Result<Store, StoreError> {
+        Store::is_there(path)?;
+        Store::open(path).await
+    }
+
+    fn is_there(path: &Path) -> Result<(), StoreError> {
+        match std::fs::metadata(path) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+                Err(StoreError::Absent(whole.display().to_string()))
+            }
+            Err(source) => Err(StoreError::File { path: path.display().to_string(), source }),
+        }
+    }
+
     /// Writes all of `commit` or nothing, together with what others want to write at the same time.
     ///
     /// # Errors
@@ -202,8 +224,10 @@ impl Store {
     pub fn leave_mark(&self, mark: &str) -> std::io::Result<()> {
         let mut file = &*self.lock;
         file.rewind()?;
+        let mut bytes = mark.as_bytes().to_vec();
         // At one length, so that none is ever seen cut off.
-        file.write_all(format!("{mark:MARK_LENGTH$}").as_bytes())
+        bytes.resize(bytes.len().max(MARK_LENGTH), b' ');
+        file.write_all(&bytes)
     }
 
     /// Stops writing once all that waits is written.

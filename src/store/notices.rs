@@ -13,6 +13,8 @@ const LAST_NOTED: &str = "SELECT max(attempted_at) FROM outbox WHERE effect_id >
 const NOTES_WAITING: &str = "SELECT id, thread_id, effect_json, not_before FROM outbox
     WHERE effect_id >= 'note:' AND effect_id < 'note;' AND state = 'waiting' AND doubtful = 0
     AND thread_id IN (SELECT id FROM thread WHERE ticket_id = $1) ORDER BY id LIMIT 100";
+const TOOK_ALONG: &str = "SELECT EXISTS (SELECT 1 FROM outbox WHERE effect_id >= 'note:' AND effect_id < 'note;'
+    AND thread_id IN (SELECT id FROM thread WHERE ticket_id = $1) AND state = 'done' AND result = 'gathered:' || $2)";
 const WAITING: &str = "SELECT id, thread_id, effect_json, not_before FROM outbox
     WHERE effect_id >= 'notify:' || $1 || ':' AND effect_id < 'notify:' || $1 || ';'
     AND state = 'waiting' AND doubtful = 0 ORDER BY id LIMIT 100";
@@ -54,6 +56,15 @@ impl Store {
     pub async fn notes_waiting(&self, ticket_id: i64) -> Result<Vec<NoteRow>, StoreError> {
         let rows = sqlx::query(NOTES_WAITING).bind(ticket_id).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(note_row).collect()
+    }
+
+    /// Whether the note `id` on a ticket holds what other notes were to say.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn took_along(&self, ticket_id: i64, id: i64) -> Result<bool, StoreError> {
+        let row = sqlx::query(TOOK_ALONG).bind(ticket_id).bind(id).fetch_one(&mut *self.readers.one().await?).await?;
+        Ok(row.try_get::<i64, _>(0)? != 0)
     }
 
     /// The direct messages to a person that wait and were not attempted, in the order in which they were decided.

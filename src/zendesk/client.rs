@@ -28,7 +28,7 @@ const YOUNG_SECS: i64 = 120;
 /// How many of each kind are remembered at most, each of some hundred bytes.
 const KEPT: usize = 4096;
 /// How many tickets: an answer of Zendesk's, with all its fields and people, takes tens of kilobytes. They are looked at
-/// again within a minute.
+/// again within seconds.
 const KEPT_TICKETS: usize = 256;
 
 /// The app's own client of one Zendesk account.

@@ -1,7 +1,7 @@
 //! Tickets: what the card shows of them, and whether they still take changes.
 //!
 //! A ticket closes by an automation, without any event of its side conversations. So what is decided by its state is
-//! decided by a read that is less than a minute old.
+//! decided by a read that is some seconds old at most.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::bridge::event::Ticket;
 use crate::bridge::ids::TicketId;
 use crate::engine::outside::{CallError, TicketNow};
 
-const TICKET_LIVES_MS: i64 = 60_000;
+const TICKET_LIVES_MS: i64 = 5000;
 /// The tag that Zendesk gives a ticket that was merged into another one.
 pub(super) const MERGED: &str = "closed_by_merge";
 
@@ -30,7 +30,7 @@ impl ZendeskClient {
         Ok(TicketNow { merged, into, ..now(&read) })
     }
 
-    /// A ticket with its people as it was less than a minute ago: Zendesk's `ticket` and `users`.
+    /// A ticket with its people as it was a moment ago: Zendesk's `ticket` and `users`.
     pub(super) async fn ticket_lately(&self, ticket_id: TicketId) -> Result<Arc<Value>, CallError> {
         match self.tickets.get(&ticket_id, self.http.now_ms(), |_| TICKET_LIVES_MS) {
             Some(known) => Ok(known),

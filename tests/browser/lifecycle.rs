@@ -54,6 +54,9 @@ async fn a_ticket_is_merged_and_its_thread_goes_on_in_the_other_one() {
     tokio::time::sleep(READ_COUNTS).await;
     answer(&browser, "The second one.").await;
     browser.sees(LAST_THREAD, "Continue on #35440").await;
+    browser.sees("#bridge .trip.waiting .line", "waits until somebody presses “Continue on #35440”").await;
+    browser.sees("#owed-under-way", "1 still to arrive").await;
+    browser.is_accessible("a merged ticket").await;
     browser.picture("merged").await;
     browser.click(&format!("{LAST_THREAD} button[value$=' continue_on']")).await;
     let side = browser.sees(FIRST_SIDE, "The second one.").await;

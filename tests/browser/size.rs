@@ -9,6 +9,9 @@ const TIMES: usize = 9;
 /// Channels that a question is sent to, one after the other.
 const CHANNELS: [&str; 4] = ["support-engineering", "logistics", "billing", "oncall"];
 
+/// How many questions are under way at a time while the threads are made.
+const AT_A_TIME: usize = 20;
+
 fn middle(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
@@ -28,9 +31,9 @@ async fn asked(client: &reqwest::Client, address: &str) -> (f64, usize) {
     (middle(figures), bytes)
 }
 
-/// Milliseconds from the request to the first paint.
-async fn painted(browser: &Browser, path: &str) -> f64 {
-    let mut figures = Vec::new();
+/// Milliseconds from the request to the first paint, and until all of the page is there.
+async fn painted(browser: &Browser, path: &str) -> (f64, f64) {
+    let (mut figures, mut wholes) = (Vec::new(), Vec::new());
     for _ in 0..TIMES {
         browser.go(path).await;
         let at = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null";
@@ -40,8 +43,10 @@ async fn painted(browser: &Browser, path: &str) -> f64 {
             paint = browser.script(at).await;
         }
         figures.push(paint.as_f64().expect("a time"));
+        let whole = "return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd";
+        wholes.push(browser.script(whole).await.as_f64().expect("a time"));
     }
-    middle(figures)
+    (middle(figures), middle(wholes))
 }
 
 /// From a message in Slack to its being drawn in a window, and the longest time that the window did nothing else.
@@ -83,11 +88,11 @@ async fn measured(stage: &Stage, path: &str, name: &str) {
         println!("{what}: {ms:.0} ms, {bytes} bytes");
     }
     let browser = stage.open(Window::default()).await;
-    let paint = painted(&browser, path).await;
-    println!("first paint: {paint:.0} ms");
+    let (paint, whole) = painted(&browser, path).await;
+    println!("first paint: {paint:.0} ms; all of it: {whole:.0} ms");
     let (shown, busy) = drawn(&browser).await;
     println!("a message, until a window shows it: {shown:.0} ms; the window was busy for {busy:.0} ms at most");
-    assert!(paint < 1000.0, "it opens in under a second");
+    assert!(paint < 1000.0 && whole < 2000.0, "it opens in under a second");
     browser.leave().await;
 }
 
@@ -100,26 +105,31 @@ async fn ten_thousand_tickets_open_in_under_a_second() {
     measured(&stage, PATH, "the page over 10,000 tickets").await;
 }
 
-/// Takes half an hour: each thread has its channel looked up, of which Slack allows fifty a minute.
 #[tokio::test]
 #[ignore = "a measurement: cargo test -p sidethread-browser -- --ignored --nocapture"]
 async fn a_thousand_threads_are_bridged_and_it_stays_smooth() {
     let _turn = TURN.lock().await;
-    let Some(stage) = Stage::set_with(&["--tickets", "10000"]) else { return };
+    let Some(stage) = Stage::set_with(&["--tickets", "10000", "--unlimited"]) else { return };
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
     let client = client.expect("a client");
-    stage.post("/sandbox/limits", r#"{"limits": "off"}"#).await;
+    let begun = Instant::now();
     let tickets = not_closed(&client, &stage.url, 1000).await;
-    for (at, ticket) in tickets.iter().enumerate() {
-        let to = format!("{}@slack.acme.example", CHANNELS[at % CHANNELS.len()]);
-        let (subject, message) = (format!("Question {at}"), format!("Does parcel {at} move?"));
-        let fields = [("ticket", ticket.as_str()), ("to", &to), ("subject", &subject), ("message", &message)];
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let form = client.post(format!("{}/sandbox/zendesk/start", stage.url));
-        let form = form.header("content-type", "application/x-www-form-urlencoded").body(body);
-        assert_eq!(form.send().await.expect("an answer").status(), 303);
+    // Each answer waits a moment for what it set off, so many are asked for at a time.
+    for some in tickets.iter().enumerate().collect::<Vec<_>>().chunks(AT_A_TIME) {
+        let mut asked = tokio::task::JoinSet::new();
+        for (at, ticket) in some {
+            let to = format!("{}@slack.acme.example", CHANNELS[at % CHANNELS.len()]);
+            let (subject, message) = (format!("Question {at}"), format!("Does parcel {at} move?"));
+            let fields = [("ticket", ticket.as_str()), ("to", &to), ("subject", &subject), ("message", &message)];
+            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            let form = client.post(format!("{}/sandbox/zendesk/start", stage.url));
+            asked.spawn(form.header("content-type", "application/x-www-form-urlencoded").body(body).send());
+        }
+        for answer in asked.join_all().await {
+            assert_eq!(answer.expect("an answer").status(), 303);
+        }
     }
-    let end = Instant::now() + Duration::from_secs(3600);
+    let end = begun + Duration::from_secs(1200);
     let mut quiet = 0;
     // Between what is read and what is asked for next there may be nothing under way for a moment.
     while quiet < 5 {
@@ -129,9 +139,13 @@ async fn a_thousand_threads_are_bridged_and_it_stays_smooth() {
         let counts = counts.unwrap_or_default().to_owned();
         quiet = if counts == "0 under way" { quiet + 1 } else { 0 };
         assert!(Instant::now() < end, "{counts}");
-        eprintln!("{counts}");
-        tokio::time::sleep(Duration::from_secs(10)).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
     }
+    let proof = client.get(format!("{}/sandbox/proof", stage.url)).send().await.expect("an answer");
+    let proof = proof.text().await.expect("a body");
+    let proof: serde_json::Value = serde_json::from_str(&proof).expect("a proof");
+    assert_eq!((proof["said"].as_u64(), proof["once"].as_u64()), (Some(1000), Some(1000)), "{proof}");
+    println!("a thousand threads were bridged in {:.0} s", begun.elapsed().as_secs_f64());
     measured(&stage, PATH, "the page over 10,000 tickets and 1,000 bridged threads").await;
 }
 

@@ -29,6 +29,12 @@ async fn what_is_kept_goes_on_where_it_ended() {
         assert_eq!((mode(""), mode("sandbox.json"), mode("sidethread.toml")), (0o700, 0o600, 0o600));
     }
 
+    // The operator's commands find its database from any folder.
+    let mut parked = std::process::Command::new(env!("CARGO_BIN_EXE_sidethread"));
+    parked.args(["parked", "list", "--config"]).arg(folder.join("sidethread.toml")).current_dir(std::env::temp_dir());
+    let parked = parked.output().unwrap();
+    assert!(String::from_utf8_lossy(&parked.stdout).contains("Nothing is parked"), "{parked:?}");
+
     let demo = Demo::start_in(tempfile::tempdir().unwrap(), &keep).await;
     assert_eq!(demo.base_url, base_url);
     assert_eq!(demo.introduction, introduction, "the same people with the same tokens");

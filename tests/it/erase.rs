@@ -264,3 +264,22 @@ async fn a_direct_message_that_tells_of_the_erased_alone_is_not_sent() {
     assert_eq!(crate::notify::direct_messages(&app), [""; 0]);
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn where_no_database_is_none_is_made() {
+    let app = House::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::parse("test", &app.config, []).unwrap();
+    config.database.path = folder.path().join("sidethread.db");
+    let clock = Arc::new(app.clock.clone());
+    let refusals = [
+        erase::run(config.clone(), &of(&Whom::Ticket(TicketId(app.ticket))), Arc::new(Admin(None)), clock.clone())
+            .await,
+        sidethread::cli::merged::run(config.clone(), 1, 2, Arc::new(Admin(None)), clock.clone()).await,
+    ];
+    for refused in refusals {
+        let said = format!("{:#}", refused.unwrap_err());
+        assert!(said.contains("there is no database at /") && said.contains("database.url"), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+}

@@ -18,7 +18,7 @@ pub fn close(app: &House, ticket: i64) {
 
 /// What was read of a ticket is old.
 pub async fn later(app: &House) {
-    app.pass(Duration::from_secs(61)).await;
+    app.pass(Duration::from_secs(6)).await;
 }
 
 /// A side conversation, and its thread in Slack.

@@ -411,8 +411,7 @@ impl House {
     }
 
     pub fn find_thread(&self, side_conversation: &str) -> Option<(String, String)> {
-        for channel in self.slack.channels() {
-            let channel = channel["id"].as_str().unwrap().to_owned();
+        for channel in self.slack.channel_ids() {
             for message in self.slack.messages(&channel) {
                 let key = message["metadata"]["event_payload"]["k"].as_str().unwrap_or_default();
                 if key.starts_with(&format!("{side_conversation}/card")) && message["thread_ts"].is_null()

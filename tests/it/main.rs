@@ -38,6 +38,7 @@ mod standing;
 mod state;
 mod summary;
 mod ticket;
+mod told_true;
 mod trace;
 mod workspace;
 mod zendesk_to_slack;

@@ -124,7 +124,8 @@ async fn what_may_have_been_done_is_looked_for_before_it_is_tried_again() {
     app.slack.say(&app.ana, &channel, Some(&ts), "once").unwrap();
     app.settle().await;
     let notice = app.slack.thread(&channel, &ts).pop().unwrap();
-    assert!(notice["text"].as_str().unwrap().contains("Not delivered"), "{notice}");
+    let told = notice["text"].as_str().unwrap();
+    assert!(told.contains("Perhaps not delivered") && told.contains("may or may not be in the ticket"), "{told}");
     app.zendesk.faults().clear();
     app.slack.press(&app.ana, &channel, notice["ts"].as_str().unwrap(), "retry").unwrap();
     app.settle().await;
@@ -140,7 +141,7 @@ async fn a_message_that_did_not_reach_slack_is_told_on_the_ticket_and_goes_when_
     app.zendesk.reply(app.zoe, &sc, "<p>anybody?</p>");
     app.settle_within(Duration::from_secs(30 * 3600)).await;
     let notes = app.notes();
-    assert!(notes.iter().any(|note| note.contains("did not reach Slack")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("may or may not be in Slack")), "{notes:?}");
     app.slack.faults().clear();
     assert_eq!(app.app.engine().unwrap().retry_parked(parked_row(&app).await).await.unwrap(), Wished::Stored);
     app.settle().await;

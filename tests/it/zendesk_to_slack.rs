@@ -185,7 +185,10 @@ async fn a_channel_that_cannot_be_reached_is_told_once_and_posted_when_it_can() 
 async fn archived_private_and_shared_channels_are_told_with_their_remedy() {
     for (spec, expected) in [
         (ChannelSpec { name: "room".into(), archived: true, ..Default::default() }, "is archived"),
-        (ChannelSpec { name: "room".into(), private: true, ..Default::default() }, "/invite @Sidethread"),
+        (
+            ChannelSpec { name: "room".into(), private: true, ..Default::default() },
+            "choose the app (Side conversations)",
+        ),
         (
             ChannelSpec { name: "room".into(), shared_with: Some("TNORD".into()), ..Default::default() },
             "shared with another firm",

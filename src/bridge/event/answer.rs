@@ -93,6 +93,8 @@ pub enum Answer {
     Assignee(Assignee),
     /// Done; nothing to say about it.
     Done,
+    /// Not done: what it was to say is not so any more.
+    Withdrawn,
     /// It will not be done; a person has to look.
     Parked {
         /// Why, in words for the people of the thread.

@@ -10,6 +10,7 @@ impl Deciding<'_> {
     pub(super) fn answered(&mut self, effect: &EffectId, order: i64, act: &Act, answer: &Answer, in_doubt: bool) {
         let tried_again = self.tried_again(effect, act, answer);
         self.no_longer_late(effect, order, act, answer);
+        self.told_truly(effect, order, act, answer);
         self.forget_deleted(act);
         self.ticket_is_back(act, answer);
         if let (Act::Reply(reply), Answer::Replied { .. } | Answer::Started { .. }) = (act, answer) {
@@ -70,7 +71,9 @@ impl Deciding<'_> {
             (Act::Note { text }, Answer::TicketClosed(_)) => self.note_not_taken(effect, text),
             (Act::FindAssignee, answer) => self.assignee_found(effect, answer),
             (Act::Notify { .. }, Answer::Parked { reason, .. }) => self.assignee_not_told(effect, reason),
-            (act, Answer::Parked { reason, .. }) => self.parked(effect, act, reason, tried_again),
+            (act, Answer::Parked { reason, doubtful }) => {
+                self.parked((effect, order), act, (reason, *doubtful), tried_again);
+            }
             _ => {}
         }
     }

@@ -25,6 +25,7 @@ impl BridgedThread {
             Act::Note { .. } if effect.id.as_str().starts_with(NOTE) => {
                 self.not_in_slack.as_ref().is_some_and(|late| late.note == effect.id)
             }
+            Act::Note { .. } => !self.is_withdrawn(&effect.id),
             Act::ReadSaid => self.still_wants_summary(&effect.id),
             _ => true,
         }

@@ -6,7 +6,7 @@
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
 //! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `follow_up` (what happens to
 //! its ticket), `merged` (that ticket is part of another), `proposals` (the notices that tell of it), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
-//! long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` (what was not
+//! long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` and `not_delivered` (what was not
 //! delivered), `unpark` (what is tried again), `waits` (what has to happen first). What a thread keeps is in `parts`, what comes of an event in `step`.
 
 mod answer;
@@ -17,6 +17,7 @@ mod follow_up;
 mod gone;
 mod late;
 mod merged;
+mod not_delivered;
 mod noticed;
 mod notices;
 mod parts;
@@ -40,6 +41,7 @@ use super::route::{Route, Target};
 use super::rules::Rules;
 pub use gone::Gone;
 pub use merged::Continuing;
+pub use not_delivered::{NotDelivered, NoteStands};
 pub use noticed::Noticed;
 pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told, Unreachable};
 pub use proposals::Proposal;
@@ -165,6 +167,9 @@ pub struct BridgedThread {
     /// That words are not in Slack yet, while the ticket is told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_in_slack: Option<NotInSlack>,
+    /// What the ticket is told not to have reached Slack.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_delivered: Vec<NotDelivered>,
     /// That its channel takes no posts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreachable: Option<Unreachable>,
@@ -213,6 +218,7 @@ impl BridgedThread {
             retrying: Vec::new(),
             not_in_ticket: None,
             not_in_slack: None,
+            not_delivered: Vec::new(),
             unreachable: None,
             card_before: None,
             parents_before: Vec::new(),

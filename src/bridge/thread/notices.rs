@@ -6,10 +6,17 @@ use super::super::notice;
 use super::{Deciding, EffectIds, Retrying, Why};
 
 impl Deciding<'_> {
-    pub(super) fn parked(&mut self, effect: &EffectId, act: &Act, reason: &str, again: Option<Retrying>) {
+    /// Its `reason` may leave in doubt whether it was done.
+    pub(super) fn parked(
+        &mut self,
+        (effect, order): (&EffectId, i64),
+        act: &Act,
+        (reason, doubtful): (&str, bool),
+        again: Option<Retrying>,
+    ) {
         match act {
             Act::Reply(reply) => {
-                let text = notice::reply_not_delivered(reason, &reply.permalink);
+                let text = notice::reply_not_delivered(reason, &reply.permalink, doubtful);
                 let retry = Some(effect.clone());
                 let at = self.at_ms;
                 match again {
@@ -28,16 +35,16 @@ impl Deciding<'_> {
                 self.thread.asked_state = None;
                 self.whisper(effect, user, notice::state_not_set(*state, reason));
             }
-            Act::Post { author, .. } => {
+            Act::Post { .. } => {
                 // What follows it would not be understood without it.
                 self.held_back.push(EffectIds::whole(effect));
-                let text = notice::post_not_delivered(author, reason);
-                self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
+                let text = self.which(order, act, |which| notice::post_not_delivered(which, reason, doubtful));
+                self.note_not_delivered(effect, text);
             }
             Act::PostCard | Act::OpenChannel { .. } | Act::ReadTicket { .. } => self.start_over(effect, reason),
             Act::Tell { text, .. } => {
-                let text = notice::not_told_in_slack(text);
-                self.ask(EffectId::new(format!("note:parked:{effect}")), 0, Act::Note { text });
+                let text = notice::not_told_in_slack(&self.thread.subject, text, doubtful);
+                self.note_not_delivered(effect, text);
             }
             Act::AskWho { press } => {
                 let text = match &press.asks {

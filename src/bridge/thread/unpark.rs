@@ -31,6 +31,9 @@ impl Deciding<'_> {
             _ => Wish::Drop,
         };
         self.unparked.push((EffectIds::whole(effect), wish));
+        if wish == Wish::Drop {
+            self.told_given_up(parked);
+        }
         if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = &parked.act
             && wish == Wish::Drop
         {

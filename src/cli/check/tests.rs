@@ -64,7 +64,7 @@ fn config(text: &str) -> Config {
     let folder = std::env::temp_dir();
     let head = format!(
         r##"[server]
-        public_url = "https://bridge.example.com"
+        public_url = "https://bridge.acme.example"
         [database]
         url = "sqlite://{}/side.db"
         [slack]
@@ -122,7 +122,9 @@ async fn a_healthy_installation_is_told_so() {
              ok    This machine's clock agrees with Zendesk's.\n\
              ok    Zendesk takes the credential: it is Bridge, an admin.\n\
              ok    Side conversations by e-mail are on in Zendesk.\n\
-             \nEverything is in order.\n",
+             \nAll that can be seen from here is in order.\n\
+             Not seen from here: whether Slack and Zendesk reach https://bridge.acme.example, and whether Zendesk's webhook and triggers are as\n\
+             the README says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that all is.\n",
             database.display()
         )
     );
@@ -334,4 +336,19 @@ async fn what_a_vendor_writes_cannot_steer_the_terminal() {
     answers.insert("/api/auth.test".to_owned(), hostile);
     let (report, _) = report_of(&config(CLIENT), answers).await;
     assert_eq!(report.findings[1].what, "Slack takes the bot token: it is a[2J in the workspace bok (T1).");
+}
+
+#[tokio::test]
+async fn the_placeholders_of_the_example_are_no_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let env = [("SIDETHREAD__DATABASE__URL".to_owned(), format!("sqlite://{}/side.db", folder.path().display()))];
+    let example = Config::parse("s.toml", include_str!("../../../sidethread.example.toml"), env).unwrap();
+    let (report, _) = report_of(&example, healthy()).await;
+    let failed = report.findings.iter().filter(|finding| finding.level == Level::Fail);
+    let still: Vec<&str> =
+        failed.filter_map(|finding| finding.what.strip_suffix(" is still what the example says.")).collect();
+    let secrets = ["slack.bot_token", "slack.signing_secret", "zendesk.client_secret", "zendesk.webhook_secret"];
+    assert_eq!(still[0], "server.public_url");
+    assert_eq!(still[1..], secrets);
+    assert!(!report.ok());
 }

@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::sandbox::bridge::{Bridge, State};
 use crate::sandbox::carrier::Carry;
+use crate::sandbox::limits::Keeping;
 use crate::sandbox::post::{Now, Sender};
 use crate::sandbox::record::{Anonymiser, CarryRecorded, Head, Player, Recorder, Recording};
 use crate::sandbox::{Credentials, Furnishing, Sandbox, carrier, fill, guard};
@@ -61,14 +62,17 @@ pub struct Wishes {
     #[arg(long, value_name = "NUMBER", default_value_t = 0,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(..=Furnishing::MOST_TICKETS as u64))]
     tickets: usize,
+    /// Keep no rate limits: the two vendors refuse nothing, and the bridge waits for nothing
+    #[arg(long)]
+    unlimited: bool,
     /// Write everything that people do into this file, so that anybody can play it again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "unlimited")]
     record: Option<PathBuf>,
     /// Put stand-ins in place of every name and text that is recorded; the recording does the same when it is played
     #[arg(long, requires = "record")]
     anonymise: bool,
     /// Play what was recorded in this file to a new bridge, and say whether it does the same again
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "keep", "empty", "tickets"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "keep", "empty", "tickets", "unlimited"])]
     replay: Option<PathBuf>,
     /// How many times as fast a recording is played
     #[arg(long, value_name = "NUMBER", default_value_t = 1.0, requires = "replay", value_parser = speed)]
@@ -119,9 +123,13 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
     let (began_ms, seed) = (now(), played.as_ref().map_or_else(|| fastrand::u64(..), |played| played.head.seed));
     let inner_url = format!("http://{vendors}");
     let sandbox = wishes.firm(&base_url, &now, seed, left, played.as_ref())?.with_inner_url(&inner_url);
+    if wishes.unlimited {
+        sandbox.slack.set_limits(Keeping::Off);
+        sandbox.zendesk.set_limits(Keeping::Off);
+    }
     let bridge = {
         let credentials = sandbox.credentials().clone();
-        let launch = child::launch(home.path.clone(), inner_url, credentials, seed, time.told);
+        let launch = child::launch(home.path.clone(), inner_url, credentials, seed, time.told, wishes.unlimited);
         Bridge::new(launch, reqwest::Client::builder().no_proxy().build()?, now.clone())
     };
     let anonymiser = wishes.anonymise.then(|| Anonymiser::of(&sandbox));

@@ -144,6 +144,9 @@ impl Story<'_> {
             ("done", Some(at)) if call.result.as_deref() == Some("ticket_closed") => {
                 step(at, format!("{name}: not done: the ticket is closed"));
             }
+            ("done", Some(at)) if call.result.as_deref() == Some("withdrawn") => {
+                step(at, format!("{name}: not done: what it was to say was not so any more"));
+            }
             ("done", Some(at)) => {
                 let result = match call.result.as_deref() {
                     Some("withheld") => " (kept in Slack: somebody outside would have read it)".to_owned(),

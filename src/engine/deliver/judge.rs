@@ -15,6 +15,14 @@ pub(super) fn rests_when_gone(call: &Call<'_>) -> bool {
     matches!(call.effect.act, Act::Reply(_)) || call.thread.begins_in_follow_up(&call.effect.act)
 }
 
+/// The answer of a call that nobody needs any more.
+pub(super) fn unwanted(act: &Act) -> Answer {
+    match act {
+        Act::Note { .. } => Answer::Withdrawn,
+        _ => Answer::Done,
+    }
+}
+
 impl Engine {
     pub(super) fn lag(&self, vendor: Vendor) -> Duration {
         match vendor {

@@ -4,6 +4,7 @@ mod looks;
 mod questions;
 mod set_back;
 mod standing;
+mod withdrawn;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -65,6 +65,7 @@ pub(super) fn settle(id: i64, answer: &Answer, now: i64) -> Settle {
         Answer::Followed(followed) => ("done", Some(followed.ticket_id.to_string()), None),
         Answer::Withheld { .. } => ("done", Some("withheld".to_owned()), None),
         Answer::TicketClosed(_) => ("done", Some("ticket_closed".to_owned()), None),
+        Answer::Withdrawn => ("done", Some("withdrawn".to_owned()), None),
         Answer::Parked { reason, .. } => ("parked", None, Some(reason.clone())),
         _ => ("done", None, None),
     };

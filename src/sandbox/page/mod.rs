@@ -104,9 +104,10 @@ impl Part {
     }
 }
 
+/// The page down to what stands above the rest.
 #[derive(Template)]
 #[template(path = "sandbox/page.html")]
-struct Page<'a> {
+struct Head<'a> {
     at: String,
     notice: Option<String>,
     place: &'a Place,
@@ -115,6 +116,12 @@ struct Page<'a> {
     /// The one that the tour leads to, if there is any.
     first_ticket: Option<i64>,
     bar: Bar<'a>,
+}
+
+/// The rest of the page.
+#[derive(Template)]
+#[template(path = "sandbox/panes.html")]
+struct Panes<'a> {
     tabs: Tabs<'a>,
     desk: DeskPane<'a>,
     middle: MiddlePane<'a>,
@@ -208,13 +215,13 @@ impl<'a> Look<'a> {
     }
 }
 
-/// The page as HTML.
-pub(super) fn show(sandbox: &Sandbox, asked: &Asked, mut top: Top) -> Result<String, askama::Error> {
+/// The beginning of the page as HTML, for which neither the bridge is asked nor a list is read: a browser can show it, and
+/// ask for what the page looks like, while the rest is made.
+pub(super) fn show_head(sandbox: &Sandbox, asked: &Asked, mut top: Top) -> Result<String, askama::Error> {
     let known = |c: &char| c.is_ascii_alphanumeric() || *c == '.' || *c == '-';
     let notice = top.notice.take();
     let look = Look::at(sandbox, asked, top);
-    let middle = look.middle();
-    let page = Page {
+    let head = Head {
         at: asked.at.chars().take(60).filter(known).collect(),
         notice,
         place: &look.place,
@@ -227,12 +234,16 @@ pub(super) fn show(sandbox: &Sandbox, asked: &Asked, mut top: Top) -> Result<Str
             .copied()
             .or_else(|| sandbox.zendesk.desk_list("", 0, 1).1.first()?["id"].as_i64()),
         bar: look.bar(),
-        tabs: look.tabs(&middle.middle),
-        desk: look.desk(),
-        middle,
-        slack: look.slack(),
     };
-    page.render()
+    head.render()
+}
+
+/// The rest of it.
+pub(super) fn show_panes(sandbox: &Sandbox, asked: &Asked, top: Top) -> Result<String, askama::Error> {
+    let look = Look::at(sandbox, asked, top);
+    let middle = look.middle();
+    let panes = Panes { tabs: look.tabs(&middle.middle), desk: look.desk(), middle, slack: look.slack() };
+    panes.render()
 }
 
 /// These parts of the page as HTML, one after the other.

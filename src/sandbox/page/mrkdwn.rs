@@ -30,21 +30,18 @@ pub(super) fn to_html(text: &str, names: &Names) -> String {
     html
 }
 
-/// A mrkdwn text without its marks.
+/// A mrkdwn text as a reader sees it, without its emphasis; not yet HTML.
 pub(super) fn to_plain(text: &str, names: &Names) -> String {
-    let html = to_html(text, names).replace("<br>", " ");
+    let html = to_html(text, names).replace("<br>", "\n");
     let mut plain = String::with_capacity(html.len());
-    let mut is_tag = false;
-    for c in html.chars() {
-        match c {
-            '<' => is_tag = true,
-            '>' => is_tag = false,
-            c if !is_tag => plain.push(c),
-            _ => {}
-        }
+    let mut rest = html.as_str();
+    while let Some((before, tag)) = rest.split_once('<') {
+        plain.push_str(before);
+        rest = tag.split_once('>').map_or("", |(_, after)| after);
     }
-    let plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
-    plain.replace("&amp;", "&")
+    plain.push_str(rest);
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    entities.into_iter().fold(plain, |plain, (entity, c)| plain.replace(entity, c))
 }
 
 /// Any text as HTML, line breaks kept.
@@ -256,6 +253,13 @@ mod tests {
             link.contains("href=\"/?channel=C1&amp;ticket=7&amp;at=m1790000000.000100#m1790000000.000100\""),
             "{link}"
         );
+    }
+
+    #[test]
+    fn what_a_reader_sees_is_plain() {
+        let names = Names { of_ids: BTreeMap::from([("U1".to_owned(), "Ann".to_owned())]), ..Names::default() };
+        let said = "*Is* `A &lt; B` <@U1>, see\n<https://example.com/x|the page> &amp;lt; or 'not'?";
+        assert_eq!(to_plain(said, &names), "Is A < B @Ann, see\nthe page &lt; or 'not'?");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The line above the messages: how much was said, how much of it stands on the other side, and what does not.
 
-use super::{Place, excerpt, mrkdwn, names_by_id, people_who_write, shown_name};
+use super::mrkdwn::{Names, to_plain};
+use super::workspace::links;
+use super::{Place, excerpt, names_by_id, people_who_write, shown_name};
 use crate::sandbox::Sandbox;
 use crate::sandbox::proof::{self, Said};
 
@@ -43,7 +45,7 @@ impl Proven {
             return None;
         }
         let names = names_by_id(&people_who_write(sandbox), shown_name);
-        let shown = mrkdwn::Names { of_ids: names.clone(), ..mrkdwn::Names::default() };
+        let shown = Names { of_ids: names.clone(), ..links(sandbox, place) };
         let owed = |said: &Said| {
             let (to_slack, href) = match &said.place {
                 proof::Place::Slack { channel, ts } => {
@@ -55,11 +57,8 @@ impl Proven {
             };
             let who = if to_slack { Some(&said.who) } else { names.get(&said.who) };
             let who = who.cloned().unwrap_or_else(|| "Somebody".to_owned());
-            let words = match to_slack {
-                true => excerpt(&said.text, WORDS),
-                false => excerpt(&mrkdwn::to_plain(&said.text, &shown), WORDS),
-            };
-            Owed { to_slack, who, words, waits: said.waits.clone(), href }
+            let words = if to_slack { said.text.clone() } else { to_plain(&said.text, &shown) };
+            Owed { to_slack, who, words: excerpt(&words, WORDS), waits: said.waits.clone(), href }
         };
         let groups = [
             ("lost", "parked", "lost: not on the other side, and not under way", &proof.lost),

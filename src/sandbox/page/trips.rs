@@ -7,15 +7,13 @@ mod stands;
 use serde_json::Value;
 
 use super::faults::{self, Switch};
+use super::mrkdwn::{Names, to_plain};
 use super::owed::Proven;
-use super::{Place, excerpt, list, mrkdwn, names_by_id, people_who_write, shown_name, text};
+use super::{Place, excerpt, list, names_by_id, people_who_write, shown_name, text};
 use crate::sandbox::Sandbox;
 use crate::sandbox::proof::Changed;
 pub(super) use stands::Stage;
 use stands::{ended, open, standing};
-
-/// People of the workspace, by id.
-type Names = std::collections::BTreeMap<String, String>;
 
 const WORDS: usize = 70;
 const WORDS_ASIDE: usize = 36;
@@ -84,7 +82,10 @@ impl Middle {
         let last = sandbox.operator.told_last();
         let seen = lanes.or(last.as_deref()).unwrap_or(&nothing);
         let now = sandbox.now();
-        let names = names_by_id(&people_who_write(sandbox), shown_name);
+        let names = Names {
+            of_ids: names_by_id(&people_who_write(sandbox), shown_name),
+            ..super::workspace::links(sandbox, place)
+        };
         let count = |name: &str| told["counts"][name].as_i64().unwrap_or_default();
         let mut trips: Vec<(i64, Trip)> = list(seen, "messages")
             .iter()
@@ -181,25 +182,20 @@ impl Trip {
 }
 
 fn said_in_slack(sandbox: &Sandbox, names: &Names, key: &str) -> (String, String) {
-    let name = |id: &str| names.get(id).cloned().unwrap_or_else(|| "Somebody".to_owned());
+    let name = |id: &str| names.of_ids.get(id).cloned().unwrap_or_else(|| "Somebody".to_owned());
     if let Some(press) = key.strip_prefix("press:") {
         let mut parts = press.split(':').skip(1);
         let who = name(parts.next().unwrap_or_default());
         return (who, format!("pressed “{}”", parts.next().unwrap_or_default().replace('_', " ")));
     }
     if let Some(changed) = changed(sandbox, key) {
-        return (name(&changed.user), excerpt(&plain(&changed.text, names), WORDS));
+        return (name(&changed.user), excerpt(&to_plain(&changed.text, names), WORDS));
     }
     let (ts, channel) = key.split_once(':').unwrap_or((key, ""));
     match sandbox.slack.message(channel, ts) {
-        Some(message) => (name(text(&message, "user")), excerpt(&plain(text(&message, "text"), names), WORDS)),
+        Some(message) => (name(text(&message, "user")), excerpt(&to_plain(text(&message, "text"), names), WORDS)),
         None => ("Somebody".to_owned(), "(a message that is gone)".to_owned()),
     }
-}
-
-/// What somebody wrote in Slack, without its marks.
-fn plain(said: &str, names: &Names) -> String {
-    mrkdwn::to_plain(said, &mrkdwn::Names { of_ids: names.clone(), ..mrkdwn::Names::default() })
 }
 
 fn changed(sandbox: &Sandbox, key: &str) -> Option<Changed> {
@@ -309,10 +305,10 @@ fn act(name: &str) -> String {
         "post_card" | "card" => "post the card",
         "update_card" | "card_shows" => "bring the card up to date",
         "post" => "post the message",
-        "tell" => "tell in the thread",
-        "change_tell" => "change what was told",
-        "take_back" => "take back what was told",
-        "whisper" => "tell one person",
+        "tell" => "write a notice in the thread",
+        "change_tell" => "change its notice in the thread",
+        "take_back" => "take back its notice in the thread",
+        "whisper" => "tell one person alone",
         "tell_operator" => "tell the operator",
         "ask_who" => "look up who wrote",
         "reply" => "reply in the side conversation",

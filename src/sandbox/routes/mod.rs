@@ -10,6 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
+use futures_util::{StreamExt, stream};
 
 use super::Sandbox;
 use super::changes::Changes;
@@ -29,6 +30,7 @@ mod time;
 mod tour;
 mod workspace;
 
+const HTML: &str = "text/html; charset=utf-8";
 const NOTICES_KEPT: usize = 100;
 const POLL: Duration = Duration::from_millis(15);
 /// How long an answer to a form waits for what the form set off, so that the page already shows it.
@@ -106,14 +108,22 @@ async fn show(State(desktop): State<Desktop>, Query(asked): Query<Asked>, header
     if let Some(address) = page::to_see(&desktop.sandbox, &asked) {
         return Redirect::to(&address).into_response();
     }
-    let mut top = desktop.top(&headers).await;
-    top.notice = asked
-        .notice
-        .parse()
-        .ok()
-        .and_then(|id| desktop.take_notice(id))
-        .or_else(|| asked.names_no_ticket(&desktop.sandbox));
-    drawn(page::show(&desktop.sandbox, &asked, top))
+    let mut top = desktop.top_without_bridge(&headers);
+    let notice = asked.notice.parse().ok().and_then(|id| desktop.take_notice(id));
+    top.notice = notice.or_else(|| asked.names_no_ticket(&desktop.sandbox));
+    let toured = top.toured;
+    let head = match page::show_head(&desktop.sandbox, &asked, top) {
+        Ok(head) => head,
+        Err(error) => return drawn(Err(error)),
+    };
+    let rest = async move {
+        let lanes = desktop.sandbox.operator.lanes().await;
+        // What is made already goes out before the rest is made, which takes as long as there is much to show.
+        tokio::task::yield_now().await;
+        page::show_panes(&desktop.sandbox, &asked, Top { toured, lanes, ..Top::default() })
+    };
+    let html = stream::once(std::future::ready(Ok(head))).chain(stream::once(rest));
+    answer(HTML, Body::from_stream(html))
 }
 
 /// Some parts of the page, named with commas: what a window draws anew when it hears that something changed.
@@ -131,7 +141,7 @@ async fn parts(
 
 fn drawn(html: Result<String, askama::Error>) -> Response<Body> {
     match html {
-        Ok(html) => answer("text/html; charset=utf-8", html),
+        Ok(html) => answer(HTML, html),
         Err(error) => {
             let mut response = answer("text/plain; charset=utf-8", format!("The page could not be made: {error}\n"));
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -154,7 +164,7 @@ async fn icon() -> Response<Body> {
 
 /// For an address at which there is nothing.
 async fn nowhere() -> Response<Body> {
-    let mut response = answer("text/html; charset=utf-8", page::NOWHERE.to_owned());
+    let mut response = answer(HTML, page::NOWHERE.to_owned());
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
@@ -164,8 +174,8 @@ async fn ticket(Path(id): Path<u64>) -> Redirect {
     Redirect::to(&format!("/?ticket={id}#desk"))
 }
 
-fn answer(content_type: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+fn answer(content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -179,12 +189,11 @@ impl Desktop {
     }
 
     async fn top(&self, headers: &HeaderMap) -> Top {
-        Top {
-            notice: None,
-            morning: self.morning.stands(),
-            toured: tour::is_closed(headers),
-            lanes: self.sandbox.operator.lanes().await,
-        }
+        Top { lanes: self.sandbox.operator.lanes().await, ..self.top_without_bridge(headers) }
+    }
+
+    fn top_without_bridge(&self, headers: &HeaderMap) -> Top {
+        Top { notice: None, morning: self.morning.stands(), toured: tour::is_closed(headers), lanes: None }
     }
 
     /// It is shown once.

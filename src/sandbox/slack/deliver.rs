@@ -91,7 +91,7 @@ impl Workspace<'_> {
         let context = json!({"et": kind, "tid": team, "aid": app, "cid": channel}).to_string();
         let shared = channel.and_then(|id| self.channel(id).ok()).is_some_and(|c| c.shared_with.is_some());
         let mut envelope = json!({
-            "token": "sandboxVerificationToken", "team_id": team, "api_app_id": app, "event": event,
+            "token": "sandboxVerificationToken", "team_id": team, "api_app_id": app,
             "type": "event_callback", "event_id": self.new_id("Ev"), "event_time": self.now.div_euclid(1000),
             "authorizations": [{
                 "enterprise_id": null, "team_id": team, "user_id": options.bot_user_id, "is_bot": true,
@@ -100,6 +100,8 @@ impl Workspace<'_> {
             "is_ext_shared_channel": shared,
             "event_context": format!("4-{}", STANDARD_NO_PAD.encode(context)),
         });
+        // Put in afterwards, and so not copied.
+        envelope["event"] = Value::Object(event);
         // Recorded traffic has the context on messages and not on mentions.
         if kind == "message" {
             envelope["context_team_id"] = team.into();
@@ -111,7 +113,7 @@ impl Workspace<'_> {
             fields.retain(|name, _| name != "authorizations" && !name.starts_with("context_"));
         }
         self.counters.events += 1;
-        let body = envelope.to_string().into_bytes();
+        let body = serde_json::to_vec(&envelope).unwrap_or_default();
         self.queue_body(body)
     }
 

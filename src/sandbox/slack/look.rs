@@ -125,6 +125,11 @@ impl FakeSlack {
         Ok(workspace.direct(&people).0)
     }
 
+    /// The ids of every channel and direct conversation, in the order of [`FakeSlack::channels`].
+    pub fn channel_ids(&self) -> Vec<String> {
+        self.workspace().channels.keys().cloned().collect()
+    }
+
     /// Every channel and direct conversation, as the app would see it.
     pub fn channels(&self) -> Vec<Value> {
         let workspace = self.workspace();

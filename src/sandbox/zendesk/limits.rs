@@ -78,7 +78,8 @@ impl Limits {
         let mut headers = Vec::new();
         for (limit, key, header) in asked {
             let mut window = self.window(key, limit.period, ask.now);
-            window.used = window.used.saturating_add(1);
+            // Who is refused nothing is not told that little is left.
+            window.used = window.used.saturating_add(u32::from(keeping != Keeping::Off));
             self.windows.insert(key, window);
             let most = keeping.scaled(limit.most);
             let remaining = most.saturating_sub(window.used).to_string();

@@ -103,13 +103,13 @@ impl World {
             id: &event.id,
             side_conversation_id: &event.conversation,
             ticket_id: event.ticket,
-            what: &event.what,
+            what: event.what,
             actor: &event.actor,
             created_at: text::millis(event.at),
             updates: &event.updates,
             url: self.url(&format!("{base}/events/{}", event.id)),
             message: event.message.as_ref().map(|message| self.shown_message(message, &base)),
-            via: (event.via != "api" || self.options.unconfirmed.via_of_api).then_some(&*event.via),
+            via: (event.via != "api" || self.options.unconfirmed.via_of_api).then_some(event.via),
         }
     }
 

@@ -107,7 +107,7 @@ fn idle(why: &str) -> String {
         "older" => "left alone: its side conversation is older than the bridge",
         "not_routed" => "left alone: it names no channel",
         "known" => "known already",
-        "stale" => "overtaken by what came later",
+        "stale" => "changes nothing any more",
         "empty" => "nothing in it to carry",
         "not_linked" => "left alone: its thread is not in Slack",
         _ => "nothing to do",
@@ -137,6 +137,7 @@ pub(super) fn ended(call: &Value) -> String {
     match (text(call, "state"), text(call, "result")) {
         ("done", "withheld") => WITHHELD.to_owned(),
         ("done", "ticket_closed") => "not done: the ticket is closed".to_owned(),
+        ("done", "withdrawn") => "not done: what it was to say is not so any more".to_owned(),
         ("parked", _) => format!("set aside for a person: {}", text(call, "problem")),
         ("dropped", _) => GIVEN_UP.to_owned(),
         (state, _) => state.to_owned(),
