@@ -21,6 +21,8 @@ pub struct Operator {
 #[derive(Default)]
 struct Shared {
     admin: Mutex<Option<(Address, reqwest::Client)>>,
+    /// What it told when it last answered.
+    last: Mutex<Option<Arc<Value>>>,
     /// When it was last asked, and what it said; nothing, if it did not answer.
     told: tokio::sync::Mutex<Option<(Instant, Option<Arc<Value>>)>>,
 }
@@ -33,6 +35,11 @@ impl Operator {
         *self.shared.admin.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
+    /// What it told when it last answered.
+    pub fn told_last(&self) -> Option<Arc<Value>> {
+        self.shared.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What is under way; nothing, if the bridge does not answer.
     pub async fn lanes(&self) -> Option<Arc<Value>> {
         let mut told = self.shared.told.lock().await;
@@ -42,6 +49,9 @@ impl Operator {
             return lanes.clone();
         }
         let lanes = self.ask().await.map(Arc::new);
+        if lanes.is_some() {
+            self.shared.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&lanes);
+        }
         *told = Some((Instant::now(), lanes.clone()));
         lanes
     }

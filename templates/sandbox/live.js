@@ -79,8 +79,9 @@
     }
     // What was just made is shown once, and not again by each look at the page.
     const here = new URL(location.href);
-    if (here.searchParams.has('at')) {
+    if (here.searchParams.has('at') || here.searchParams.has('notice')) {
       here.searchParams.delete('at');
+      here.searchParams.delete('notice');
       history.replaceState(null, '', `${here.pathname}${here.search}`);
     }
     if (document.activeElement === document.body || !document.activeElement.checkVisibility()) {

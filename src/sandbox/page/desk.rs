@@ -15,6 +15,8 @@ const PAGE: usize = 25;
 /// How many of a ticket's latest comments are open to see.
 const COMMENTS_OPEN: usize = 3;
 const LAST_WORD: usize = 90;
+/// How many customers are offered for a new ticket.
+const CUSTOMERS: usize = 30;
 const STATUSES: [&str; 6] = ["new", "open", "pending", "hold", "solved", "closed"];
 
 pub(super) struct Desk {
@@ -29,6 +31,8 @@ pub(super) struct Desk {
     pub(super) open: Option<Ticket>,
     /// Addresses that reach channels.
     pub(super) addresses: Vec<String>,
+    /// Names of customers.
+    pub(super) customers: Vec<String>,
 }
 
 pub(super) struct Row {
@@ -127,6 +131,7 @@ impl Desk {
             before: (place.page > 1).then(|| place.with_page(place.page - 1)),
             after: (place.page < pages).then(|| place.with_page(place.page + 1)),
             open: place.ticket.and_then(|id| Ticket::look(zendesk, &place, &links(sandbox, &place), id)),
+            customers: zendesk.customers(CUSTOMERS),
             addresses: names.map(|name| format!("{name}@{domain}")).collect(),
             place,
         }

@@ -36,6 +36,9 @@ pub(super) const SCRIPT: &str = include_str!("../../../templates/sandbox/live.js
 /// What a browser shows beside the page's title.
 pub(super) const ICON: &str = include_str!("../../../templates/sandbox/icon.svg");
 
+/// What is shown at an address at which there is nothing.
+pub(super) const NOWHERE: &str = include_str!("../../../templates/sandbox/nowhere.html");
+
 /// A time, for machines and for people.
 struct When {
     iso: String,
@@ -110,7 +113,8 @@ struct Head<'a> {
     place: &'a Place,
     channel_name: &'a str,
     domain: &'a str,
-    first_ticket: i64,
+    /// The one that the tour leads to, if there is any.
+    first_ticket: Option<i64>,
     bar: Bar<'a>,
 }
 
@@ -223,7 +227,12 @@ pub(super) fn show_head(sandbox: &Sandbox, asked: &Asked, mut top: Top) -> Resul
         place: &look.place,
         channel_name: look.channel_name(),
         domain: &sandbox.credentials().channel_domain,
-        first_ticket: sandbox.world.tickets.first().copied().unwrap_or_default(),
+        first_ticket: sandbox
+            .world
+            .tickets
+            .first()
+            .copied()
+            .or_else(|| sandbox.zendesk.desk_list("", 0, 1).1.first()?["id"].as_i64()),
         bar: look.bar(),
     };
     head.render()

@@ -36,6 +36,17 @@ pub(in crate::sandbox) struct Asked {
     pub(in crate::sandbox) at: String,
 }
 
+impl Asked {
+    /// A sentence, if it asks for a ticket that is not there.
+    pub(in crate::sandbox) fn names_no_ticket(&self, sandbox: &Sandbox) -> Option<String> {
+        let asked = self.ticket.trim();
+        let is_there = asked.parse().ok().is_some_and(|id| sandbox.zendesk.ticket(id).is_some());
+        let shown: String = asked.chars().take(LONGEST_FIND).collect();
+        (!asked.is_empty() && !is_there)
+            .then(|| format!("There is no ticket #{shown} here. Choose one of those at the desk."))
+    }
+}
+
 /// The parts of the page; a narrow window shows one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::sandbox) enum View {

@@ -62,8 +62,8 @@ pub(super) struct Trip {
     /// Whether nobody waits for it: there was nothing to do, or it is the bridge's own and done.
     pub(super) aside: bool,
     pub(super) steps: Vec<Step>,
-    /// Parked calls that can be tried again.
-    pub(super) parked: Vec<i64>,
+    /// The parked calls that can be tried again, with commas.
+    pub(super) parked: String,
     /// Where it stands on either side: words and address.
     pub(super) ends: Vec<(&'static str, String)>,
 }
@@ -78,13 +78,16 @@ impl Middle {
     pub(super) fn look(sandbox: &Sandbox, place: &Place, lanes: Option<&Value>) -> Self {
         let nothing = Value::Null;
         let told = lanes.unwrap_or(&nothing);
+        // While it is silent, what it told last stays in sight.
+        let last = sandbox.operator.told_last();
+        let seen = lanes.or(last.as_deref()).unwrap_or(&nothing);
         let now = sandbox.now();
         let names = Names {
             of_ids: names_by_id(&people_who_write(sandbox), shown_name),
             ..super::workspace::links(sandbox, place)
         };
         let count = |name: &str| told["counts"][name].as_i64().unwrap_or_default();
-        let mut trips: Vec<(i64, Trip)> = list(told, "messages")
+        let mut trips: Vec<(i64, Trip)> = list(seen, "messages")
             .iter()
             .filter(|message| !is_of_the_past(sandbox, message))
             .map(|message| (began(message), Trip::look(sandbox, place, &names, message, now)))
@@ -170,8 +173,9 @@ impl Trip {
             parked: calls
                 .iter()
                 .filter(|call| call["state"] == "parked")
-                .filter_map(|call| call["id"].as_i64())
-                .collect(),
+                .filter_map(|call| Some(call["id"].as_i64()?.to_string()))
+                .collect::<Vec<String>>()
+                .join(","),
             ends: ends(place, event, thread, calls, of_slack),
         }
     }
@@ -193,6 +197,7 @@ fn said_in_slack(sandbox: &Sandbox, names: &Names, key: &str) -> (String, String
         None => ("Somebody".to_owned(), "(a message that is gone)".to_owned()),
     }
 }
+
 fn changed(sandbox: &Sandbox, key: &str) -> Option<Changed> {
     let (ts, channel) = key.split_once(':')?;
     sandbox.changed_in_slack(channel, ts)

@@ -13,6 +13,7 @@ use crate::sandbox::zendesk::FakeZendesk;
 
 pub(super) fn router() -> axum::Router<Desktop> {
     axum::Router::new()
+        .route("/sandbox/zendesk/ticket", post(ticket))
         .route("/sandbox/zendesk/start", post(start))
         .route("/sandbox/zendesk/reply", post(reply))
         .route("/sandbox/zendesk/state", post(state))
@@ -30,6 +31,9 @@ struct Filled {
     asked: Asked,
     #[serde(default)]
     to: String,
+    /// The name of who writes to support.
+    #[serde(default)]
+    requester: String,
     #[serde(default)]
     subject: String,
     #[serde(default)]
@@ -41,6 +45,17 @@ struct Filled {
     /// The ticket that another one is merged into.
     #[serde(default)]
     target: String,
+}
+
+/// Makes a ticket and leads to it.
+async fn ticket(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> Response<Body> {
+    let mut place = desktop.place(&filled.asked);
+    let made = desktop.sandbox.zendesk.desk_ticket(&filled.requester, &filled.subject, &filled.message);
+    let done = made.map_err(|why| refused(&why)).map(|id| {
+        place.ticket = Some(id);
+        format!("ticket-{id}")
+    });
+    desktop.back(&place, done).await
 }
 
 async fn start(State(desktop): State<Desktop>, Posted(filled, files): Posted<Filled>) -> Response<Body> {

@@ -101,13 +101,16 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .merge(mail::router())
         .with_state(desktop)
         .merge(fakes)
+        .fallback(nowhere)
 }
 
 async fn show(State(desktop): State<Desktop>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response<Body> {
     if let Some(address) = page::to_see(&desktop.sandbox, &asked) {
         return Redirect::to(&address).into_response();
     }
-    let top = desktop.top_without_bridge(&asked, &headers);
+    let mut top = desktop.top_without_bridge(&headers);
+    let notice = asked.notice.parse().ok().and_then(|id| desktop.take_notice(id));
+    top.notice = notice.or_else(|| asked.names_no_ticket(&desktop.sandbox));
     let toured = top.toured;
     let head = match page::show_head(&desktop.sandbox, &asked, top) {
         Ok(head) => head,
@@ -132,7 +135,7 @@ async fn parts(
 ) -> Response<Body> {
     let mut wanted = Part::ALL.to_vec();
     wanted.retain(|part| names.split(',').any(|name| name == part.name()));
-    let top = desktop.top(&asked, &headers).await;
+    let top = desktop.top(&headers).await;
     drawn(page::show_parts(&desktop.sandbox, &asked, top, &wanted))
 }
 
@@ -159,6 +162,13 @@ async fn icon() -> Response<Body> {
     answer("image/svg+xml", page::ICON.to_owned())
 }
 
+/// For an address at which there is nothing.
+async fn nowhere() -> Response<Body> {
+    let mut response = answer(HTML, page::NOWHERE.to_owned());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
 /// Where links to a ticket lead in the real Zendesk.
 async fn ticket(Path(id): Path<u64>) -> Redirect {
     Redirect::to(&format!("/?ticket={id}#desk"))
@@ -178,22 +188,19 @@ impl Desktop {
         Place::find(&self.sandbox, asked)
     }
 
-    async fn top(&self, asked: &Asked, headers: &HeaderMap) -> Top {
-        Top { lanes: self.sandbox.operator.lanes().await, ..self.top_without_bridge(asked, headers) }
+    async fn top(&self, headers: &HeaderMap) -> Top {
+        Top { lanes: self.sandbox.operator.lanes().await, ..self.top_without_bridge(headers) }
     }
 
-    fn top_without_bridge(&self, asked: &Asked, headers: &HeaderMap) -> Top {
-        Top {
-            notice: asked.notice.parse().ok().and_then(|id| self.notice(id)),
-            morning: self.morning.stands(),
-            toured: tour::is_closed(headers),
-            lanes: None,
-        }
+    fn top_without_bridge(&self, headers: &HeaderMap) -> Top {
+        Top { notice: None, morning: self.morning.stands(), toured: tour::is_closed(headers), lanes: None }
     }
 
-    fn notice(&self, id: u64) -> Option<String> {
-        let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
-        notices.kept.iter().find(|(kept, _)| *kept == id).map(|(_, notice)| notice.clone())
+    /// It is shown once.
+    fn take_notice(&self, id: u64) -> Option<String> {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = notices.kept.iter().position(|(kept, _)| *kept == id)?;
+        notices.kept.remove(at).map(|(_, notice)| notice)
     }
 
     /// Back to the page: to the thing with this HTML id, or to the reason why there is none.

@@ -19,6 +19,8 @@ use crate::sandbox::Sandbox;
 
 /// How many messages a morning has.
 const MESSAGES: usize = 30;
+/// How many of the tickets that people made a morning is about.
+const MADE: usize = 50;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// The morning that is played, if one is.
@@ -81,6 +83,10 @@ async fn decide(State(desktop): State<Desktop>, Form(filled): Form<Filled>) -> R
     let place = desktop.place(&filled.named.asked);
     let morning = &desktop.morning;
     match filled.named.what.as_str() {
+        "play" if tickets(&desktop.sandbox).is_empty() => {
+            let why = "There is no ticket yet that anybody could ask about. Make one at the desk, under “New ticket”.";
+            return desktop.back(&place, Err(why.to_owned())).await;
+        }
         "play" => {
             if let Some(run) = morning.begin() {
                 let seed = filled.seed.parse().unwrap_or_else(|_| fastrand::u64(..));
@@ -157,10 +163,21 @@ fn act(sandbox: &Sandbox, random: &mut fastrand::Rng, at: usize) {
     }
 }
 
+/// The firm's first tickets; where it began with none, those that people made.
+fn tickets(sandbox: &Sandbox) -> Vec<i64> {
+    if !sandbox.world.tickets.is_empty() {
+        return sandbox.world.tickets.clone();
+    }
+    let mut made: Vec<i64> =
+        sandbox.zendesk.desk_list("", 0, MADE).1.iter().filter_map(|one| one["id"].as_i64()).collect();
+    made.sort_unstable();
+    made
+}
+
 fn begin(sandbox: &Sandbox, random: &mut fastrand::Rng) {
     let Some((channel, subject, words)) = random.choice(QUESTIONS) else { return };
     let (Some(ticket), Some((agent, _))) =
-        (random.choice(&sandbox.world.tickets), random.choice(&sandbox.world.agents))
+        (random.choice(&tickets(sandbox)).copied(), random.choice(&sandbox.world.agents))
     else {
         return;
     };
@@ -168,7 +185,7 @@ fn begin(sandbox: &Sandbox, random: &mut fastrand::Rng) {
     let form = [("agent", of[0].as_str()), ("ticket", &of[1]), ("to", &to), ("subject", subject), ("message", words)];
     sandbox.acted("/sandbox/zendesk/start", &form);
     // A ticket that is closed or deleted by now takes none, and the morning goes on.
-    let _ = sandbox.zendesk.desk_start(*agent, *ticket, &[&to], subject, words);
+    let _ = sandbox.zendesk.desk_start(*agent, ticket, &[&to], subject, words);
 }
 
 /// Somebody answers in one of the app's latest threads; false if there is none, or nobody in its channel who may.
@@ -199,7 +216,7 @@ fn reply_at_the_desk(sandbox: &Sandbox, random: &mut fastrand::Rng, done: bool) 
         let with = side["participants"].as_array().into_iter().flatten();
         side["state"] == "open" && with.filter_map(|one| one["email"].as_str()).any(|email| email.ends_with(&domain))
     };
-    let all = sandbox.world.tickets.iter().flat_map(|ticket| sandbox.zendesk.side_conversations(*ticket));
+    let all = tickets(sandbox).into_iter().flat_map(|ticket| sandbox.zendesk.side_conversations(ticket));
     let sides: Vec<String> =
         all.filter(of_channels).filter_map(|side| side["id"].as_str().map(str::to_owned)).collect();
     let (Some(side), Some((agent, _))) = (random.choice(&sides), random.choice(&sandbox.world.agents)) else {

@@ -18,12 +18,14 @@ async fn proof(State(desktop): State<Desktop>) -> Response<Body> {
     answer(StatusCode::OK, &desktop.sandbox.proof(lanes.as_deref()).to_json())
 }
 
-/// `what` is the parked call.
+/// `what` are the parked calls of one message, with commas.
 async fn retry(State(desktop): State<Desktop>, Form(filled): Form<Named>) -> Response<Body> {
     let place = desktop.place(&filled.asked);
-    let done = match filled.what.parse() {
-        Ok(id) => desktop.sandbox.operator.retry(id).await,
-        Err(_) => Err("A parked call is named by its number.".to_owned()),
-    };
+    let mut done = Err("A parked call is named by its number.".to_owned());
+    for id in filled.what.split(',').filter_map(|id| id.parse().ok()) {
+        let tried = desktop.sandbox.operator.retry(id).await;
+        // One try may set others free.
+        done = if done.is_ok() { done } else { tried };
+    }
     desktop.back(&place, done.map(|()| "bridge".to_owned())).await
 }

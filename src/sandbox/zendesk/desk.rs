@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::FakeZendesk;
 use super::answer::{Answer, Content};
 use super::world::Ticket;
+use super::{FakeZendesk, TicketSpec, UserSpec};
 
 impl FakeZendesk {
     /// An agent starts a side conversation from plain text; its id.
@@ -28,6 +28,38 @@ impl FakeZendesk {
     /// Zendesk's reason, as a sentence.
     pub fn desk_reply(&self, agent: i64, side_conversation: &str, body: &str) -> Result<String, String> {
         self.desk_reply_with(agent, side_conversation, body, Vec::new())
+    }
+
+    /// Somebody writes to support: the ticket's number. Who has this name is known already, or is a customer from then on.
+    ///
+    /// # Errors
+    /// What is missing, as a sentence.
+    pub fn desk_ticket(&self, requester: &str, subject: &str, description: &str) -> Result<i64, String> {
+        let (requester, subject) = (requester.trim(), subject.trim());
+        if requester.is_empty() || subject.is_empty() || description.trim().is_empty() {
+            return Err("a ticket says who asks, has a subject, and says what it is about.".to_owned());
+        }
+        let is_it = |user: &Value| user["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(requester));
+        let known = self.users().iter().find(|user| is_it(user)).and_then(|user| user["id"].as_i64());
+        let requester_id = known.unwrap_or_else(|| {
+            self.add_user(UserSpec { name: requester.to_owned(), role: "end-user".to_owned(), ..UserSpec::default() })
+        });
+        Ok(self.add_ticket(TicketSpec {
+            subject: subject.to_owned(),
+            description: description.to_owned(),
+            requester_id,
+            status: "new".to_owned(),
+            ..TicketSpec::default()
+        }))
+    }
+
+    /// The names of customers, so many of them.
+    pub fn customers(&self, most: usize) -> Vec<String> {
+        let world = self.world();
+        let customers =
+            world.users.values().filter(|user| user.fields.get("role").is_some_and(|role| role == "end-user"));
+        let names = customers.filter_map(|user| user.fields.get("name")?.as_str());
+        names.take(most).map(str::to_owned).collect()
     }
 
     /// An agent comments on a ticket, for the customer to see or as an internal note.

@@ -1,11 +1,14 @@
 //! What the forms of the page do.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::json;
-use sidethread::sandbox::post::{Receipt, Sender};
+use sidethread::sandbox::post::{Now, Receipt, Sender};
+use sidethread::sandbox::{Credentials, Furnishing, Sandbox};
 
-use super::{MARTA, SUPPORT, fill, first_ticket, get, sandbox, send};
+use super::{HOST, MARTA, START, SUPPORT, fill, first_ticket, get, sandbox, send};
 
 #[tokio::test]
 async fn an_agent_works_with_the_forms_of_the_desk() {
@@ -218,4 +221,62 @@ async fn direct_conversations_are_seen_by_those_in_them() {
     assert!(hers.contains("Between us") && hers.contains("Write in Marta as Priya"));
     let others = get(&router, "/?person=U0OISIN0001").await.text;
     assert!(!others.contains(">direct<"));
+}
+
+#[tokio::test]
+async fn a_firm_without_tickets_gets_them_on_the_page() {
+    let now: Now = Arc::new(|| START);
+    let nothing = Furnishing { past: false, more_tickets: 0 };
+    let sandbox = Sandbox::furnished(&format!("http://{HOST}"), now, 7, Credentials::of_seed(7), nothing);
+    let router = sandbox.router();
+    let page = get(&router, "/?tour=2").await.text;
+    assert!(page.contains("id=\"new-ticket\" open") && page.contains("Make a ticket at the desk"), "{page}");
+    let (_, page) = fill(&router, "/sandbox/morning", &[("what", "play")]).await;
+    assert!(page.text.contains("There is no ticket yet") && !page.text.contains("id=\"morning\""), "{}", page.text);
+    let ticket = [("requester", "Ida <i>"), ("subject", "Where is it?"), ("message", "My parcel & me")];
+    let (location, page) = fill(&router, "/sandbox/zendesk/ticket", &ticket).await;
+    let [id] =
+        sandbox.zendesk.desk_list("", 0, 9).1.iter().filter_map(|one| one["id"].as_i64()).collect::<Vec<_>>()[..]
+    else {
+        panic!("one ticket");
+    };
+    assert!(location.contains(&format!("ticket={id}")) && page.text.contains("My parcel &amp; me"), "{location}");
+    assert!(page.text.contains("Ida &#60;i&#62;") || page.text.contains("Ida &lt;i&gt;"), "{}", page.text);
+    let (_, page) = fill(&router, "/sandbox/zendesk/ticket", &[("requester", "ida <i>"), ("subject", "x")]).await;
+    assert!(page.text.contains("a ticket says who asks"), "{}", page.text);
+    fill(&router, "/sandbox/zendesk/ticket", &[("requester", "ida <i>"), ("subject", "x"), ("message", "y")]).await;
+    let users = sandbox.zendesk.users();
+    assert_eq!(users.iter().filter(|user| user["name"] == "Ida <i>").count(), 1, "she is known by then");
+    assert!(!get(&router, "/?tour=2").await.text.contains("Make a ticket at the desk"));
+    let (_, page) = fill(&router, "/sandbox/morning", &[("what", "play"), ("pause_ms", "1")]).await;
+    assert!(!page.text.contains("There is no ticket yet"));
+    assert!(!sandbox.zendesk.side_conversations(id).is_empty(), "it asks about the tickets that there are");
+}
+
+#[tokio::test]
+async fn a_refusal_is_shown_once_and_what_is_not_there_is_said() {
+    let router = sandbox().router();
+    let (location, page) = fill(&router, "/sandbox/zendesk/status", &[("state", "open")]).await;
+    assert!(page.text.contains("Choose a ticket first."));
+    assert!(!get(&router, &location).await.text.contains("Choose a ticket first."), "no other window shows it");
+    let page = get(&router, "/?ticket=999999").await.text;
+    assert!(page.contains("There is no ticket #999999 here"), "{page}");
+    let page = get(&router, "/tickets").await;
+    assert_eq!(page.status, axum::http::StatusCode::NOT_FOUND);
+    assert!(
+        page.text.contains("There is nothing at this address") && page.text.contains("href=\"/\""),
+        "{}",
+        page.text
+    );
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+}
+
+#[tokio::test]
+async fn a_ticket_on_hold_shows_so() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let ticket = first_ticket(&sandbox);
+    let hold = [("ticket", ticket.as_str()), ("state", "hold")];
+    let (_, page) = fill(&router, "/sandbox/zendesk/status", &hold).await;
+    assert!(page.text.contains("<option value=\"hold\" selected>"), "{}", page.text);
 }

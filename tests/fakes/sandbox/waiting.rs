@@ -124,3 +124,14 @@ async fn what_has_not_arrived_says_above_why() {
     let proof = proof.expect("it is counted");
     assert!(proof.contains("1 still to arrive") && proof.contains(press), "{proof}");
 }
+
+#[tokio::test]
+async fn several_parts_set_aside_have_one_button_and_the_first_reason() {
+    let mut calls = call("parked", json!({"problem": "the channel is archived"}));
+    let behind = call("parked", json!({"id": 5, "problem": "an earlier part is set aside"}));
+    calls.as_array_mut().expect("a list").extend(behind.as_array().cloned().unwrap_or_default());
+    let (trip, _) = shown(json!({}), calls).await;
+    assert!(trip.contains("<p class=\"line\">set aside for a person: the channel is archived"), "{trip}");
+    assert_eq!((trip.matches("<button").count(), trip.matches("value=\"4,5\"").count()), (1, 1), "{trip}");
+    assert!(trip.contains("Retry<span class=\"unseen\">: Priya, I do.</span>"), "{trip}");
+}

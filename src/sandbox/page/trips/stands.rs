@@ -57,7 +57,8 @@ pub(super) fn standing(event: &Value, calls: &[Value], now: i64) -> (Stage, Stri
     if calls.is_empty() {
         return (Stage::Idle, idle(event["ignored"].as_str().unwrap_or_default()));
     }
-    let least = calls.iter().map(|call| (stage_of(call, now), call)).max_by_key(|(stage, _)| *stage);
+    // Of several that are as far, the first says why: the others may only wait behind it.
+    let least = calls.iter().rev().map(|call| (stage_of(call, now), call)).max_by_key(|(stage, _)| *stage);
     let Some((stage, call)) = least else { return (Stage::Idle, String::new()) };
     match stage {
         Stage::Parked => (stage, format!("set aside for a person{}", because(call))),
