@@ -142,13 +142,16 @@ pub(super) fn in_slack<'a>(
     said.iter().filter_map(&mut count).collect()
 }
 
+/// Whether a section may be of a message with these words.
+type Fits<'a> = &'a dyn Fn(&str, &Section) -> bool;
+
 /// Gives each section to the message it is of, by its words; what has no such message is a part of one of that time.
 fn share_out(said: &[in_zendesk::Said], mut sections: Vec<Section>, found: &mut BTreeMap<&str, Found>) {
     let words: BTreeMap<&str, String> = said.iter().map(|one| (one.id.as_str(), plain_words(&one.text))).collect();
     let begins = |words: &str, section: &Section| !words.is_empty() && section.words.starts_with(words);
     let within = |words: &str, section: &Section| !words.is_empty() && holds(&section.words, words);
     let any = |_: &str, _: &Section| true;
-    let fits: [(&dyn Fn(&str, &Section) -> bool, bool); 3] = [(&begins, true), (&within, true), (&any, false)];
+    let fits: [(Fits<'_>, bool); 3] = [(&begins, true), (&within, true), (&any, false)];
     for (fits, is_whole) in fits {
         sections.retain_mut(|section| {
             let same_time = said.iter().filter(|one| one.at.div_euclid(1000) == section.at);
