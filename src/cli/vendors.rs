@@ -89,6 +89,10 @@ impl Outside for Vendors {
         self.zendesk.plan()
     }
 
+    fn forget_channel(&self, channel: &ChannelId) {
+        self.slack.forget_channel(channel);
+    }
+
     async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError> {
         self.zendesk.ticket(ticket_id).await
     }

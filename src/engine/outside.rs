@@ -153,6 +153,9 @@ pub trait Outside: Send + Sync {
         None
     }
 
+    /// A channel is another than it was: what was read of it is out of date.
+    fn forget_channel(&self, _channel: &ChannelId) {}
+
     /// What a ticket is at present.
     async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError>;
 

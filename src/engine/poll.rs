@@ -6,7 +6,7 @@
 //! late; it is stored in the transaction of the rows it stands for. `end_time` is never used for it: it may lie
 //! past the last entry. Once an hour, and after a gap, the last 24 hours are read again, a few pages at a time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Engine;
@@ -14,7 +14,7 @@ use super::deliver::PAUSE;
 use super::outside::{CallError, FeedError};
 use super::pace::Budget;
 use crate::bridge::event::{Event, SideConversationEvent, What};
-use crate::bridge::ids::{ThreadId, TicketId};
+use crate::bridge::ids::{SideConversationEventId, ThreadId, TicketId};
 use crate::bridge::{Policy, Vendor};
 use crate::store::{Commit, StoreError};
 
@@ -48,6 +48,8 @@ pub(super) struct Feed {
     /// Where reading from further back goes on, in seconds since 1970.
     deep: Option<i64>,
     read_at: Option<i64>,
+    /// Entries of the last page that are in the tables: each poll sees most of them again.
+    known: HashSet<SideConversationEventId>,
 }
 
 /// How far a read of the feed has come.
@@ -274,9 +276,17 @@ impl Engine {
     /// are read one by one.
     async fn take_feed(&self, entries: Vec<SideConversationEvent>, one_second: bool) -> Result<(), StoreError> {
         let Some(newest) = entries.iter().map(|entry| entry.created_at_ms).max() else { return Ok(()) };
-        let keys: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
-        let known: BTreeSet<String> = self.store.known("zendesk", &keys).await?.into_iter().collect();
-        let unknown = entries.iter().filter(|entry| !known.contains(entry.id.as_str()));
+        let mut known = std::mem::take(&mut self.lock().feed.known);
+        let asked: Vec<&str> =
+            entries.iter().filter(|entry| !known.contains(&entry.id)).map(|entry| entry.id.as_str()).collect();
+        if !asked.is_empty() {
+            known.extend(self.store.known("zendesk", &asked).await?.into_iter().map(SideConversationEventId::new));
+        }
+        known.retain({
+            let here: HashSet<&SideConversationEventId> = entries.iter().map(|entry| &entry.id).collect();
+            move |id| here.contains(id)
+        });
+        let unknown = entries.iter().filter(|entry| !known.contains(&entry.id));
         let sides: Vec<&str> = unknown.map(|entry| entry.side_conversation_id.as_str()).collect();
         let threads: HashMap<String, String> = match sides.is_empty() {
             true => HashMap::new(),
@@ -290,7 +300,7 @@ impl Engine {
             if one_second {
                 tickets.insert(entry.ticket_id);
             }
-            if known.contains(entry.id.as_str()) {
+            if known.contains(&entry.id) {
                 continue;
             }
             match threads.get(entry.side_conversation_id.as_str()) {
@@ -304,7 +314,11 @@ impl Engine {
                 }
             }
         }
-        let before_ms = self.lock().feed.cursor_ms;
+        let before_ms = {
+            let feed = &mut self.lock().feed;
+            feed.known = known;
+            feed.cursor_ms
+        };
         let cursor_ms = before_ms.max(newest);
         // Most polls of a quiet account find nothing; they need no write.
         if cursor_ms == before_ms && events.is_empty() && tickets.is_empty() {

@@ -51,6 +51,11 @@ impl Engine {
         Ok(now + REST_MS)
     }
 
+    /// Slack says that a channel is another than it was: nobody goes on by what was read of it before.
+    pub fn channel_changed(&self, channel: &ChannelId) {
+        self.outside.forget_channel(channel);
+    }
+
     /// Slack has given a channel another id: every thread in it moves.
     ///
     /// # Errors

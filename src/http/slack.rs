@@ -120,6 +120,11 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
             }
             return StatusCode::OK.into_response();
         }
+        Inbound::ChannelChanged(channel) => {
+            front.metrics.not_mirrored("workspace");
+            ready.engine.channel_changed(&channel);
+            return StatusCode::OK.into_response();
+        }
         Inbound::ChannelMoved { from, to } => ready.engine.channel_moved(from, to).await.map(|()| Taken::Stored),
         Inbound::InThread { key, channel, thread_ts, what } => {
             // A task of its own: whoever asked may hang up at any moment, and what is begun here must come to its end.

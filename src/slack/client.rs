@@ -187,7 +187,7 @@ impl SlackClient {
             Err(error) => {
                 return match error.channel_problem() {
                     Some(problem) => {
-                        self.forget_channel(&id);
+                        self.forget_name_of(&id);
                         Ok(Err(problem))
                     }
                     None => Err(error),
@@ -195,7 +195,7 @@ impl SlackClient {
             }
         };
         if found.is_archived == Some(true) {
-            self.forget_channel(&id);
+            self.forget_name_of(&id);
             return Ok(Err(ChannelProblem::Archived));
         }
         if found.is_shared_outside() && !shared {
@@ -250,6 +250,11 @@ impl SlackClient {
         said.map_err(SlackError::Channel)
     }
 
+    /// A channel is another than it was: whether it is shared is asked before the next words.
+    pub fn forget_channel(&self, id: &ChannelId) {
+        self.shared().remove(id);
+    }
+
     fn shared(&self) -> std::sync::MutexGuard<'_, HashMap<ChannelId, Looked>> {
         self.shared.lock().expect("the channels' lock is never poisoned")
     }
@@ -292,7 +297,7 @@ impl SlackClient {
         }
     }
 
-    fn forget_channel(&self, id: &ChannelId) {
+    fn forget_name_of(&self, id: &ChannelId) {
         self.names().retain(|_, known| known != id);
     }
 

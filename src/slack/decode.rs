@@ -49,6 +49,8 @@ pub enum Inbound {
         /// The id that is.
         to: ChannelId,
     },
+    /// A channel is another than it was: who reads in it, or whether it takes messages.
+    ChannelChanged(ChannelId),
     /// Not mirrored, for this reason; only counted.
     NotMirrored(&'static str),
 }
@@ -79,6 +81,12 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             (Some(from), Some(to)) => Inbound::ChannelMoved { from: ChannelId::new(from), to: ChannelId::new(to) },
             _ => Inbound::NotMirrored("unreadable"),
         },
+        Some(
+            "channel_archive" | "channel_unarchive" | "channel_left" | "channel_shared" | "channel_unshared"
+            | "group_archive" | "group_unarchive" | "group_left",
+        ) if text(event, "channel").is_some() => {
+            Inbound::ChannelChanged(ChannelId::new(text(event, "channel").unwrap_or_default()))
+        }
         Some(
             "app_uninstalled"
             | "tokens_revoked"

@@ -57,7 +57,10 @@ impl SlackClient {
                 Inbound::Unreadable { reason, .. } => {
                     tracing::warn!(slack.channel_id = %channel, reason, "a message of a bridged thread cannot be read");
                 }
-                Inbound::NotMirrored(_) | Inbound::Challenge(_) | Inbound::ChannelMoved { .. } => {}
+                Inbound::NotMirrored(_)
+                | Inbound::Challenge(_)
+                | Inbound::ChannelMoved { .. }
+                | Inbound::ChannelChanged(_) => {}
             }
         }
         Ok(read)

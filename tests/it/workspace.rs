@@ -192,3 +192,25 @@ async fn a_channel_that_is_renamed_stays_what_it_was() {
     assert_eq!((app.notes(), app.told(&sc)), (vec![], vec![]));
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn a_channel_that_is_shared_gets_no_word_from_the_moment_slack_says_so() {
+    let app = House::new().await;
+    let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&side);
+    app.zendesk.reply(app.zoe, &side, "<p>before</p>");
+    app.settle().await;
+    app.slack.share_channel(&channel, "TNORD").unwrap();
+    app.bring().await;
+    app.zendesk.reply(app.zoe, &side, "<p>for us alone</p>");
+    app.pass(Duration::from_secs(300)).await;
+    let said = |words: &str| {
+        let thread = app.slack.thread(&channel, &ts);
+        thread.iter().filter(|message| message["text"].as_str().unwrap_or_default().contains(words)).count()
+    };
+    assert_eq!((said("before"), said("for us alone")), (1, 0));
+    app.slack.unshare_channel(&channel).unwrap();
+    app.pass(Duration::from_secs(4000)).await;
+    assert_eq!(said("for us alone"), 1);
+    app.ends_quietly().await;
+}
