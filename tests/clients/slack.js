@@ -241,8 +241,13 @@ async function asTheApp() {
   assert.deepEqual(await respond(payload.response_url, { replace_original: true, text: 'done' }), [200, 'ok']);
   const { messages } = await app.conversations.history({ channel: support, latest: card.ts, inclusive: true, limit: 1 });
   assert.equal(messages[0].text, 'done');
-  assert.deepEqual(await respond(payload.response_url, {}), [400, '{"ok":false,"error":"no_text"}']);
-  assert.deepEqual(await respond(`${stage.base}/slack/response/nonsense`, { text: 'x' }), [404, '{"ok":false,"error":"expired_url"}']);
+  const notTaken = async (url, message) => {
+    const [status, body] = await respond(url, message);
+    return [status, JSON.parse(body)];
+  };
+  assert.deepEqual(await notTaken(payload.response_url, {}), [400, { ok: false, error: 'no_text' }]);
+  const nonsense = `${stage.base}/slack/response/nonsense`;
+  assert.deepEqual(await notTaken(nonsense, { text: 'x' }), [404, { ok: false, error: 'expired_url' }]);
 }
 
 async function all() {
