@@ -167,7 +167,9 @@ impl Machine {
             let tables = sqlx::query_scalar::<_, String>(TABLES).fetch_one(own);
             self.emptying = Some(self.runtime.as_ref().expect("it runs").block_on(tables).unwrap());
         }
-        self.execute(&format!("BEGIN; {} COMMIT", self.emptying.as_deref().unwrap_or_default()));
+        // The log begins anew as well: what is written over again and again stays in the processor's cache.
+        let emptying = self.emptying.as_deref().unwrap_or_default();
+        self.execute(&format!("BEGIN; {emptying} COMMIT; PRAGMA wal_checkpoint(RESTART)"));
         store.leave_mark("").unwrap();
     }
 
