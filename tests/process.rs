@@ -74,7 +74,13 @@ impl House {
     fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
+        self.readable_by(&path, 0o600);
         path
+    }
+
+    fn readable_by(&self, path: &Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
     fn command(&self, command: &str, config: &str) -> Command {
@@ -521,6 +527,10 @@ async fn check_says_whether_it_would_work() {
     assert!(said.contains("ok    Slack takes the bot token") && !said.contains("FAIL"), "{said}");
     assert!(!said.contains("-canary"), "{said}");
     assert!(!house.folder.path().join("a.db").exists(), "it makes no database");
+    assert!(!said.contains("chmod 600"), "{said}");
+    house.readable_by(&house.folder.path().join("sidethread.toml"), 0o644);
+    let (_, said, _) = house.run("check", "sidethread.toml").await;
+    assert!(said.contains("note") && said.contains("may read its secrets; chmod 600"), "{said}");
     let calls = house.firm.slack.calls();
     assert!(calls.iter().all(|(call, _)| !call.starts_with("chat.") && call != "conversations.join"), "{calls:?}");
 
