@@ -276,16 +276,14 @@ impl Engine {
     /// are read one by one.
     async fn take_feed(&self, entries: Vec<SideConversationEvent>, one_second: bool) -> Result<(), StoreError> {
         let Some(newest) = entries.iter().map(|entry| entry.created_at_ms).max() else { return Ok(()) };
-        let mut known = std::mem::take(&mut self.lock().feed.known);
-        let asked: Vec<&str> =
-            entries.iter().filter(|entry| !known.contains(&entry.id)).map(|entry| entry.id.as_str()).collect();
-        if !asked.is_empty() {
-            known.extend(self.store.known("zendesk", &asked).await?.into_iter().map(SideConversationEventId::new));
+        let before = std::mem::take(&mut self.lock().feed.known);
+        let (seen, unseen): (Vec<_>, Vec<_>) =
+            entries.iter().map(|entry| &entry.id).partition(|id| before.contains(id));
+        let mut known: HashSet<SideConversationEventId> = seen.into_iter().cloned().collect();
+        if !unseen.is_empty() {
+            let unseen: Vec<&str> = unseen.into_iter().map(SideConversationEventId::as_str).collect();
+            known.extend(self.store.known("zendesk", &unseen).await?.into_iter().map(SideConversationEventId::new));
         }
-        known.retain({
-            let here: HashSet<&SideConversationEventId> = entries.iter().map(|entry| &entry.id).collect();
-            move |id| here.contains(id)
-        });
         let unknown = entries.iter().filter(|entry| !known.contains(&entry.id));
         let sides: Vec<&str> = unknown.map(|entry| entry.side_conversation_id.as_str()).collect();
         let threads: HashMap<String, String> = match sides.is_empty() {

@@ -3,15 +3,10 @@
 use std::time::Duration;
 
 use sidethread::engine::park::Wished;
-use sidethread::sandbox::faults::{Faults, Rule};
 
-use crate::house::{House, Setup};
+use crate::house::{House, Setup, fault};
 
 const SLOW: &str = "zendesk_read_lag_secs = 5\nretry_schedule = [\"100s\", \"100s\", \"100s\", \"100s\", \"100s\"]";
-
-fn fault(faults: &Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
-}
 
 async fn rows(app: &House, sql: &'static str) -> Vec<i64> {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(app.database()).read_only(true);

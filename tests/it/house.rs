@@ -11,7 +11,7 @@ use serde_json::Value;
 use sidethread::cli::app::App;
 use sidethread::config::Config;
 use sidethread::engine::clock::{Clock, ManualClock};
-use sidethread::sandbox::faults::Dropped;
+use sidethread::sandbox::faults::{Dropped, Faults};
 use sidethread::sandbox::post::{Parcel, Receipt, Sender};
 use sidethread::sandbox::slack::{ChannelSpec, FakeSlack, Options as SlackOptions, PersonSpec};
 use sidethread::sandbox::zendesk::{FakeZendesk, Options as ZendeskOptions, TicketSpec, Unconfirmed, UserSpec};
@@ -114,6 +114,11 @@ impl Default for Setup {
     fn default() -> Self {
         Setup { unconfirmed: Unconfirmed::default(), config: "", slack: "", routes: "", admin: true, limits: false }
     }
+}
+
+/// Switches a fault on at one of the vendors, as `POST /sandbox/faults` does.
+pub fn fault(faults: &Faults, rule: Value) {
+    faults.add(serde_json::from_value(rule).unwrap());
 }
 
 impl House {

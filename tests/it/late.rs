@@ -2,14 +2,9 @@
 
 use std::time::Duration;
 
-use sidethread::sandbox::faults::{Faults, Rule};
 use sidethread::sandbox::slack::Quirks;
 
-use crate::house::House;
-
-fn fault(faults: &Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
-}
+use crate::house::{House, fault};
 
 const NOT_YET: &str = "Not in the ticket yet";
 

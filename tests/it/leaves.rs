@@ -3,13 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sidethread::sandbox::faults::Faults;
 
-use crate::house::{House, Setup};
-
-fn fault(faults: &Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value(rule).unwrap());
-}
+use crate::house::{House, Setup, fault};
 
 fn of_zoe(app: &House, sc: &str) -> Vec<String> {
     let said = app.said(sc).into_iter().filter(|(author, _)| author == "Zoe");

@@ -5,15 +5,10 @@ use std::time::Duration;
 use sidethread::cli::trace::{Asked, run};
 use sidethread::engine::clock::Clock;
 use sidethread::engine::park::Wished;
-use sidethread::sandbox::faults::{Faults, Rule};
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec, Unconfirmed};
 
-use crate::house::{House, Setup};
+use crate::house::{House, Setup, fault};
 use crate::parked::parked_row;
-
-fn fault(faults: &Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
-}
 
 /// Side conversations to channels that do not exist: each is told on the ticket.
 fn ask_nowhere(app: &House, names: std::ops::Range<usize>) {

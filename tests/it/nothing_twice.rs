@@ -2,14 +2,9 @@
 
 use std::time::Duration;
 
-use sidethread::sandbox::faults::{Faults, Rule};
 use sidethread::sandbox::zendesk::Unconfirmed;
 
-use crate::house::{House, Setup};
-
-fn fault(faults: &Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
-}
+use crate::house::{House, Setup, fault};
 
 #[tokio::test]
 async fn deliveries_that_repeat_ask_for_nothing_new() {

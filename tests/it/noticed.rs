@@ -2,18 +2,13 @@
 
 use std::time::Duration;
 
-use sidethread::sandbox::faults::{Faults, Rule};
 use sidethread::sandbox::zendesk::TicketChange;
 
-use crate::house::{House, Setup};
+use crate::house::{House, Setup, fault};
 
 const RULES: &str = "[ticket]\n\
     on_ask = { status = \"hold\", tags_add = [\"waiting_side_conversation\"] }\n\
     on_answer = { status = \"open\", tags_remove = [\"waiting_side_conversation\"] }\n";
-
-fn fault(faults: &Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
-}
 
 async fn house() -> House {
     House::with(Setup { routes: RULES, ..Default::default() }).await

@@ -3,18 +3,13 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sidethread::sandbox::faults::{Faults, Rule};
 use sidethread::sandbox::slack::{PersonSpec, Quirks};
 use sidethread::sandbox::zendesk::{TicketChange, TicketSpec};
 
-use crate::house::{House, Setup};
+use crate::house::{House, Setup, fault};
 
 const DM: &str = "[notify]\nassignee = \"dm\"\n";
 const QUIET: &str = "[notify]\nassignee = \"dm\"\nquiet_hours = \"22:00-07:00\"\n";
-
-fn fault(faults: &Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
-}
 
 /// The agent Zoe has an account in Slack.
 pub fn zoe_in_slack(app: &House, change: impl FnOnce(&mut PersonSpec)) -> String {

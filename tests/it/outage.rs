@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use sidethread::sandbox::faults::Rule;
 use tracing::Level;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::house::{House, Setup};
+use crate::house::{House, Setup, fault};
 
 /// What the app's log has said, by how loud.
 #[derive(Clone, Default)]
@@ -63,7 +62,7 @@ async fn an_outage_is_one_error_in_the_log_however_long_it_lasts() {
     for (number, (vendor, rule)) in outages.into_iter().enumerate() {
         heard.take(Level::ERROR);
         let faults = if vendor == "slack" { app.slack.faults() } else { app.zendesk.faults() };
-        faults.add(serde_json::from_value::<Rule>(rule.clone()).unwrap());
+        fault(faults, rule.clone());
         for hour in 0..3 {
             app.slack.say(&app.ana, &channel, Some(&ts), &format!("from Slack {number} {hour}")).unwrap();
             app.zendesk.reply(app.zoe, &side, &format!("<p>from Zendesk {number} {hour}</p>"));

@@ -4,13 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sidethread::engine::clock::Clock;
-use sidethread::sandbox::faults::{Faults, Rule};
 
-use crate::house::{House, Setup};
-
-fn fault(faults: &Faults, rule: Value) {
-    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
-}
+use crate::house::{House, Setup, fault};
 
 fn replies_tried(app: &House) -> usize {
     app.zendesk.calls().iter().filter(|(call, _)| call == "POST …/reply").count()

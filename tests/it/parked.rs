@@ -3,13 +3,8 @@
 use std::time::Duration;
 
 use sidethread::engine::park::Wished;
-use sidethread::sandbox::faults::{Faults, Rule};
 
-use crate::house::{House, texts};
-
-fn fault(faults: &Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
-}
+use crate::house::{House, fault, texts};
 
 fn refuse_replies(app: &House) {
     fault(app.zendesk.faults(), serde_json::json!({"call": "POST …/reply", "fault": "refused"}));

@@ -6,11 +6,7 @@ use serde_json::json;
 
 use sidethread::sandbox::zendesk::Unconfirmed;
 
-use crate::house::{House, Setup};
-
-fn fault(faults: &sidethread::sandbox::faults::Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value(rule).unwrap());
-}
+use crate::house::{House, Setup, fault};
 
 fn texts(app: &House, sc: &str) -> Vec<String> {
     app.said(sc).into_iter().map(|(_, text)| text.rsplit('\n').next().unwrap().to_owned()).collect()

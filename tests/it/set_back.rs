@@ -3,17 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sidethread::sandbox::faults::Rule;
 
-use crate::house::{House, Setup};
+use crate::house::{House, Setup, fault};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn once(call: &str, rule: serde_json::Value) -> Rule {
-    let mut whole = json!({"call": call, "times": 1});
-    whole.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
-    serde_json::from_value(whole).unwrap()
-}
 
 #[tokio::test]
 async fn a_channel_takes_words_at_once_though_its_last_post_seems_to_be_yet_to_come() {
@@ -36,7 +29,7 @@ async fn what_was_to_be_tried_again_is_tried_when_its_time_is_up() {
     let app = House::with(Setup { routes, ..Setup::default() }).await;
     let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
     let (channel, ts) = app.thread(&side);
-    app.zendesk.faults().add(once("POST …/reply", json!({"fault": "status", "status": 503})));
+    fault(app.zendesk.faults(), json!({"call": "POST …/reply", "fault": "status", "status": 503, "times": 1}));
     app.slack.say(&app.ana, &channel, Some(&ts), "a word").unwrap();
     app.pass(Duration::from_secs(1)).await;
     assert!(app.answers(&side).is_empty());
@@ -51,11 +44,16 @@ async fn what_a_vendor_told_to_wait_goes_on_when_the_wait_is_over() {
     let app = House::new().await;
     let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
     let (channel, ts) = app.thread(&side);
-    app.zendesk.faults().add(once("POST …/reply", json!({"fault": "rate_limited", "retry_after": 20})));
-    app.zendesk
-        .faults()
-        .add(once("GET tickets/{id}/side_conversations", json!({"fault": "rate_limited", "retry_after": 20})));
-    app.slack.faults().add(once("chat.postMessage", json!({"fault": "rate_limited", "retry_after": 20})));
+    fault(
+        app.zendesk.faults(),
+        json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 20, "times": 1}),
+    );
+    let read = "GET tickets/{id}/side_conversations";
+    fault(app.zendesk.faults(), json!({"call": read, "fault": "rate_limited", "retry_after": 20, "times": 1}));
+    fault(
+        app.slack.faults(),
+        json!({"call": "chat.postMessage", "fault": "rate_limited", "retry_after": 20, "times": 1}),
+    );
     app.slack.say(&app.ana, &channel, Some(&ts), "a word").unwrap();
     app.zendesk.reply(app.zoe, &side, "<p>another</p>");
     app.pass(Duration::from_secs(2)).await;
@@ -72,7 +70,7 @@ async fn an_account_that_is_mended_goes_on_within_a_minute() {
     let app = House::new().await;
     let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
     let (channel, ts) = app.thread(&side);
-    app.zendesk.faults().add(serde_json::from_value(json!({"call": "*", "fault": "token_revoked"})).unwrap());
+    fault(app.zendesk.faults(), json!({"call": "*", "fault": "token_revoked"}));
     app.slack.say(&app.ana, &channel, Some(&ts), "a word").unwrap();
     app.pass(Duration::from_secs(40)).await;
     let (_, ready) = app.get("/readyz").await;
@@ -90,7 +88,7 @@ async fn what_may_have_been_done_is_looked_for_as_long_as_reads_lag_and_no_longe
     let app = House::with(Setup { routes, ..Setup::default() }).await;
     let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
     let (channel, ts) = app.thread(&side);
-    app.zendesk.faults().add(once("POST …/reply", json!({"fault": "dropped_before"})));
+    fault(app.zendesk.faults(), json!({"call": "POST …/reply", "fault": "dropped_before", "times": 1}));
     app.slack.say(&app.ana, &channel, Some(&ts), "a word").unwrap();
     app.pass(Duration::from_secs(1)).await;
     app.clock.set_back(HOUR);

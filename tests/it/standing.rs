@@ -6,19 +6,14 @@ use axum::body::Body;
 use serde_json::{Value, json};
 use sidethread::cli::trace::{Asked, run};
 use sidethread::engine::clock::Clock;
-use sidethread::sandbox::faults::Faults;
 use sidethread::sandbox::zendesk::TicketChange;
 use tower::ServiceExt;
 
 use crate::follow_up::{a_thread, later};
-use crate::house::{House, Setup};
+use crate::house::{House, Setup, fault};
 use crate::merged::{merged_thread, press};
 
 const A_MINUTE: Duration = Duration::from_secs(60);
-
-fn fault(faults: &Faults, rule: Value) {
-    faults.add(serde_json::from_value(rule).unwrap());
-}
 
 /// What the view says of the message of this name: for what it waits, and in which words.
 async fn waits(app: &House, name: &str) -> (String, String) {

@@ -4,13 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use sidethread::engine::park::Wished;
-use sidethread::sandbox::faults::{Faults, Rule};
 
-use crate::house::House;
-
-fn fault(faults: &Faults, rule: serde_json::Value) {
-    faults.add(serde_json::from_value::<Rule>(rule).unwrap());
-}
+use crate::house::{House, fault};
 
 /// The outbox rows of which this is so, oldest first.
 async fn rows(app: &House, is_so: &str) -> Vec<i64> {

@@ -4,7 +4,7 @@ mod looks;
 mod questions;
 mod set_back;
 mod standing;
-mod withdrawn;
+mod wake;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -246,20 +246,6 @@ impl Queue {
     pub fn attempted(&mut self, id: i64, now: i64) {
         if let Some(item) = self.calls.items.get_mut(&id) {
             item.last_attempt_ms = Some(now);
-        }
-    }
-
-    /// What rests of a thread's calls to a vendor is due.
-    pub fn wake(&mut self, thread_id: &ThreadId, vendor: Vendor, now: i64) {
-        let calls = &mut self.calls;
-        let resting = |item: &&mut Item| item.thread_id == *thread_id && item.vendor == vendor && item.not_before > now;
-        let mut lanes = BTreeSet::new();
-        for (id, item) in calls.items.iter_mut().map(|(id, item)| (*id, item)).filter(|(_, item)| resting(item)) {
-            item.not_before = now;
-            lanes.insert(LaneKey::of(id, item));
-        }
-        for lane in lanes {
-            calls.schedule(&lane);
         }
     }
 

@@ -1,0 +1,35 @@
+//! Calls that rest and are looked at before their time, because something has changed for them.
+
+use std::collections::BTreeSet;
+
+use super::LaneKey;
+use crate::bridge::ids::ThreadId;
+use crate::bridge::{Act, Vendor};
+use crate::engine::queue::{Item, Queue};
+
+impl Queue {
+    /// What rests of a thread's calls to a vendor is due.
+    pub fn wake(&mut self, thread_id: &ThreadId, vendor: Vendor, now: i64) {
+        self.wake_those(thread_id, now, |item| item.vendor == vendor);
+    }
+
+    /// Lets a thread's notes that rest be looked at: those that are needed rest again.
+    pub fn wake_notes(&mut self, thread_id: &ThreadId, now: i64) {
+        let is_note = |item: &Item| item.effect.as_ref().is_some_and(|effect| matches!(effect.act, Act::Note { .. }));
+        self.wake_those(thread_id, now, is_note);
+    }
+
+    fn wake_those(&mut self, thread_id: &ThreadId, now: i64, is_meant: impl Fn(&Item) -> bool) {
+        let calls = &mut self.calls;
+        let mut lanes = BTreeSet::new();
+        for (id, item) in &mut calls.items {
+            if item.thread_id == *thread_id && item.not_before > now && is_meant(item) {
+                item.not_before = now;
+                lanes.insert(LaneKey::of(*id, item));
+            }
+        }
+        for lane in lanes {
+            calls.schedule(&lane);
+        }
+    }
+}
