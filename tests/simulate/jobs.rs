@@ -140,7 +140,7 @@ impl Simulation {
     }
 
     pub fn some_polls<T>(&mut self, future: &mut Pinned<T>, polls: u32) -> Option<T> {
-        self.machine.run(poll_fn(|cx| polls_of(future, polls)(cx)))
+        self.machine.run(poll_fn(polls_of(future, polls)))
     }
 
     pub fn carry(&mut self, index: usize, twice: bool) {

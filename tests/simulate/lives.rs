@@ -72,7 +72,7 @@ impl Simulation {
             // In the middle of a delivery to the app.
             0 if !self.mail.is_empty() => {
                 let mail = self.mail.remove(self.random.usize(..self.mail.len()));
-                let polls = self.random.u32(1..4);
+                let polls = self.random.u32(1..8);
                 self.say_log(format!("a crash after {polls} polls of {}", shown(&mail)));
                 let mut future: Pinned<_> = deliver(self.house.router.clone(), &mail.parcel);
                 if let Some(receipt) = self.some_polls(&mut future, polls) {
@@ -87,7 +87,7 @@ impl Simulation {
                 let taken = self.life().taken.len();
                 let index = self.random.usize(..taken);
                 let mut flight = self.board(index);
-                let polls = self.random.u32(1..5);
+                let polls = self.random.u32(1..16);
                 self.say_log(format!("a crash after {polls} polls of {} {:?}", flight.id, flight.job));
                 self.poll_as(flight.id, None);
                 let _ = self.some_polls(&mut flight.future, polls);
@@ -106,7 +106,7 @@ impl Simulation {
             self.say_log(format!("a start ends after {polls} polls"));
             let store = self.machine.store();
             let mut future: Pinned<_> = Box::pin(open(self.config.clone(), store, self.wires(), self.clock()));
-            let _ = self.machine.run(poll_fn(|cx| polls_of(&mut future, polls)(cx)));
+            let _ = self.machine.run(poll_fn(polls_of(&mut future, polls)));
             self.end_rest(false, future);
         }
         self.begin_life();
@@ -183,18 +183,14 @@ pub fn deliver(router: Router, parcel: &Parcel) -> Pinned<Receipt> {
     })
 }
 
-/// Polls so often and no more, letting the runtime's other tasks run in between.
+/// Polls so often and no more, each time when something has happened.
 pub fn polls_of<T>(future: &mut Pinned<T>, polls: u32) -> impl FnMut(&mut std::task::Context<'_>) -> Poll<Option<T>> {
     let mut left = polls;
     move |cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
         left -= 1;
         if let Poll::Ready(done) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(done));
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        if left == 0 { Poll::Ready(None) } else { Poll::Pending }
     }
 }

@@ -88,11 +88,12 @@ impl Machine {
     pub fn end<T>(&mut self, gentle: bool, rest: T) {
         let open = self.open.take();
         let Some(runtime) = self.runtime.take() else { return };
+        let guard = runtime.enter();
+        drop(rest);
         if gentle && let Some(open) = &open {
             runtime.block_on(open.store.close());
         }
-        let guard = runtime.enter();
-        drop((rest, open));
+        drop(open);
         drop(guard);
         drop(runtime);
         // SQLite's thread may still be at a commit it was given; a process that died would not be.
