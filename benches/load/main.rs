@@ -415,7 +415,10 @@ impl House {
             "#,
             folder.path().join("sidethread.db").display()
         );
-        std::fs::write(folder.path().join("sidethread.toml"), text).expect("the settings");
+        let settings = folder.path().join("sidethread.toml");
+        std::fs::write(&settings, text).expect("the settings");
+        let owner_alone = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&settings, owner_alone).expect("the settings are the app's alone");
         House { folder, port }
     }
 

@@ -40,6 +40,23 @@ async fn what_was_to_be_tried_again_is_tried_when_its_time_is_up() {
 }
 
 #[tokio::test]
+async fn what_was_to_be_tried_again_is_also_tried_by_a_process_that_starts_after_the_clock_was_put_right() {
+    let routes = "zendesk_read_lag_secs = 20";
+    let mut app = House::with(Setup { routes, ..Setup::default() }).await;
+    let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&side);
+    fault(app.zendesk.faults(), json!({"call": "POST …/reply", "fault": "status", "status": 503, "times": 1}));
+    app.slack.say(&app.ana, &channel, Some(&ts), "a word").unwrap();
+    app.pass(Duration::from_secs(1)).await;
+    assert!(app.answers(&side).is_empty());
+    app.clock.set_back(HOUR);
+    app.restart().await;
+    app.pass(Duration::from_secs(120)).await;
+    assert_eq!(app.answers(&side), ["a word"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
 async fn what_a_vendor_told_to_wait_goes_on_when_the_wait_is_over() {
     let app = House::new().await;
     let side = app.ask("engineering", "Scanner", "<p>Down?</p>").await;

@@ -74,8 +74,10 @@ impl Item {
     /// what is known.
     pub fn stored(row: OutboxRow, thread: Option<&BridgedThread>, other_until: i64, now: i64) -> Item {
         let awaited_since = row.effect.act.is_awaited().then_some(row.decided_at);
+        // Written down at a time that is yet to come: the clock was set back since, and what was reckoned by it with it.
+        let ahead = (row.attempted_at.unwrap_or(row.decided_at) - now).max(0);
         Item {
-            not_before: row.not_before,
+            not_before: row.not_before - ahead,
             attempts: row.attempts,
             first_attempt_ms: row.attempted_at,
             maybe_since_ms: row.doubtful.then_some(row.caused_at),
