@@ -42,6 +42,8 @@ impl Simulation {
         let talk_of = |token: &String| self.words.iter().find(|word| word.token == *token).map(|word| word.talk);
         // What a copy repeats is no word of its own: it has its time.
         let mut seen = BTreeSet::new();
+        // In which side conversation a word was said.
+        let mut said_in: BTreeMap<String, String> = BTreeMap::new();
         let mut events: Vec<_> = self.sides().iter().flat_map(|side| self.house.zendesk.events(side)).collect();
         events.sort_by_key(|event| event["created_at"].as_str().unwrap_or_default().to_owned());
         for event in events {
@@ -53,6 +55,9 @@ impl Simulation {
             let side = event["side_conversation_id"].as_str().unwrap_or_default();
             let of_side = self.talks.iter().position(|talk| talk.id == side);
             let Some(index) = of_side.or_else(|| said.first().and_then(talk_of)) else { continue };
+            for token in &said {
+                said_in.entry(token.clone()).or_insert_with(|| side.to_owned());
+            }
             if said.is_empty() || seen.insert((event["created_at"].to_string(), said.clone())) {
                 zendesk.push((index, event["id"].as_str().unwrap_or_default().to_owned(), said));
             }
@@ -129,7 +134,9 @@ impl Simulation {
             for one in &words {
                 for other in words.iter().filter(|other| other.talk == one.talk && other.at > one.at) {
                     let known_in_time = one.decided.zip(carried_by.get(&other.token)).is_some_and(|(a, b)| a < *b);
-                    let in_order = self.calm || known_in_time && !overtaken.contains(&one.token);
+                    // Whoever still writes under a closed ticket and whoever answers in its follow-up are heard apart.
+                    let apart = side == Side::Zendesk && said_in.get(&one.token) != said_in.get(&other.token);
+                    let in_order = self.calm && !apart || known_in_time && !overtaken.contains(&one.token);
                     if in_order && place.get(&one.token) > place.get(&other.token) {
                         fail(format!("{} of talk {} stands after {}", one.token, one.talk, other.token));
                     }
