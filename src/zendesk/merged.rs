@@ -47,9 +47,13 @@ impl ZendeskClient {
             }
             let named = self.named_by_merge(last, &read).await?;
             // A follow-up that Zendesk makes has the tags of its source, so it may have been closed by itself; and what
-            // is written where it begins names the source, which is closed: nothing is merged into that.
-            if is.follows.is_some() && (named.is_none() || named == is.follows) {
-                break;
+            // is written where it begins names the source, which is closed: nothing is merged into that. Nor is it into
+            // one that was merged into this follow-up, which is written in both.
+            if is.follows.is_some() {
+                let Some(other) = named.filter(|named| Some(*named) != is.follows) else { break };
+                if self.is_merged_into(other, last).await? {
+                    break;
+                }
             }
             let Some(next) = named.filter(|next| !chain.tickets.contains(next)) else { return Ok(chain) };
             match self.ticket_lately(next).await {
@@ -62,6 +66,16 @@ impl ZendeskClient {
         }
         chain.left = Some(last);
         Ok(chain)
+    }
+
+    /// Whether a ticket says that it was merged into this one.
+    async fn is_merged_into(&self, ticket_id: TicketId, into: TicketId) -> Result<bool, CallError> {
+        let read = match self.ticket_lately(ticket_id).await {
+            Ok(read) => read,
+            Err(CallError::Refused { .. } | CallError::Missing { .. }) => return Ok(false),
+            Err(other) => return Err(other),
+        };
+        Ok(now(&read).merged && self.named_by_merge(ticket_id, &read).await? == Some(into))
     }
 
     /// What a read says of a ticket that takes no replies; nothing if it takes them.
