@@ -15,14 +15,16 @@
 //!
 //! [`sandbox`] stands apart: it is the other side, a fake Slack and a fake Zendesk, and knows nothing of the app.
 
-pub mod bridge;
 pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod http;
-pub mod sandbox;
 pub mod slack;
 pub mod store;
 pub mod telemetry;
 pub mod wire;
 pub mod zendesk;
+
+pub use sidethread_bridge as bridge;
+#[cfg(feature = "demo")]
+pub use sidethread_sandbox as sandbox;

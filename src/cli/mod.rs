@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod check;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod erase;
 pub mod manifest;
@@ -35,8 +36,10 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "demo")]
     /// Try it: the bridge between a fake Slack and a fake Zendesk, with no account anywhere
     Demo(demo::Wishes),
+    #[cfg(feature = "demo")]
     /// The bridge of a demo, which stops when its standard input ends
     #[command(hide = true)]
     DemoBridge {
@@ -161,7 +164,9 @@ enum Parked {
 /// Runs the command that was asked for.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
+        #[cfg(feature = "demo")]
         Command::Demo(wishes) => demo::run(wishes).await,
+        #[cfg(feature = "demo")]
         Command::DemoBridge { config, seed, clock } => match given(Config::load(Some(&config), [])) {
             Ok(config) => demo::bridge(config, seed, clock).await.map(|()| true),
             Err(code) => return code,
