@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::bridge::{Vendor, Why};
 
 /// Every kind of delivery that is not mirrored.
-const NOT_MIRRORED: [&str; 16] = [
+const NOT_MIRRORED: [&str; 20] = [
     "bot",
     "deletion",
     "edit",
@@ -22,12 +22,16 @@ const NOT_MIRRORED: [&str; 16] = [
     "mention",
     "not_in_thread",
     "notice",
+    "of_an_app",
     "own",
     "rate_limited",
     "reaction",
+    "ticket_closed",
     "unknown",
     "unreadable",
     "unsigned",
+    "withdrawn",
+    "withheld",
     "workspace",
 ];
 

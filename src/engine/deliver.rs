@@ -173,7 +173,7 @@ impl Engine {
         }
         let now = self.clock.now_ms();
         if !item.doubtful && !thread.wants(&first) && !self.speaks_for_others(id, &first, &thread).await? {
-            return Ok(Ended::Answered(judge::unwanted(&first.act)));
+            return Ok(Ended::Answered(Answer::Withdrawn));
         }
         if let Some(until) = self.rests(&thread, &first.act) {
             return Ok(Ended::Rests { until });
@@ -205,7 +205,7 @@ impl Engine {
             call.first_attempt_ms = now;
             // It was not done, and has become unwanted meanwhile.
             if !thread.wants(&first) && !self.speaks_for_others(id, &first, &thread).await? {
-                return Ok(Ended::Answered(judge::unwanted(&first.act)));
+                return Ok(Ended::Answered(Answer::Withdrawn));
             }
         }
         if !item.written {

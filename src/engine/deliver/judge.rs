@@ -15,14 +15,6 @@ pub(super) fn rests_when_gone(call: &Call<'_>) -> bool {
     matches!(call.effect.act, Act::Reply(_)) || call.thread.begins_in_follow_up(&call.effect.act)
 }
 
-/// The answer of a call that nobody needs any more.
-pub(super) fn unwanted(act: &Act) -> Answer {
-    match act {
-        Act::Note { .. } => Answer::Withdrawn,
-        _ => Answer::Done,
-    }
-}
-
 impl Engine {
     pub(super) fn lag(&self, vendor: Vendor) -> Duration {
         match vendor {
@@ -62,7 +54,7 @@ impl Engine {
         let writes = (effect.act.class() == Class::Marked).then_some(&item.thread_id);
         match result {
             Ok(answer) => {
-                let only_read = matches!(answer, Answer::Withheld { .. } | Answer::TicketClosed(_));
+                let only_read = answer.not_written().is_some();
                 self.answers(item.vendor, writes.is_some() && !only_read);
                 if self.lock().queue.resume(item.vendor) {
                     tracing::info!(vendor = item.vendor.as_str(), "calls go on");
