@@ -51,7 +51,8 @@ impl Engine {
         ticket: TicketId,
     ) -> Result<Gathered, StoreError> {
         let reader = match &effect.act {
-            Act::Note { .. } => Reader::Ticket(ticket),
+            // The others speak of the moment, and wait for nothing.
+            Act::Note { .. } if effect.id.as_str().starts_with("note:") => Reader::Ticket(ticket),
             Act::Notify { user, .. } => Reader::Person(user.clone()),
             _ => return Ok(Gathered::Write(effect.clone())),
         };

@@ -152,6 +152,30 @@ async fn somebody_added_later_withholds_from_then_on() {
 }
 
 #[tokio::test]
+async fn that_replies_stay_in_slack_is_said_only_while_they_do() {
+    let app = House::new().await;
+    let sc = app.ask_all(&["engineering@slack.acme.example", "carla@mail.example"], "Mixed", "<p>Hm</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    for _ in 0..2 {
+        app.slack.say(&app.ana, &channel, Some(&ts), "between us").unwrap();
+        app.settle().await;
+        let told = app.told(&sc);
+        assert_eq!(told.iter().filter(|told| told.contains("stay in Slack and are")).count(), 1, "{told:?}");
+        app.zendesk.set_role(app.carla, "agent");
+        app.pass(Duration::from_secs(400)).await;
+        app.slack.say(&app.ana, &channel, Some(&ts), "welcome").unwrap();
+        app.settle().await;
+        let told = app.told(&sc);
+        assert!(told.iter().all(|told| !told.contains("stay in Slack and are")), "{told:?}");
+        assert!(told.last().unwrap().contains("Replies in this thread go to the ticket again"), "{told:?}");
+        app.zendesk.set_role(app.carla, "end-user");
+        app.pass(Duration::from_secs(400)).await;
+    }
+    assert_eq!(app.answers(&sc), ["welcome", "welcome"]);
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
 async fn a_route_may_send_outside_and_says_so() {
     let routes = "[[routes]]\nname = \"partner\"\nrecipients = [\"*@mail.example\"]\nchannel = \"#engineering\"\noutside = \"send\"";
     let app = House::with(Setup { routes, ..Default::default() }).await;
@@ -209,6 +233,11 @@ async fn a_suspended_reader_is_left_out_and_told_once() {
     let told = app.told(&sc);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("Sue"), "{told:?}");
+    app.zendesk.suspend_user(sue, false);
+    app.pass(Duration::from_secs(400)).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "five").unwrap();
+    app.settle().await;
+    assert_eq!(app.told(&sc), Vec::<String>::new(), "she reads again, and nothing says otherwise");
     app.ends_quietly().await;
 }
 

@@ -214,7 +214,7 @@ impl Deciding<'_> {
             self.merged(follow_up.source, follow_up.into);
         } else if let Some(gone) = &self.thread.gone {
             let text = notice::ticket_gone(&gone.reason);
-            self.tell(format!("ticket-gone:{}", self.at_ms), text, false);
+            self.tell_for_a_while(format!("{TICKET_GONE}{}", self.at_ms), text, false);
         }
     }
 
