@@ -14,6 +14,7 @@ use serde_json::value::to_raw_value;
 
 use super::Engine;
 use super::queue::Work;
+use crate::bridge::facts;
 use crate::bridge::ids::{SlackUserId, ThreadId, TicketId, Ts};
 use crate::bridge::news::{self, News};
 use crate::bridge::{Act, Answer, BridgedThread, Effect};
@@ -50,11 +51,11 @@ impl Engine {
         effect: &Arc<Effect>,
         ticket: TicketId,
     ) -> Result<Gathered, StoreError> {
-        let reader = match &effect.act {
+        let reader = match effect.act.facts().gathers {
             // The others speak of the moment, and wait for nothing.
-            Act::Note { .. } if effect.id.as_str().starts_with("note:") => Reader::Ticket(ticket),
-            Act::Notify { user, .. } => Reader::Person(user.clone()),
-            _ => return Ok(Gathered::Write(effect.clone())),
+            Some(facts::Reader::Ticket) if effect.id.as_str().starts_with("note:") => Reader::Ticket(ticket),
+            Some(facts::Reader::Person(user)) => Reader::Person(user.clone()),
+            Some(facts::Reader::Ticket) | None => return Ok(Gathered::Write(effect.clone())),
         };
         let now = self.clock.now_ms();
         if !self.begin_gathering(reader.clone(), id) {
