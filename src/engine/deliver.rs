@@ -60,9 +60,9 @@ enum Ended {
 
 /// Whether a doubtful call is looked for before it is repeated.
 fn is_looked_for(act: &Act, now: i64) -> bool {
-    match act.class() {
+    match act.facts().class {
         Class::Marked => true,
-        Class::Ticket => act.key_lives_from_ms().is_none_or(|from| now - from > KEY_LIVES_MS),
+        Class::Ticket { key_lives_from_ms } => now - key_lives_from_ms > KEY_LIVES_MS,
         Class::Idempotent | Class::AtMostOnce => false,
     }
 }
@@ -164,11 +164,9 @@ impl Engine {
             let reason = notice::tried_in_vain();
             return Ok(Ended::Exhausted { problem, doubtful: item.doubtful, reason });
         };
-        let card = match first.act {
-            Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
-            _ => None,
-        };
-        if item.doubtful && first.act.class() == Class::AtMostOnce {
+        let facts = first.act.facts();
+        let card = if facts.shows_card { self.store.card(thread.id.as_str()).await? } else { None };
+        if item.doubtful && facts.class == Class::AtMostOnce {
             return Ok(Ended::Answered(Answer::Done));
         }
         let now = self.clock.now_ms();
@@ -184,7 +182,7 @@ impl Engine {
                 Gathered::Rest(until) => return Ok(Ended::Rests { until }),
             }
         }
-        if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = first.act {
+        if let Some(source) = facts.claims {
             match self.claim(source, &thread.id).await? {
                 Claimed::Here => load.effects[0] = self.with_deleted(&first).await?,
                 Claimed::Elsewhere { until } => return Ok(Ended::Rests { until }),

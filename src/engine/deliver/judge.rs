@@ -59,7 +59,7 @@ impl Engine {
     ) -> Ended {
         let effect = call.effect;
         let (attempts, began) = attempt;
-        let writes = (effect.act.class() == Class::Marked).then_some(&item.thread_id);
+        let writes = (effect.act.facts().class == Class::Marked).then_some(&item.thread_id);
         match result {
             Ok(answer) => {
                 let only_read = matches!(answer, Answer::Withheld { .. } | Answer::TicketClosed(_));
@@ -79,7 +79,7 @@ impl Engine {
             Err(CallError::Refused { reason }) if !call.with.is_empty() => Ended::Split { problem: reason },
             Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 tracing::error!(
-                    effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
+                    effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.facts().name,
                     "a call was refused; it is parked, and its people are told why"
                 );
                 Ended::Answered(Answer::Parked { reason, doubtful: false })
@@ -89,8 +89,8 @@ impl Engine {
                 self.later((id, writes), item, attempts, after, problem, item.doubtful)
             }
             Err(CallError::Elsewhere { after, problem }) => self.elsewhere(item, after, problem, item.doubtful),
-            Err(CallError::Unknown { problem }) => match effect.act.class() {
-                Class::Marked | Class::Ticket => self.later((id, writes), item, attempts, None, problem, true),
+            Err(CallError::Unknown { problem }) => match effect.act.facts().class {
+                Class::Marked | Class::Ticket { .. } => self.later((id, writes), item, attempts, None, problem, true),
                 Class::Idempotent => self.later((id, writes), item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },
