@@ -90,15 +90,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 7] = [
-        Kind::Agent,
-        Kind::Member,
-        Kind::Guest,
-        Kind::OtherFirm,
-        Kind::Bot,
-        Kind::Deactivated,
-        Kind::Operator,
-    ];
+    pub const ALL: [Kind; 7] =
+        [Kind::Agent, Kind::Member, Kind::Guest, Kind::OtherFirm, Kind::Bot, Kind::Deactivated, Kind::Operator];
 
     /// The kind of somebody in Slack. Only a full member can be an agent: nobody else's address is believed.
     pub fn of(person: &Person) -> Kind {
