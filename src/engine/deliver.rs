@@ -15,8 +15,10 @@ use super::gather::Gathered;
 use super::outside::{Call, CallError};
 use super::pace::Budget;
 use super::queue::{Item, Job, Work};
+use super::reach::{CARD_MS, REST_MS};
 use super::{Engine, bundle};
 use crate::bridge::event::What;
+use crate::bridge::thread::Ready;
 use crate::bridge::{Act, Answer, Class, Effect, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
@@ -170,11 +172,13 @@ impl Engine {
             return Ok(Ended::Answered(Answer::Done));
         }
         let now = self.clock.now_ms();
-        if !item.doubtful && !thread.wants(&first) && !self.speaks_for_others(id, &first, &thread).await? {
-            return Ok(Ended::Answered(judge::unwanted(&first.act)));
-        }
-        if let Some(until) = self.rests(&thread, &first.act) {
-            return Ok(Ended::Rests { until });
+        match thread.ready_for(&first, item.doubtful) {
+            Ready::Moot(answer) if !self.speaks_for_others(id, &first, &thread).await? => {
+                return Ok(Ended::Answered(answer));
+            }
+            Ready::WaitsForChannel => return Ok(Ended::Rests { until: now + REST_MS }),
+            Ready::WaitsForCard => return Ok(Ended::Rests { until: now + CARD_MS }),
+            Ready::Moot(_) | Ready::Go => {}
         }
         if !load.item.doubtful {
             match self.gathered(id, &first, thread.ticket_id).await? {
@@ -202,8 +206,10 @@ impl Engine {
             }
             call.first_attempt_ms = now;
             // It was not done, and has become unwanted meanwhile.
-            if !thread.wants(&first) && !self.speaks_for_others(id, &first, &thread).await? {
-                return Ok(Ended::Answered(judge::unwanted(&first.act)));
+            if let Ready::Moot(answer) = thread.ready_for(&first, false)
+                && !self.speaks_for_others(id, &first, &thread).await?
+            {
+                return Ok(Ended::Answered(answer));
             }
         }
         if !item.written {
@@ -286,7 +292,7 @@ impl Engine {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
-            Err(CallError::Missing { reason, .. }) if judge::rests_when_gone(call) => {
+            Err(CallError::Missing { reason, .. }) if call.thread.waits_for_its_ticket(&call.effect.act) => {
                 Some(Ended::Gone { reason, doubtful: true })
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {

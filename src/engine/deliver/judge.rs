@@ -8,20 +8,7 @@ use super::super::outside::{Call, CallError};
 use super::super::queue::Item;
 use super::{Ended, PAUSE};
 use crate::bridge::ids::ThreadId;
-use crate::bridge::{Act, Answer, BridgedThread, Class, Vendor, notice};
-
-/// Whether a call waits for its ticket to be there again, or for the one that takes its place.
-pub(super) fn rests_when_gone(call: &Call<'_>) -> bool {
-    matches!(call.effect.act, Act::Reply(_)) || call.thread.begins_in_follow_up(&call.effect.act)
-}
-
-/// The answer of a call that nobody needs any more.
-pub(super) fn unwanted(act: &Act) -> Answer {
-    match act {
-        Act::Note { .. } => Answer::Withdrawn,
-        _ => Answer::Done,
-    }
-}
+use crate::bridge::{Answer, BridgedThread, Class, Vendor, notice};
 
 impl Engine {
     pub(super) fn lag(&self, vendor: Vendor) -> Duration {
@@ -73,7 +60,7 @@ impl Engine {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
-            Err(CallError::Missing { reason, .. }) if rests_when_gone(call) => {
+            Err(CallError::Missing { reason, .. }) if call.thread.waits_for_its_ticket(&effect.act) => {
                 Ended::Gone { reason, doubtful: item.doubtful }
             }
             Err(CallError::Refused { reason }) if !call.with.is_empty() => Ended::Split { problem: reason },
