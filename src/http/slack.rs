@@ -75,10 +75,12 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
             return StatusCode::OK.into_response();
         }
         Inbound::ChannelMoved { from, to } => ready.engine.channel_moved(from, to).await.map(|()| Taken::Stored),
-        Inbound::InThread { key, channel, thread_ts, what } => match in_thread(ready, key, channel, thread_ts, what).await {
-            Some(taken) => taken,
-            None => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        },
+        Inbound::InThread { key, channel, thread_ts, what } => {
+            match in_thread(ready, key, channel, thread_ts, what).await {
+                Some(taken) => taken,
+                None => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            }
+        }
         Inbound::Chosen { key, channel, thread_ts, what, state, response_url } => {
             let link = ready.engine.address(channel.as_str(), thread_ts.as_str());
             let Some(taken) = in_thread(ready, key, channel, thread_ts, what).await else {

@@ -14,7 +14,6 @@ use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, Ts};
 
 /// What a delivery is.
 #[derive(Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Inbound {
     /// Slack checks the address: answer with this text.
     Challenge(String),

@@ -39,7 +39,7 @@ impl SlackClient {
     }
 
     /// Where to answer whoever began this, once: an answer that is lost is not tried there again.
-    pub(super) fn take_door(&self, what: &str) -> Option<Url> {
+    pub fn take_door(&self, what: &str) -> Option<Url> {
         let now = self.clock.now_ms();
         self.doors.lock().remove(what).filter(|(_, until)| *until > now).map(|(url, _)| url)
     }

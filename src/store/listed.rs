@@ -29,8 +29,7 @@ pub enum Listed<'a> {
     OpenOf(&'a str),
 }
 
-const IN_CHANNEL: &str =
-    "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.thread_json ->> 'subject', count(*) OVER ()
+const IN_CHANNEL: &str = "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.thread_json ->> 'subject', count(*) OVER ()
     FROM link AS l JOIN thread AS t ON t.id = l.thread_id
     WHERE l.channel_id = $1 AND t.state = $2 ORDER BY l.thread_ts DESC LIMIT $3";
 const OF_TICKET: &str = "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.thread_json ->> 'subject', count(*) OVER ()

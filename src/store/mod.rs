@@ -27,8 +27,8 @@ mod writer;
 
 pub use commit::{
     Attempt, Commit, Committed, Delay, Done, EraseWrite, FollowUpWrite, ForgetWrite, HeldBack, HeldWrite, InboxWrite,
-    LinkWrite, MoveWrite, OutboxWrite, PersonWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite, Unparked,
-    UnreadWrite,
+    LinkWrite, MoveWrite, OutboxWrite, PersonWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite,
+    Unparked, UnreadWrite,
 };
 pub use lanes::Lanes;
 pub use listed::{LinkedThread, Listed};

@@ -473,7 +473,10 @@ mod tests {
             ("link", meant("link", "link-me")),
             ("start 35436 Where?", meant("start 35436 Where?", "35436 Where?")),
             ("Where is it?", Command::Mistake(Mistake::NoTicket { typed: "Where is it?".into() })),
-            ("Done with this, or not?", Command::Mistake(Mistake::NoThread { state: State::Closed, typed: "with this, or not?".into() })),
+            (
+                "Done with this, or not?",
+                Command::Mistake(Mistake::NoThread { state: State::Closed, typed: "with this, or not?".into() }),
+            ),
             ("Lust for life in here", Command::Mistake(Mistake::NoTicket { typed: "Lust for life in here".into() })),
             ("<@U1> 35436", Command::Mistake(Mistake::NoTicket { typed: "<@U1> 35436".into() })),
         ];
