@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use super::slack::{in_thread, refused};
 use super::{Front, Ready};
 use crate::bridge::command::{self, Command, Listing, Which};
-use crate::bridge::event::{Asks, Press, Standing, State as Is, What};
+use crate::bridge::event::{Asks, Press, State as Is, What};
 use crate::bridge::ids::{ChannelId, TicketId, Ts};
 use crate::bridge::notice;
+use crate::bridge::permit::{Action, Kind, permit};
 use crate::engine::intake::Taken;
 use crate::slack::acts::ticket_url;
 use crate::slack::interactive::{self, CommandCall};
@@ -54,7 +55,7 @@ pub(super) async fn commands(State(front): State<Front>, headers: HeaderMap, bod
 }
 
 async fn list(front: &Front, ready: &Ready, call: &CommandCall, listing: Listing) -> Result<Response, StoreError> {
-    if let Some(refused) = not_a_member(front, call).await {
+    if let Some(refused) = may_not_list(front, call).await {
         return Ok(refused);
     }
     let channel = call.channel.as_str();
@@ -79,7 +80,7 @@ async fn set_state(
     state: Is,
     which: Which,
 ) -> Result<Response, StoreError> {
-    if let Some(refused) = not_a_member(front, call).await {
+    if let Some(refused) = may_not_list(front, call).await {
         return Ok(refused);
     }
     let channel = call.channel.as_str();
@@ -171,12 +172,15 @@ pub(super) fn was_chosen(ready: &Ready, state: Is, thread_url: &str, response_ur
     });
 }
 
-/// What somebody reads who is no full member of the workspace, or of whom that is not known.
-async fn not_a_member(front: &Front, call: &CommandCall) -> Option<Response> {
+/// What somebody reads who may not see the side conversations of a channel, or of whom that is not known.
+async fn may_not_list(front: &Front, call: &CommandCall) -> Option<Response> {
     let ready = front.ready.get()?;
     match tokio::time::timeout(WHO, ready.slack.profile(&call.user)).await {
-        Ok(Ok(profile)) if profile.person.standing == Standing::Member => None,
-        Ok(Ok(profile)) => Some(only_for_you(&notice::may_not_command(profile.person.standing))),
+        Ok(Ok(profile)) => {
+            let permissions = &ready.engine.policy().permissions;
+            let refusal = permit(permissions, Kind::of(&profile.person), Action::List).err()?;
+            Some(only_for_you(&notice::refused(&refusal)))
+        }
         Ok(Err(_)) | Err(_) => Some(only_for_you(&notice::who_are_you())),
     }
 }

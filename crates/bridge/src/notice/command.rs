@@ -1,17 +1,7 @@
 //! What people read who type `/side-convo`: the answers that are no help and no list.
 
-use super::super::event::{Standing, State};
+use super::super::event::State;
 use super::super::ids::TicketId;
-
-/// Somebody who may not use the command.
-pub fn may_not_command(standing: Standing) -> String {
-    let why = match standing {
-        Standing::Guest => "guests cannot use it.",
-        Standing::Bot => "apps cannot use it.",
-        _ => "only full members of this workspace can use it.",
-    };
-    format!("`/side-convo` works with your firm's support tickets, so {why} Nothing was sent.")
-}
 
 /// Slack has not said in time who typed it.
 pub fn who_are_you() -> String {
