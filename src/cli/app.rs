@@ -50,6 +50,8 @@ impl App {
         let slack =
             SlackClient::new(wire.clone(), clock.clone(), &config.slack.api_url, config.slack.bot_token.clone());
         let zendesk = ZendeskClient::new(wire, clock.clone(), &config.zendesk.url, config.zendesk.credential.clone());
+        slack.keep_to(Schedule(config.bridge.retry_schedule.clone()));
+        zendesk.keep_to(Schedule(config.bridge.retry_schedule.clone()));
         let front = Front {
             slack_verifier: Arc::new(crate::slack::verify::Verifier::new(slack_secrets.iter().map(String::as_str))),
             zendesk_verifier: Arc::new(crate::zendesk::verify::Verifier::new(

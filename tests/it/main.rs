@@ -40,5 +40,6 @@ mod summary;
 mod ticket;
 mod told_true;
 mod trace;
+mod verdicts;
 mod workspace;
 mod zendesk_to_slack;
