@@ -27,12 +27,14 @@
 pub mod bundle;
 mod catch_up;
 pub mod clock;
+mod conclusions;
 pub mod deliver;
 pub mod erase;
 mod follow_up;
 mod gap;
 mod gather;
 mod gone;
+mod hidden;
 pub mod health;
 pub mod intake;
 mod late;
@@ -70,6 +72,7 @@ use clock::Clock;
 use outside::Outside;
 use pace::Budget;
 use queue::{Item, Job, Queue};
+pub use conclusions::Lasting;
 pub use report::Report;
 pub use settings::Settings;
 
@@ -110,6 +113,7 @@ struct State {
     /// Tickets and people to whom something is being written, and by which call.
     gathering: HashMap<gather::Reader, i64>,
     missing: gone::Missing,
+    conclusions: conclusions::Conclusions,
     health: health::Health,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
@@ -167,6 +171,7 @@ impl Engine {
             late: late::Told::default(),
             gathering: HashMap::new(),
             missing: gone::Missing::new(),
+            conclusions: conclusions::Conclusions::load(store.conclusions().await?, now),
             health: health::Health::default(),
             feed,
             catch_up: catch_up::CatchUp::load(&remembered, now),

@@ -6,6 +6,7 @@ use super::Engine;
 use super::queue::Item;
 use crate::bridge::event::{Event, What};
 use crate::bridge::ids::{ChannelId, ThreadId};
+use crate::bridge::route::ChannelRef;
 use crate::bridge::{Act, BridgedThread};
 use crate::store::{Commit, Delay, StoreError};
 
@@ -19,7 +20,7 @@ impl Engine {
     pub(super) fn rests(&self, thread: &BridgedThread, act: &Act) -> Option<i64> {
         let now = self.clock.now_ms();
         match act.needs_thread() {
-            true if thread.unreachable.is_some() => Some(now + REST_MS),
+            true if thread.is_out_of_reach() => Some(now + REST_MS),
             true if thread.link().is_none() => Some(now + CARD_MS),
             _ => None,
         }
@@ -51,9 +52,18 @@ impl Engine {
         Ok(now + REST_MS)
     }
 
-    /// Slack says that a channel is another than it was: nobody goes on by what was read of it before.
-    pub fn channel_changed(&self, channel: &ChannelId) {
+    /// Slack says that a channel is another than it was, perhaps with its present name: nobody goes on by what was read of
+    /// it before, and what waits for it is tried at once. Where the name is not said, so is what waits for any name.
+    pub fn channel_changed(&self, channel: &ChannelId, name: Option<&str>) {
         self.outside.forget_channel(channel);
+        let now = self.clock.now_ms();
+        let may_be_it = |wanted: &ChannelRef| match wanted {
+            ChannelRef::Id(id) => id == channel,
+            ChannelRef::Name(wanted) => name.is_none_or(|name| name == wanted),
+        };
+        if self.lock().queue.wake_channel(may_be_it, now) {
+            self.wake.notify_one();
+        }
     }
 
     /// Slack has given a channel another id: every thread in it moves.

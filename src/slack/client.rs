@@ -256,8 +256,9 @@ impl SlackClient {
         said.map_err(SlackError::Channel)
     }
 
-    /// A channel is another than it was: whether it is shared is asked before the next words.
+    /// A channel is another than it was: whether it is shared is asked before the next words, and what it is called too.
     pub fn forget_channel(&self, id: &ChannelId) {
+        self.forget_name_of(id);
         self.shared().remove(id);
     }
 

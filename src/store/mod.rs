@@ -11,6 +11,7 @@
 
 mod begun;
 mod commit;
+mod conclusion;
 mod erase;
 mod follow_up;
 mod lanes;
@@ -29,6 +30,7 @@ pub use commit::{
     LinkWrite, MoveWrite, OutboxWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite, Unparked,
     UnreadWrite,
 };
+pub use conclusion::{ConclusionRow, ConclusionWrite, Turn};
 pub use lanes::Lanes;
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use notices::NoteRow;

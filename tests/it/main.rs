@@ -3,6 +3,8 @@
 mod adoption;
 mod card_anew;
 mod catch_up;
+mod channels;
+mod conclusions;
 mod crowd;
 mod deleted;
 mod doubt;

@@ -3,12 +3,14 @@
 //! Texts for Slack are mrkdwn: names that come from outside are escaped here. Notes for Zendesk are plain text.
 
 mod follow_up;
+mod lasting;
 mod life;
 mod merged;
 mod undelivered;
 mod waits;
 
 pub use follow_up::*;
+pub use lasting::*;
 pub use life::*;
 pub use merged::*;
 pub use undelivered::*;
@@ -98,7 +100,8 @@ pub fn takes_nothing(vendor: Vendor, problem: &str) -> String {
     )
 }
 
-fn named(vendor: Vendor) -> &'static str {
+/// What a vendor is called.
+pub fn named(vendor: Vendor) -> &'static str {
     match vendor {
         Vendor::Slack => "Slack",
         Vendor::Zendesk => "Zendesk",
