@@ -100,7 +100,8 @@ impl App {
                 Ok(()) => return Ok(()),
                 Err(NotYet::Stop(error)) => return Err(error),
                 Err(NotYet::Wait(vendor, error)) => {
-                    let why = format!("{vendor} does not say who the app is ({error}); it is asked again every 10 seconds");
+                    let why =
+                        format!("{vendor} does not say who the app is ({error}); it is asked again every 10 seconds");
                     *self.front.starting.lock().unwrap_or_else(PoisonError::into_inner) = why;
                     if !std::mem::replace(&mut said, true) {
                         tracing::error!(

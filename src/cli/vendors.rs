@@ -11,7 +11,9 @@ use crate::bridge::erase::Whom;
 use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
-use crate::engine::outside::{Call, CallError, ChangedTickets, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow};
+use crate::engine::outside::{
+    Call, CallError, ChangedTickets, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow,
+};
 use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
 use crate::slack::people::Profile;

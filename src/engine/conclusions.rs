@@ -261,9 +261,11 @@ impl Engine {
             state.conclusions.waits.retain(|_, until| *until > now);
             for vendor in [Vendor::Slack, Vendor::Zendesk] {
                 let heard = state.health.has_answered(vendor);
-                let waits = state.conclusions.waits.get(&vendor).map(|until| {
-                    notice::asks_to_wait(notice::named(vendor), &time(*until).1)
-                });
+                let waits = state
+                    .conclusions
+                    .waits
+                    .get(&vendor)
+                    .map(|until| notice::asks_to_wait(notice::named(vendor), &time(*until).1));
                 for (about, why, may_end) in
                     [(About::Vendor, held.get(&vendor).cloned(), heard), (About::Wait, waits, true)]
                 {
@@ -311,7 +313,8 @@ impl Engine {
         {
             let state = self.lock();
             for ((about, subject), known) in &state.conclusions.known {
-                let (lasts, key) = (!known.holders.is_empty(), format!("{}:{subject}:{}", about.as_str(), known.since_ms));
+                let (lasts, key) =
+                    (!known.holders.is_empty(), format!("{}:{subject}:{}", about.as_str(), known.since_ms));
                 let at_once = matches!(about, About::Wait | About::Hidden);
                 let has_lasted = at_once || now - known.since_ms >= TOLD_AFTER_MS;
                 let (seconds, fallback) = time(known.since_ms);
@@ -321,7 +324,12 @@ impl Engine {
                         let text = notice::lasts(*about, subject, &known.why, &since);
                         if *about != About::Vendor {
                             // That a vendor is held is said in the log when it begins.
-                            tracing::error!(about = about.as_str(), subject, why = known.why, "this has lasted; it is tried again by itself");
+                            tracing::error!(
+                                about = about.as_str(),
+                                subject,
+                                why = known.why,
+                                "this has lasted; it is tried again by itself"
+                            );
                         }
                         (Turn::Told, What::Operator { about: key, text })
                     }

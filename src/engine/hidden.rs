@@ -9,10 +9,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Engine, State};
 use super::conclusions::again_ms;
 use super::outside::CallError;
 use super::pace::Budget;
+use super::{Engine, State};
 use crate::bridge::conclusion::About;
 use crate::bridge::event::SideConversationEvent;
 use crate::bridge::ids::TicketId;
@@ -80,7 +80,9 @@ impl Engine {
     pub(super) async fn look_for_hidden(&self) {
         let now = self.clock.now_ms();
         let due = |second: &Second| !second.settled && second.next_try_ms <= now;
-        let Some(second) = self.lock().feed.overfull.iter().find(|(_, one)| due(one)).map(|(at, _)| *at) else { return };
+        let Some(second) = self.lock().feed.overfull.iter().find(|(_, one)| due(one)).map(|(at, _)| *at) else {
+            return;
+        };
         let looked = self.read_changed(second).await;
         let at = time(second * 1000).1;
         let error = match looked {

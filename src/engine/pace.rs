@@ -68,7 +68,9 @@ impl Budget {
             Budget::SlackPosts(_) => Some(Budget::SlackPostsTogether),
             Budget::SlackCatchUp(method) => Some(Budget::SlackMethod(method)),
             Budget::ZendeskTicket(_) => Some(Budget::ZendeskTicketUpdates),
-            Budget::ZendeskWrites | Budget::ZendeskTicketUpdates | Budget::ZendeskFeed | Budget::ZendeskExport => Some(Budget::ZendeskPlan),
+            Budget::ZendeskWrites | Budget::ZendeskTicketUpdates | Budget::ZendeskFeed | Budget::ZendeskExport => {
+                Some(Budget::ZendeskPlan)
+            }
             Budget::SlackPostsTogether | Budget::SlackMethod(_) | Budget::ZendeskPlan => None,
         }
     }
@@ -76,10 +78,9 @@ impl Budget {
     /// Whose budget it is.
     pub fn vendor(&self) -> Vendor {
         match self {
-            Budget::SlackPosts(_)
-            | Budget::SlackPostsTogether
-            | Budget::SlackMethod(_)
-            | Budget::SlackCatchUp(_) => Vendor::Slack,
+            Budget::SlackPosts(_) | Budget::SlackPostsTogether | Budget::SlackMethod(_) | Budget::SlackCatchUp(_) => {
+                Vendor::Slack
+            }
             Budget::ZendeskWrites
             | Budget::ZendeskTicket(_)
             | Budget::ZendeskTicketUpdates

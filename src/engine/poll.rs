@@ -9,14 +9,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{conclusions, hidden};
 use super::Engine;
 use super::deliver::PAUSE;
 use super::outside::{CallError, FeedError};
 use super::pace::Budget;
+use super::{conclusions, hidden};
+use crate::bridge::conclusion::About;
 use crate::bridge::event::{Event, SideConversationEvent, What};
 use crate::bridge::ids::{SideConversationEventId, ThreadId, TicketId};
-use crate::bridge::conclusion::About;
 use crate::bridge::{Policy, Vendor, notice};
 use crate::store::{Commit, StoreError};
 

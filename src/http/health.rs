@@ -51,9 +51,10 @@ async fn readiness(front: &Front) -> (StatusCode, Value) {
         .zip(&report.paused_since_ms)
         .map(|((vendor, why), since)| json!({ "vendor": vendor.as_str(), "why": why, "since": since.map(time) }))
         .collect();
-    let lasting = report.lasting.iter().take(LASTING_SHOWN).map(|one| {
-        json!({ "about": one.about, "subject": one.subject, "why": one.why, "since": time(one.since_ms) })
-    });
+    let lasting =
+        report.lasting.iter().take(LASTING_SHOWN).map(
+            |one| json!({ "about": one.about, "subject": one.subject, "why": one.why, "since": time(one.since_ms) }),
+        );
     let body = json!({
         "ready": true,
         "waiting": {

@@ -340,9 +340,7 @@ impl SlackClient {
     /// A method that Slack told to wait is not called before its time, whoever asks for it.
     fn not_held(&self, method: &str) -> Result<(), SlackError> {
         match self.held.left(method, self.clock.now_ms()) {
-            left @ Some(_) => {
-                Err(SlackError::Call(CallError::Later { after: left, problem: RATE_LIMITED.to_owned() }))
-            }
+            left @ Some(_) => Err(SlackError::Call(CallError::Later { after: left, problem: RATE_LIMITED.to_owned() })),
             None => Ok(()),
         }
     }

@@ -106,14 +106,12 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             | "channel_unarchive"
             | "channel_deleted"
             | "channel_left"
-            | "channel_rename"
             | "channel_shared"
             | "channel_unshared"
             | "group_archive"
             | "group_unarchive"
             | "group_deleted"
             | "group_left"
-            | "group_rename"
             | "member_joined_channel"
             | "member_left_channel"
             | "user_change",
@@ -157,7 +155,11 @@ pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound
         Some("bot_message") => return Inbound::NotMirrored("bot"),
         // Some workspaces tell of it by this line alone.
         Some(
-            "channel_unarchive" | "group_unarchive" | "channel_name" | "group_name" | "channel_convert_to_private"
+            "channel_unarchive"
+            | "group_unarchive"
+            | "channel_name"
+            | "group_name"
+            | "channel_convert_to_private"
             | "channel_convert_to_public",
         ) => return changed(event),
         Some("channel_join" | "group_join") if text(event, "user") == Some(us.bot_user_id.as_str()) => {

@@ -136,10 +136,9 @@ impl SlackError {
     pub fn read(error: &SlackClientError) -> SlackError {
         match error {
             SlackClientError::ApiError(api) => SlackError::Code(api.code.clone()),
-            SlackClientError::RateLimitError(limit) => SlackError::Call(CallError::Later {
-                after: limit.retry_after,
-                problem: RATE_LIMITED.to_owned(),
-            }),
+            SlackClientError::RateLimitError(limit) => {
+                SlackError::Call(CallError::Later { after: limit.retry_after, problem: RATE_LIMITED.to_owned() })
+            }
             // A page of something on the way may stand for an answer that it has kept back.
             SlackClientError::HttpError(http) => {
                 SlackError::Call(CallError::Unknown { problem: format!("HTTP {}", http.status_code.as_u16()) })

@@ -251,6 +251,7 @@ fn migrator() -> Migrator {
         step(4, "follow_up", include_str!("../../migrations/0004_follow_up.sql")),
         step(6, "link_before", include_str!("../../migrations/0006_link_before.sql")),
         step(7, "follow_up_deleted", include_str!("../../migrations/0007_follow_up_deleted.sql")),
+        step(12, "conclusion", include_str!("../../migrations/0012_conclusion.sql")),
     ])
 }
 

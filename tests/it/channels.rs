@@ -146,7 +146,8 @@ async fn a_channel_that_the_app_cannot_join_is_tried_again_within_ten_seconds_an
     let to = ["night-shift@slack.acme.example"];
     app.zendesk.start_side_conversation(app.zoe, app.ticket, &to, "Scanner", "<p>Down?</p>");
     app.pass(Duration::from_secs(60 * 60)).await;
-    let tried = app.slack.calls().into_iter().filter(|(call, _)| call == "conversations.list").map(|(_, at)| at - since);
+    let tried =
+        app.slack.calls().into_iter().filter(|(call, _)| call == "conversations.list").map(|(_, at)| at - since);
     let tried: Vec<i64> = tried.collect();
     assert!(tried[1] - tried[0] <= 10_500, "{tried:?}");
     assert!(tried.windows(2).all(|pair| pair[1] - pair[0] <= 5 * 60 * 1000 + 5000), "{tried:?}");
@@ -161,7 +162,12 @@ async fn side_conversations_of_one_second_are_all_bridged_though_the_feed_shows_
     fault(app.zendesk.faults(), json!({"call": "events", "fault": "events_never"}));
     let mut sides = Vec::new();
     for n in 0..130 {
-        let spec = TicketSpec { subject: format!("Ticket {n}"), requester_id: app.carla, status: "open".into(), ..Default::default() };
+        let spec = TicketSpec {
+            subject: format!("Ticket {n}"),
+            requester_id: app.carla,
+            status: "open".into(),
+            ..Default::default()
+        };
         let ticket = app.zendesk.add_ticket(spec);
         let to = ["engineering@slack.acme.example"];
         sides.push(app.zendesk.start_side_conversation(app.zoe, ticket, &to, &format!("Side {n}"), "<p>Down?</p>"));
@@ -189,7 +195,12 @@ async fn what_cannot_be_found_of_an_overfull_second_is_said_and_bridged_when_it_
     fault(app.zendesk.faults(), json!({"call": "GET incremental/tickets/cursor", "fault": "status", "status": 403}));
     let mut sides = Vec::new();
     for n in 0..110 {
-        let spec = TicketSpec { subject: format!("Ticket {n}"), requester_id: app.carla, status: "open".into(), ..Default::default() };
+        let spec = TicketSpec {
+            subject: format!("Ticket {n}"),
+            requester_id: app.carla,
+            status: "open".into(),
+            ..Default::default()
+        };
         let ticket = app.zendesk.add_ticket(spec);
         let to = ["engineering@slack.acme.example"];
         sides.push((ticket, app.zendesk.start_side_conversation(app.zoe, ticket, &to, "Side", "<p>Down?</p>")));
@@ -201,7 +212,10 @@ async fn what_cannot_be_found_of_an_overfull_second_is_said_and_bridged_when_it_
     let (_, ready) = app.get("/readyz").await;
     assert_eq!(ready["lasting"][0]["about"], "hidden", "{ready}");
     let told = app.slack.messages(&operators);
-    assert!(told.iter().any(|m| m["text"].as_str().unwrap_or_default().contains("more was written in Zendesk")), "{told:?}");
+    assert!(
+        told.iter().any(|m| m["text"].as_str().unwrap_or_default().contains("more was written in Zendesk")),
+        "{told:?}"
+    );
     app.zendesk.faults().take_away(|rule| rule.call == "events");
     let (ticket, side) = missing[0];
     let body = json!({"ticket_id": ticket.to_string()}).to_string();

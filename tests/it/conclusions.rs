@@ -164,7 +164,12 @@ async fn what_is_asked_while_a_vendor_is_down_at_the_first_start_is_bridged_also
         let call = if vendor == "slack" { "auth.test" } else { "GET users/me" };
         let rule = json!({"call": call, "fault": "status", "status": 503});
         fault(if vendor == "slack" { app.slack.faults() } else { app.zendesk.faults() }, rule);
-        let older = TicketSpec { subject: "Older".into(), requester_id: app.carla, status: "open".into(), ..Default::default() };
+        let older = TicketSpec {
+            subject: "Older".into(),
+            requester_id: app.carla,
+            status: "open".into(),
+            ..Default::default()
+        };
         let older = app.zendesk.add_ticket(older);
         let to = ["engineering@slack.acme.example"];
         let old = app.zendesk.start_side_conversation(app.zoe, older, &to, "Older", "<p>Older?</p>");

@@ -24,8 +24,7 @@ pub enum About {
 
 impl About {
     /// All of them.
-    pub const ALL: [About; 6] =
-        [About::Feed, About::Hidden, About::Ticket, About::Channel, About::Vendor, About::Wait];
+    pub const ALL: [About; 6] = [About::Feed, About::Hidden, About::Ticket, About::Channel, About::Vendor, About::Wait];
 
     /// The word for rows, metrics and `readyz`.
     pub fn as_str(self) -> &'static str {

@@ -124,7 +124,11 @@ mod tests {
             now += wait.as_millis() as i64;
         }
         assert_eq!(waits, [1, 5, 30, 120, 600, 1800]);
-        assert_eq!(holds.hold("reply", now, SECOND, true).as_secs(), 1800, "an account that answers is not left for hours");
+        assert_eq!(
+            holds.hold("reply", now, SECOND, true).as_secs(),
+            1800,
+            "an account that answers is not left for hours"
+        );
         holds.answered("reply");
         assert_eq!(holds.hold("reply", now, SECOND, true).as_secs(), 1);
     }

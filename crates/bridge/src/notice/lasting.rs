@@ -57,10 +57,14 @@ pub fn lasts(about: About, subject: &str, why: &str, since: &str) -> String {
 pub fn lasts_no_more(about: About, subject: &str) -> String {
     let subject = escape_mrkdwn(subject);
     match about {
-        About::Feed => "✅ The account-wide list of side conversations is read again, from where it stopped.".to_owned(),
+        About::Feed => {
+            "✅ The account-wide list of side conversations is read again, from where it stopped.".to_owned()
+        }
         About::Hidden => "✅ All side conversations of that second are known by now.".to_owned(),
         About::Ticket => format!("✅ Ticket #{subject} can be reached again; what waited for it goes on."),
-        About::Channel => format!("✅ The Slack channel {} takes messages again; what waited for it goes on.", shown(&subject)),
+        About::Channel => {
+            format!("✅ The Slack channel {} takes messages again; what waited for it goes on.", shown(&subject))
+        }
         About::Vendor => format!("✅ {} answers again, and what waited goes on.", capital(&subject)),
         About::Wait => format!("✅ {} may be asked again, and what waited goes on.", capital(&subject)),
     }

@@ -7,8 +7,8 @@ use super::super::notice;
 use super::super::route::Target;
 use super::entry::{post_id, post_prefix, shown_name, text_parts};
 use super::{
-    BridgedThread, CARD_LIMIT, Card, Deciding, POST_LIMIT, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, START_OVER_LATER_MS, START_OVER_MS, START_OVER_SOON, Why,
-    time,
+    BridgedThread, CARD_LIMIT, Card, Deciding, POST_LIMIT, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, START_OVER_LATER_MS,
+    START_OVER_MS, START_OVER_SOON, Why, time,
 };
 
 impl Deciding<'_> {

@@ -165,7 +165,9 @@ impl Deciding<'_> {
 
     pub(super) fn operator(&mut self, about: &str, text: &str) {
         match self.policy.operator {
-            true => self.ask(EffectId::new(format!("operator:{about}")), 0, Act::TellOperator { text: text.to_owned() }),
+            true => {
+                self.ask(EffectId::new(format!("operator:{about}")), 0, Act::TellOperator { text: text.to_owned() })
+            }
             false => self.ignored = Some(Why::Stale),
         }
     }

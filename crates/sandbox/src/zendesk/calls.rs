@@ -3,7 +3,8 @@
 use super::answer::{Ask, Outcome};
 use super::world::World;
 use super::{
-    auth, conversation_calls, ends, exports, feed, files, macros, people, search, ticket_calls, trials, triggers, webhooks,
+    auth, conversation_calls, ends, exports, feed, files, macros, people, search, ticket_calls, trials, triggers,
+    webhooks,
 };
 
 /// One row of the table.

@@ -136,7 +136,9 @@ fn refused(status: u16) -> Response<Body> {
         403 => Answer::forbidden(),
         404 => Answer::not_found(),
         422 => Answer::record_invalid("base", "It is refused by a fault"),
-        400..=499 => Answer::json(status, serde_json::json!({"error": "Refused", "description": "It is refused by a fault"})),
+        400..=499 => {
+            Answer::json(status, serde_json::json!({"error": "Refused", "description": "It is refused by a fault"}))
+        }
         _ => return faults::bare(status),
     }
     .into_response()
