@@ -61,7 +61,8 @@ impl SlackClient {
             }
             Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => {
                 looked_at = unsaid_at(now);
-                let person = Person { name: format!("Somebody ({user})"), standing: Standing::Stranger };
+                let name = format!("Somebody ({user})");
+                let person = Person { name, standing: Standing::Stranger, agent: false, firm: None };
                 Profile { person, email: None }
             }
             Err(error) => match remembered {
@@ -136,7 +137,7 @@ pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Pro
         Standing::Member
     };
     let email = text(profile, "email").filter(|_| standing == Standing::Member).map(str::to_lowercase);
-    Profile { person: Person { name, standing }, email }
+    Profile { person: Person { name, standing, agent: false, firm: None }, email }
 }
 
 #[cfg(test)]

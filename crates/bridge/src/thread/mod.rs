@@ -23,6 +23,7 @@ mod notices;
 mod parts;
 mod proposals;
 mod reach;
+mod ready;
 mod step;
 mod summary;
 mod unpark;
@@ -37,6 +38,7 @@ use super::event::{Event, Participant, Press, Reader, SlackMessage, State, Ticke
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, ThreadId, TicketId, Ts, ZendeskUserId,
 };
+use super::permit::Permissions;
 use super::route::{Route, Target};
 use super::rules::Rules;
 pub use gone::Gone;
@@ -45,6 +47,7 @@ pub use not_delivered::{NotDelivered, NoteStands};
 pub use noticed::Noticed;
 pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told, Unreachable};
 pub use proposals::Proposal;
+pub use ready::Ready;
 pub use step::{EffectIds, Forgotten, Step, Why};
 pub use summary::heading;
 pub use waits::WaitsFor;
@@ -87,6 +90,8 @@ pub struct Policy {
     pub operator: bool,
     /// What the settings want done besides carrying words.
     pub rules: Rules,
+    /// Who may do what.
+    pub permissions: Permissions,
 }
 
 /// One Slack thread and the side conversation it mirrors.
@@ -289,7 +294,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         What::Related { ticket_id, follows, links } => deciding.related(*ticket_id, *follows, links),
         What::ChannelMoved { from, to } => deciding.channel_moved(from, to),
         What::Operator { about, text } => deciding.operator(about, text),
-        What::Unpark(unpark) => deciding.unpark(unpark),
+        What::Unpark(unpark) => deciding.wished(unpark),
         What::Answered { effect, order, act, answer, in_doubt } => {
             deciding.answered(effect, *order, act, answer, *in_doubt);
         }
