@@ -94,7 +94,7 @@ impl Feed {
 
     pub(super) fn words(&self) -> &'static str {
         if self.denied.is_some() {
-            "not readable: Zendesk does not let the app's user read it; bridged tickets are asked one by one, and the feed is \
+            "not readable: Zendesk does not let the app's user read it, who may be no admin; bridged tickets are asked one by one, and the feed is \
              tried again every few minutes"
         } else {
             "read"

@@ -350,8 +350,10 @@ impl SlackClient {
         match answer {
             Err(SlackError::Call(CallError::Later { after, problem })) if problem == RATE_LIMITED => {
                 // Posts are counted by channel, and the engine keeps that count.
-                let closed = method != "chat.postMessage";
-                let after = self.held.hold(method.to_owned(), self.clock.now_ms(), after, closed);
+                let after = match method {
+                    "chat.postMessage" => self.held.alone(after),
+                    _ => self.held.hold(method.to_owned(), self.clock.now_ms(), after),
+                };
                 Err(SlackError::Call(CallError::Later { after: Some(after), problem }))
             }
             Err(error @ SlackError::Call(_)) => Err(error),

@@ -214,7 +214,10 @@ impl Transport {
         match error {
             CallError::Later { after, problem } if status == StatusCode::TOO_MANY_REQUESTS => {
                 // Of what is written the engine keeps the count.
-                let after = self.held.hold(call, self.now_ms(), after, call.starts_with("GET "));
+                let after = match call.starts_with("GET ") {
+                    true => self.held.hold(call, self.now_ms(), after),
+                    false => self.held.alone(after),
+                };
                 CallError::Later { after: Some(after), problem }
             }
             other => other,

@@ -11,9 +11,6 @@ use std::time::Duration;
 
 use super::super::retry::Schedule;
 
-/// The longest wait of the schedule that is kept for a vendor that answers: it is asked again twice an hour at the least.
-const SCHEDULED_MOST: Duration = Duration::from_secs(30 * 60);
-
 /// Until when which calls wait.
 #[derive(Debug)]
 pub struct Holds<K> {
@@ -27,8 +24,6 @@ struct Hold {
     until: i64,
     /// How often the vendor has said so with no answer between.
     times: i64,
-    /// Whether the call is not made until then.
-    closed: bool,
 }
 
 impl<K> Default for Holds<K> {
@@ -43,9 +38,9 @@ impl<K: Eq + Hash> Holds<K> {
         let _ = self.schedule.set(schedule);
     }
 
-    /// A call was told at `now` (milliseconds since 1970) to come back later: after some time, if the vendor says how much.
-    /// With `closed` no other call of its kind is made before. Says how long to wait.
-    pub fn hold(&self, call: K, now: i64, after: Option<Duration>, closed: bool) -> Duration {
+    /// A call was told at `now` (milliseconds since 1970) to come back later: after some time, if the vendor says how much. No
+    /// other call of its kind is made before. Says how long that is.
+    pub fn hold(&self, call: K, now: i64, after: Option<Duration>) -> Duration {
         let mut holds = self.lock();
         let before = holds.get(&call);
         let times = match before {
@@ -54,21 +49,21 @@ impl<K: Eq + Hash> Holds<K> {
             Some(hold) => hold.times + 1,
             None => 1,
         };
-        // Without a word of the vendor the first repetition keeps to the schedule already.
-        let step = times - i64::from(after.is_some());
-        let scheduled = match step {
-            0 => Duration::ZERO,
-            step => {
-                let schedule = self.schedule.get_or_init(Schedule::default);
-                let last = schedule.0.last().copied().unwrap_or_default();
-                schedule.wait(step, 0.5).unwrap_or(last).min(SCHEDULED_MOST)
-            }
-        };
-        let wait = after.unwrap_or_default().max(scheduled);
-        let until = now + wait.as_millis() as i64;
+        let until = now + self.wait(times, after).as_millis() as i64;
         let until = before.filter(|hold| hold.from <= now).map_or(until, |hold| until.max(hold.until));
-        holds.insert(call, Hold { from: now, until, times, closed });
+        holds.insert(call, Hold { from: now, until, times });
         Duration::from_millis((until - now).unsigned_abs())
+    }
+
+    /// How long a call waits that is not held with others of its kind, and was told to come back later.
+    pub fn alone(&self, after: Option<Duration>) -> Duration {
+        self.wait(1, after)
+    }
+
+    fn wait(&self, times: i64, after: Option<Duration>) -> Duration {
+        let schedule = self.schedule.get_or_init(Schedule::default);
+        // Without a word of the vendor the first repetition keeps to the schedule already.
+        schedule.at_least(times - i64::from(after.is_some()), after.unwrap_or_default())
     }
 
     /// A call was answered: what it was told before counts for nothing.
@@ -85,7 +80,7 @@ impl<K: Eq + Hash> Holds<K> {
         K: Borrow<Q>,
     {
         let holds = self.lock();
-        let hold = holds.get(call).filter(|hold| hold.closed && (hold.from..hold.until).contains(&now))?;
+        let hold = holds.get(call).filter(|hold| (hold.from..hold.until).contains(&now))?;
         Some(Duration::from_millis((hold.until - now).unsigned_abs()))
     }
 
@@ -103,13 +98,11 @@ mod tests {
     #[test]
     fn a_call_waits_for_its_time_and_for_no_clock() {
         let holds = Holds::default();
-        holds.hold("reads", 1000, Some(Duration::from_millis(500)), true);
+        holds.hold("reads", 1000, Some(Duration::from_millis(500)));
         assert_eq!(holds.left("reads", 1100), Some(Duration::from_millis(400)));
         assert_eq!(holds.left("others", 1100), None);
         assert_eq!(holds.left("reads", 1500), None);
         assert_eq!(holds.left("reads", 900), None, "the clock was set back");
-        holds.hold("writes", 1000, SECOND, false);
-        assert_eq!(holds.left("writes", 1001), None, "the engine counts what is written");
     }
 
     #[test]
@@ -118,27 +111,23 @@ mod tests {
         let mut now = 0;
         let mut waits = Vec::new();
         for _ in 0..6 {
-            let wait = holds.hold("reply", now, SECOND, true);
-            assert_eq!(holds.hold("reply", now, SECOND, true), wait, "two that were under way together are one");
+            let wait = holds.hold("reply", now, SECOND);
+            assert_eq!(holds.hold("reply", now, SECOND), wait, "two that were under way together are one");
             waits.push(wait.as_secs());
             now += wait.as_millis() as i64;
         }
-        assert_eq!(waits, [1, 5, 30, 120, 600, 1800]);
-        assert_eq!(
-            holds.hold("reply", now, SECOND, true).as_secs(),
-            1800,
-            "an account that answers is not left for hours"
-        );
+        assert_eq!(waits, [1, 5, 30, 120, 600, 600]);
+        assert_eq!(holds.hold("reply", now, SECOND).as_secs(), 600, "an account that answers is not left for hours");
         holds.answered("reply");
-        assert_eq!(holds.hold("reply", now, SECOND, true).as_secs(), 1);
+        assert_eq!(holds.hold("reply", now, SECOND).as_secs(), 1);
     }
 
     #[test]
     fn where_the_vendor_names_no_time_the_schedule_does() {
         let holds = Holds::default();
-        assert_eq!(holds.hold("reply", 0, None, true).as_secs(), 5);
-        assert_eq!(holds.hold("reply", 5000, None, true).as_secs(), 30);
+        assert_eq!(holds.hold("reply", 0, None).as_secs(), 5);
+        assert_eq!(holds.hold("reply", 5000, None).as_secs(), 30);
         let hour = Some(Duration::from_secs(3600));
-        assert_eq!(holds.hold("reply", 35_000, hour, true).as_secs(), 3600, "it may always ask for more");
+        assert_eq!(holds.hold("reply", 35_000, hour).as_secs(), 3600, "it may always ask for more");
     }
 }

@@ -62,7 +62,7 @@ const LATE_MS: i64 = 2 * 60 * 1000;
 const REOPEN_FIRST_MS: i64 = 10 * 1000;
 const REOPEN_MOST_MS: i64 = 5 * 60 * 1000;
 /// How long until what was given up before the thread stood is tried again: the first times, and later, in milliseconds.
-const START_OVER_MS: i64 = 5 * 60 * 1000;
+const START_OVER_MS: i64 = 6 * 60 * 1000;
 const START_OVER_LATER_MS: i64 = 60 * 60 * 1000;
 /// How many times are the first.
 const START_OVER_SOON: u32 = 12;
