@@ -60,7 +60,8 @@ impl SlackClient {
                 Inbound::NotMirrored(_)
                 | Inbound::Challenge(_)
                 | Inbound::ChannelMoved { .. }
-                | Inbound::ChannelChanged { .. } => {}
+                | Inbound::ChannelChanged { .. }
+                | Inbound::Chosen { .. } => {}
             }
         }
         Ok(read)

@@ -4,6 +4,7 @@ mod adoption;
 mod card_anew;
 mod catch_up;
 mod channels;
+mod command;
 mod conclusions;
 mod crowd;
 mod deleted;

@@ -2,6 +2,7 @@
 //!
 //! Texts for Slack are mrkdwn: names that come from outside are escaped here. Notes for Zendesk are plain text.
 
+mod command;
 mod follow_up;
 mod lasting;
 mod life;
@@ -9,6 +10,7 @@ mod merged;
 mod undelivered;
 mod waits;
 
+pub use command::*;
 pub use follow_up::*;
 pub use lasting::*;
 pub use life::*;
