@@ -118,7 +118,6 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             "app_uninstalled"
             | "tokens_revoked"
             | "channel_archive"
-            | "channel_created"
             | "channel_unarchive"
             | "channel_deleted"
             | "channel_left"
