@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Identity;
 use super::blocks::{CONTINUE_ON, MARK_DONE, REOPEN, RETRY};
-use super::decode::{Inbound, mend_surrogates, text};
+use super::decode::{Inbound, text};
 use crate::bridge::event::{Asks, Press, State, Unpark, What, Wish};
 use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, TicketId, Ts};
 
