@@ -14,7 +14,7 @@ use crate::bridge::{Act, Answer, Vendor};
 use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow};
 use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
-use crate::slack::people::Profile;
+use crate::slack::people::{Profile, nameless};
 use crate::zendesk::{Author, ZendeskClient};
 
 /// When a reply whose author Slack does not name is tried again; it spends no attempt.
@@ -32,6 +32,7 @@ pub struct Vendors {
 struct Known {
     people: BTreeMap<SlackUserId, String>,
     channels: BTreeMap<ChannelId, String>,
+    groups: BTreeMap<String, String>,
 }
 
 impl Names for Known {
@@ -41,6 +42,10 @@ impl Names for Known {
 
     fn channel(&self, id: &ChannelId) -> Option<String> {
         self.channels.get(id).cloned()
+    }
+
+    fn group(&self, id: &str) -> Option<String> {
+        self.groups.get(id).cloned()
     }
 }
 
@@ -158,13 +163,22 @@ impl Vendors {
             if profile.person.standing == Standing::Bot {
                 return Ok(Answer::OfABot);
             }
+            let named = reply.doc.people_with_names();
             for user in reply.doc.people() {
                 let profile = self.slack.profile(&user).await.map_err(slack_is_late)?;
-                known.people.insert(user, profile.person.name);
+                // The name that the message itself gives is better than none.
+                if !named.contains(&user) || profile.person.name != nameless(&user) {
+                    known.people.insert(user, profile.person.name);
+                }
             }
             for channel in reply.doc.nameless_channels() {
                 if let Some(name) = self.slack.channel_name(&channel).await {
                     known.channels.insert(channel, name);
+                }
+            }
+            for group in reply.doc.nameless_groups() {
+                if let Some(handle) = self.slack.group_handle(&group).await {
+                    known.groups.insert(group, handle);
                 }
             }
             let zendesk_user = match &profile.email {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Identity;
 use super::blocks::{CONTINUE_ON, MARK_DONE, REOPEN, RETRY};
 use super::decode::{Inbound, text};
+use crate::bridge::content::mend_surrogates;
 use crate::bridge::event::{Asks, Press, State, Unpark, What, Wish};
 use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, TicketId, Ts};
 

@@ -308,7 +308,9 @@ fn slack_to_slack_mentions_people_and_rings_nobody_else() {
     let doc = Doc::from_slack("<@U1> <#C1|help> <!subteam^S1|@team> <!channel>", None, None);
     assert_eq!(doc.to_mrkdwn(3000), ["<@U1> <#C1> @team @channel"]);
     assert_eq!(doc.people().into_iter().collect::<Vec<_>>(), [SlackUserId::new("U1")]);
-    let odd = Doc { blocks: vec![Block::Paragraph(vec![Inline::User { id: SlackUserId::new("U1> <!channel"), name: None }])] };
+    let odd = Doc {
+        blocks: vec![Block::Paragraph(vec![Inline::User { id: SlackUserId::new("U1> <!channel"), name: None }])],
+    };
     assert_eq!(odd.to_mrkdwn(3000), ["@U1&gt; &lt;!channel"]);
 }
 

@@ -20,15 +20,15 @@ pub fn file_name(file: &Value) -> String {
         Some("hidden_by_limit") => return String::from("a file that Slack no longer shows"),
         _ => {}
     }
-    // Some clients send a whole path as the name.
-    let name = word(file, "name").map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name).trim());
-    let name = name.filter(|name| !name.is_empty());
+    // Some clients send a whole path as the name, and as the title.
+    let last = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).trim().to_owned();
+    let name = word(file, "name").map(last).filter(|name| !name.is_empty());
     let title = word(file, "title").map(str::trim);
     let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_lowercase();
     match (title, name) {
-        (Some(title), Some(name)) if stem(title) == stem(name) => name.to_owned(),
+        (Some(title), Some(name)) if stem(&last(title)) == stem(&name) => name,
         (Some(title), _) => title.to_owned(),
-        (None, Some(name)) => name.to_owned(),
+        (None, Some(name)) => name,
         (None, None) => FILE.to_owned(),
     }
 }

@@ -65,8 +65,20 @@ pub(super) fn blocks(blocks: &[Value]) -> (Vec<Block>, bool) {
 /// Whether a block is of a kind that a person's client writes; others are made by apps, whose text is a summary.
 pub(super) fn is_written_by_clients(block: &Value) -> bool {
     const APPS: [&str; 14] = [
-        "section", "header", "context", "actions", "input", "image", "video", "file", "call", "markdown", "card",
-        "carousel", "alert", "context_actions",
+        "section",
+        "header",
+        "context",
+        "actions",
+        "input",
+        "image",
+        "video",
+        "file",
+        "call",
+        "markdown",
+        "card",
+        "carousel",
+        "alert",
+        "context_actions",
     ];
     !APPS.contains(&kind(block))
 }
@@ -81,7 +93,7 @@ fn block(block: &Value, notes: &Notes) -> Vec<Block> {
             out
         }
         "section" => {
-            let mut out = block.get("text").map(|text| text_object(text)).unwrap_or_default();
+            let mut out = block.get("text").map(text_object).unwrap_or_default();
             out.extend(array(block, "fields").flat_map(text_object));
             out.push(Block::Paragraph(block.get("accessory").map(element_words).unwrap_or_default()));
             out
@@ -334,7 +346,12 @@ fn line_of(block: Block) -> Vec<Inline> {
 /// The inlines of a block, where only inlines may stand.
 pub(super) fn inlines_of(block: Block) -> Vec<Inline> {
     match block {
-        Block::Paragraph(content) | Block::Heading { content, .. } => content,
+        Block::Paragraph(mut content) | Block::Heading { mut content, .. } => {
+            while content.last() == Some(&Inline::Break) {
+                content.pop();
+            }
+            content
+        }
         Block::Quote(inner) => inner.into_iter().flat_map(line_of).collect(),
         Block::List { items, .. } => items.into_iter().flatten().flat_map(line_of).collect(),
         Block::Code { text, .. } => vec![Inline::text(text)],

@@ -100,19 +100,13 @@ impl Reader {
         for c in text.chars() {
             if matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c') {
                 match self.flow.space {
-                    Space::Collapses => {
-                        if self.space_shown && !self.break_due {
-                            shown.push(' ');
-                            self.space_shown = false;
-                        }
-                    }
                     Space::KeepsLines | Space::Stays if c == '\n' => {
                         self.put(&shown);
                         shown.clear();
                         self.line_end();
                     }
                     Space::Stays if c != '\r' => shown.push(c),
-                    Space::KeepsLines if self.space_shown => {
+                    Space::Collapses | Space::KeepsLines if self.space_shown && !self.break_due => {
                         shown.push(' ');
                         self.space_shown = false;
                     }
@@ -254,7 +248,24 @@ impl Reader {
                 _ => return,
             }
         }
-        if self.end_styled(name) && matches!(name, "b" | "strong" | "i" | "em" | "cite" | "var" | "dfn" | "s" | "strike" | "del" | "code" | "tt" | "kbd" | "samp") {
+        if self.end_styled(name)
+            && matches!(
+                name,
+                "b" | "strong"
+                    | "i"
+                    | "em"
+                    | "cite"
+                    | "var"
+                    | "dfn"
+                    | "s"
+                    | "strike"
+                    | "del"
+                    | "code"
+                    | "tt"
+                    | "kbd"
+                    | "samp"
+            )
+        {
             return;
         }
         let lower = |count: &mut u32| *count = count.saturating_sub(1);

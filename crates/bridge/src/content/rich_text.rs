@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::blocks_in::{Notes, any_words, inlines_of, kind};
 use super::doc::{Block, Inline, Style};
 use super::mrkdwn_in::{bare_link, link_or_text};
-use super::{emoji, plain};
 use super::text::is_id;
+use super::{emoji, plain};
 use crate::ids::{ChannelId, SlackUserId};
 
 /// How far unknown elements are searched for words.

@@ -12,8 +12,10 @@ use serde_json::Value;
 use super::doc::{Block, Doc, Inline};
 use super::{attachments_in, blocks_in, mrkdwn_in, normal};
 
-/// How often a line is searched in the whole message, which takes time; further lines count as missing at once.
+/// How often a word is searched in the whole message, which takes time; further ones count as missing at once.
 const SEARCHES: usize = 64;
+/// Fewer letters stand within other words by chance.
+const SHORTEST_CUT: usize = 4;
 
 /// Reads a message; `by_app` if an app wrote it.
 pub(super) fn read(text: &str, blocks: Option<&Value>, attachments: Option<&Value>, by_app: bool) -> Doc {
@@ -57,19 +59,22 @@ fn missing<'a>(text: &str, read: impl Iterator<Item = &'a Block>, all_understood
             _ => wanted.words.trim_start(),
         };
         let mut all_there = true;
-        for word in without_marker.split(' ').filter(|word| !word.is_empty()) {
-            let there = words.contains(word);
-            shared |= there;
-            all_there &= there;
+        // Words that stand beside each other and not among those that were read.
+        let mut gone = String::new();
+        for word in without_marker.split(' ').filter(|word| !word.is_empty()).chain([""]) {
+            if !word.is_empty() && !words.contains(word) {
+                gone.push_str(word);
+                continue;
+            }
+            shared |= !word.is_empty();
+            // A word may be cut by a change of style, so it is also searched without gaps; a short one stands anywhere.
+            searches += usize::from(!gone.is_empty());
+            let is_cut = gone.chars().count() >= SHORTEST_CUT && searches <= SEARCHES && said.letters.contains(&gone);
+            shared |= is_cut;
+            all_there &= gone.is_empty() || is_cut;
+            gone.clear();
         }
         if all_there {
-            continue;
-        }
-        // A word may be cut by a change of style, so the line is also searched without its gaps.
-        searches += 1;
-        let letters: String = without_marker.split(' ').collect();
-        if searches <= SEARCHES && said.letters.contains(&letters) {
-            shared = true;
             continue;
         }
         out.push(Block::Paragraph(line));
@@ -113,6 +118,7 @@ impl Said {
             match inline {
                 Inline::Text { text, .. } => self.text(text),
                 Inline::Link { url, text, .. } => {
+                    self.gap();
                     self.text(text);
                     self.gap();
                     self.text(url);
@@ -157,7 +163,7 @@ impl Said {
 /// Visits the lines of blocks, code and cells among them.
 fn each_line(blocks: &[Block], visit: &mut dyn FnMut(&[Inline])) {
     let content = |content: &[Inline], visit: &mut dyn FnMut(&[Inline])| {
-        content.split(|inline| *inline == Inline::Break).for_each(|line| visit(line));
+        content.split(|inline| *inline == Inline::Break).for_each(visit);
     };
     for block in blocks {
         match block {

@@ -168,9 +168,7 @@ pub(super) fn is_id(id: &str) -> bool {
 pub(super) fn spoken(inline: &Inline, names: &dyn Names) -> String {
     let at = |sign: char, name: &str| format!("{sign}{}", name.trim_start_matches(sign));
     match inline {
-        Inline::User { id, name } => {
-            at('@', names.user(id).or_else(|| name.clone()).as_deref().unwrap_or(id.as_str()))
-        }
+        Inline::User { id, name } => at('@', names.user(id).or_else(|| name.clone()).as_deref().unwrap_or(id.as_str())),
         // Slack names every public channel to the app.
         Inline::Channel { id, name } => match names.channel(id).or_else(|| name.clone()) {
             Some(name) => at('#', &name),

@@ -52,8 +52,8 @@ pub(super) enum Count {
 
 /// Reads what a tag's attributes say of its looks.
 pub(super) fn read(tag: &Tag) -> Css {
-    let mut css = Css::default();
-    css.hidden = tag.attribute("hidden").is_some_and(|hidden| !hidden.eq_ignore_ascii_case("until-found"));
+    let hidden = tag.attribute("hidden").is_some_and(|hidden| !hidden.eq_ignore_ascii_case("until-found"));
+    let mut css = Css { hidden, ..Css::default() };
     let Some(style) = tag.attribute("style") else { return css };
     let mut clipped = false;
     let mut flat = false;
@@ -73,11 +73,7 @@ pub(super) fn read(tag: &Tag) -> Css {
             "white-space" | "white-space-collapse" => css.space = space(value),
             "font-weight" => css.bold = weight(value),
             "font-style" => css.italic = Some(value.starts_with("italic") || value.starts_with("oblique")),
-            "text-decoration" | "text-decoration-line" => {
-                if value.contains("line-through") {
-                    css.strike = Some(true);
-                }
-            }
+            "text-decoration" | "text-decoration-line" if value.contains("line-through") => css.strike = Some(true),
             "vertical-align" => css.raised = raised(value),
             "list-style" | "list-style-type" => css.count = value.split_whitespace().find_map(count).or(css.count),
             _ => {}

@@ -4,8 +4,8 @@ use super::super::doc::Inline;
 use super::super::emoji;
 use super::super::html_token::Tag;
 use super::super::text::{image, safe_url, with_target};
-use super::css;
 use super::Reader;
+use super::css;
 
 /// Where the text at a place leads.
 #[derive(Clone)]

@@ -48,9 +48,10 @@ impl Reader {
             _ => &[],
         };
         let room = usize::from(name == "tr");
-        let at = self.styled.iter().position(|styled| {
-            ends.contains(&styled.name.as_str()) && self.frames.len() <= styled.frames + room
-        });
+        let at = self
+            .styled
+            .iter()
+            .position(|styled| ends.contains(&styled.name.as_str()) && self.frames.len() <= styled.frames + room);
         if let Some(at) = at {
             self.leave_styled(at);
         }
@@ -130,17 +131,45 @@ impl Reader {
 
 /// Elements that hold nothing and have no end.
 pub(super) fn is_void(name: &str) -> bool {
-    const VOID: [&str; 14] = [
-        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
-    ];
+    const VOID: [&str; 14] =
+        ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
     VOID.contains(&name)
 }
 
 fn ends_paragraph(name: &str) -> bool {
     const BLOCKS: [&str; 32] = [
-        "address", "article", "aside", "blockquote", "center", "details", "dialog", "dir", "div", "dl", "fieldset",
-        "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "main", "menu",
-        "nav", "ol", "p", "pre", "section", "table", "ul",
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "center",
+        "details",
+        "dialog",
+        "dir",
+        "div",
+        "dl",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "main",
+        "menu",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "ul",
     ];
     BLOCKS.contains(&name)
 }
