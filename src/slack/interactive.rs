@@ -3,19 +3,28 @@
 use serde_json::Value;
 
 use super::Identity;
-use super::blocks::{CONTINUE_ON, MARK_DONE, REOPEN, RETRY};
 use super::decode::{Inbound, text};
+use super::views::{CHOOSE_DONE, CHOOSE_REOPEN};
 use crate::bridge::content::mend_surrogates;
-use crate::bridge::event::{Asks, Press, State, Unpark, What, Wish};
+use crate::bridge::event::{Asks, Press, State, What};
 use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, TicketId, Ts};
+use crate::bridge::permit::Action;
 
 /// Somebody typed `/side-convo`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandCall {
     /// Where.
     pub channel: ChannelId,
-    /// What stood after the command.
+    /// Who.
+    pub user: SlackUserId,
+    /// Their workspace, if Slack said so.
+    pub team: Option<TeamId>,
+    /// What stood after the command, with `&`, `<` and `>` escaped and mentions as in a message.
     pub text: String,
+    /// Slack's name for this very command, which opens one form within three seconds.
+    pub trigger_id: String,
+    /// Where it can be answered for half an hour.
+    pub response_url: Option<String>,
 }
 
 /// Reads a signed request to `/slack/commands`; `None` if it is only Slack's check of the address, or foreign.
@@ -30,7 +39,15 @@ pub fn command(body: &[u8], us: &Identity) -> Option<CommandCall> {
     {
         return None;
     }
-    Some(CommandCall { channel: ChannelId::new(field("channel_id")?), text: field("text").unwrap_or_default() })
+    let given = |name: &str| field(name).filter(|text| !text.is_empty());
+    Some(CommandCall {
+        channel: ChannelId::new(given("channel_id")?),
+        user: SlackUserId::new(given("user_id")?),
+        team: given("team_id").map(TeamId::new),
+        text: field("text").unwrap_or_default(),
+        trigger_id: given("trigger_id")?,
+        response_url: given("response_url"),
+    })
 }
 
 /// Reads a signed request to `/slack/interactions`.
@@ -57,10 +74,11 @@ pub fn interaction(body: &[u8], us: &Identity) -> Inbound {
 fn pressed(payload: &Value) -> Option<Inbound> {
     let action = &payload["actions"][0];
     let action_id = text(action, "action_id")?;
-    // A button that is a link tells of itself too.
-    if ![MARK_DONE, REOPEN, RETRY, CONTINUE_ON].contains(&action_id) {
-        return Some(Inbound::NotMirrored("link"));
+    if let Some(chosen) = chosen(payload, action, action_id) {
+        return Some(chosen);
     }
+    // A button that is a link tells of itself too.
+    let Some(asked) = Action::named(action_id) else { return Some(Inbound::NotMirrored("link")) };
     let container = &payload["container"];
     let message = &payload["message"];
     let channel = text(container, "channel_id").or_else(|| text(&payload["channel"], "id"))?;
@@ -71,35 +89,54 @@ fn pressed(payload: &Value) -> Option<Inbound> {
     let action_ts = text(action, "action_ts").unwrap_or(message_ts);
     let channel = ChannelId::new(channel);
     let notice = message_ts.parse::<Ts>().ok();
-    let press = |asks: Asks| {
-        What::Pressed(Press {
-            user: SlackUserId::new(user),
-            team: text(&payload["user"], "team_id").map(TeamId::new),
-            channel: channel.clone(),
-            action_ts: action_ts.to_owned(),
-            asks,
-        })
+    let value = || text(action, "value");
+    let asks = match asked {
+        Action::Done => Asks::State(State::Closed),
+        Action::Reopen => Asks::State(State::Open),
+        Action::ContinueOn => Asks::ContinueOn { ticket_id: TicketId(value()?.parse().ok()?), notice },
+        Action::Retry => Asks::Retry { effect: EffectId::new(value()?), notice, parked: None, blank: false },
+        // No button of a thread asks for these.
+        Action::List | Action::Start | Action::Email | Action::Comments => return None,
     };
-    let what = match action_id {
-        MARK_DONE => press(Asks::State(State::Closed)),
-        REOPEN => press(Asks::State(State::Open)),
-        CONTINUE_ON => {
-            let ticket_id = TicketId(text(action, "value")?.parse().ok()?);
-            press(Asks::ContinueOn { ticket_id, notice })
-        }
-        _ => What::Unpark(Unpark {
-            effect: EffectId::new(text(action, "value")?),
-            wish: Wish::Retry,
-            by: Some(SlackUserId::new(user)),
-            notice,
-            parked: None,
-            blank: false,
-        }),
+    let press = Press {
+        user: SlackUserId::new(user),
+        team: text(&payload["user"], "team_id").map(TeamId::new),
+        channel: channel.clone(),
+        action_ts: action_ts.to_owned(),
+        asks,
     };
     Some(Inbound::InThread {
         key: format!("press:{message_ts}:{user}:{action_id}:{action_ts}"),
         channel,
         thread_ts: thread_ts.parse::<Ts>().ok()?,
+        what: What::Pressed(press),
+    })
+}
+
+/// A button that says which of several side conversations was meant; it stands in a message that only its reader sees.
+fn chosen(payload: &Value, action: &Value, action_id: &str) -> Option<Inbound> {
+    let state = match action_id {
+        id if id.starts_with(CHOOSE_DONE) => State::Closed,
+        id if id.starts_with(CHOOSE_REOPEN) => State::Open,
+        _ => return None,
+    };
+    let (channel, thread_ts) = text(action, "value")?.split_once(':')?;
+    let user = text(&payload["user"], "id")?;
+    let action_ts = text(action, "action_ts")?;
+    let channel = ChannelId::new(channel);
+    let what = What::Pressed(Press {
+        user: SlackUserId::new(user),
+        team: text(&payload["user"], "team_id").map(TeamId::new),
+        channel: channel.clone(),
+        action_ts: action_ts.to_owned(),
+        asks: Asks::State(state),
+    });
+    Some(Inbound::Chosen {
+        key: format!("press:{thread_ts}:{user}:{action_id}:{action_ts}"),
+        channel,
+        thread_ts: thread_ts.parse().ok()?,
         what,
+        state,
+        response_url: text(payload, "response_url").map(str::to_owned),
     })
 }

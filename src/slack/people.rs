@@ -58,9 +58,15 @@ impl SlackClient {
                 // Somebody of whom nothing is known must not pass for a member.
                 return Err(CallError::Later { after: None, problem: "the answer does not read".to_owned() });
             }
-            Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => {
-                Profile { person: Person { name: nameless(user), standing: Standing::Stranger }, email: None }
-            }
+            Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => Profile {
+                person: Person {
+                    name: nameless(user),
+                    standing: Standing::Stranger,
+                    agent: false,
+                    firm: None,
+                },
+                email: None,
+            },
             Err(error) => match remembered {
                 Some((at, profile)) if is_fresh(at, now, STALE_MS) => return Ok(profile),
                 _ => return Err(error.of_a_read()),
@@ -162,7 +168,7 @@ pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Pro
         Standing::Member
     };
     let email = text(profile, "email").filter(|_| standing == Standing::Member).map(str::to_lowercase);
-    Profile { person: Person { name, standing }, email }
+    Profile { person: Person { name, standing, agent: false, firm: None }, email }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod adoption;
 mod card_anew;
 mod catch_up;
+mod command;
 mod crowd;
 mod deleted;
 mod doubt;
@@ -30,6 +31,7 @@ mod outage;
 mod pace;
 mod parked;
 mod parked_old;
+mod permit;
 mod refusals;
 mod restored;
 mod set_back;
