@@ -16,7 +16,7 @@ use crate::engine::outside::{
 };
 use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
-use crate::slack::people::Profile;
+use crate::slack::people::{Profile, nameless};
 use crate::zendesk::{Author, ZendeskClient};
 
 /// When a reply whose author Slack does not name is tried again; it spends no attempt.
@@ -34,6 +34,7 @@ pub struct Vendors {
 struct Known {
     people: BTreeMap<SlackUserId, String>,
     channels: BTreeMap<ChannelId, String>,
+    groups: BTreeMap<String, String>,
 }
 
 impl Names for Known {
@@ -43,6 +44,10 @@ impl Names for Known {
 
     fn channel(&self, id: &ChannelId) -> Option<String> {
         self.channels.get(id).cloned()
+    }
+
+    fn group(&self, id: &str) -> Option<String> {
+        self.groups.get(id).cloned()
     }
 }
 
@@ -164,13 +169,22 @@ impl Vendors {
             if profile.person.standing == Standing::Bot {
                 return Ok(Answer::OfABot);
             }
+            let named = reply.doc.people_with_names();
             for user in reply.doc.people() {
                 let profile = self.slack.profile(&user).await.map_err(slack_is_late)?;
-                known.people.insert(user, profile.person.name);
+                // The name that the message itself gives is better than none.
+                if !named.contains(&user) || profile.person.name != nameless(&user) {
+                    known.people.insert(user, profile.person.name);
+                }
             }
             for channel in reply.doc.nameless_channels() {
                 if let Some(name) = self.slack.channel_name(&channel).await {
                     known.channels.insert(channel, name);
+                }
+            }
+            for group in reply.doc.nameless_groups() {
+                if let Some(handle) = self.slack.group_handle(&group).await {
+                    known.groups.insert(group, handle);
                 }
             }
             let zendesk_user = match &profile.email {

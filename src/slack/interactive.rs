@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::Identity;
-use super::decode::{Inbound, mend_surrogates, text};
+use super::decode::{Inbound, text};
 use super::views::{CHOOSE_DONE, CHOOSE_REOPEN};
+use crate::bridge::content::mend_surrogates;
 use crate::bridge::event::{Asks, Press, State, What};
 use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, TicketId, Ts};
 use crate::bridge::permit::Action;

@@ -35,6 +35,8 @@ pub struct Profile {
 pub struct People {
     profiles: Mutex<HashMap<SlackUserId, (i64, Profile)>>,
     channels: Mutex<HashMap<ChannelId, (i64, Option<String>)>>,
+    /// The handles of all user groups.
+    groups: Mutex<Option<(i64, HashMap<String, String>)>>,
 }
 
 impl SlackClient {
@@ -61,7 +63,7 @@ impl SlackClient {
             }
             Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => {
                 looked_at = unsaid_at(now);
-                let name = format!("Somebody ({user})");
+                let name = nameless(user);
                 let person = Person { name, standing: Standing::Stranger, agent: false, firm: None };
                 Profile { person, email: None }
             }
@@ -83,10 +85,40 @@ impl SlackClient {
             return name;
         }
         let asked: Result<Value, SlackError> = self.get("conversations.info", &[("channel", channel.as_str())]).await;
-        let name = asked.ok().and_then(|answer| text(&answer["channel"], "name").map(str::to_owned));
+        let name = match asked {
+            Ok(answer) => text(&answer["channel"], "name").map(str::to_owned),
+            // A private channel in which the app is not.
+            Err(error) if error.channel_problem().is_some() => None,
+            // Nothing says that it is private; its id is better than an untruth, until Slack answers again.
+            Err(_) => return Some(channel.to_string()),
+        };
         let looked_at = if name.is_some() { now } else { unsaid_at(now) };
         remember(&self.people.channels, channel.clone(), (looked_at, name.clone()));
         name
+    }
+
+    /// A user group's handle without `@`, if Slack tells: it does so for all of them at once.
+    pub async fn group_handle(&self, group: &str) -> Option<String> {
+        let now = self.clock.now_ms();
+        let remembered = self.people.groups.lock().expect("the people's lock is never poisoned").clone();
+        if let Some((at, handles)) = &remembered
+            && is_fresh(*at, now, FRESH_MS)
+        {
+            return handles.get(group).cloned();
+        }
+        let asked: Result<Value, SlackError> = self.get("usergroups.list", &[("include_disabled", "true")]).await;
+        let handles = match asked {
+            Ok(answer) => {
+                let groups = answer["usergroups"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let named = |group| Some((text(group, "id")?.to_owned(), text(group, "handle")?.to_owned()));
+                groups.iter().filter_map(named).collect()
+            }
+            // Without the scope there are none; what is remembered is better than nothing.
+            Err(_) => remembered.map(|(_, handles)| handles).unwrap_or_default(),
+        };
+        let handle = handles.get(group).cloned();
+        *self.people.groups.lock().expect("the people's lock is never poisoned") = Some((now, handles));
+        handle
     }
 }
 
@@ -113,6 +145,11 @@ fn remember<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, V>>, key: K, valu
     map.insert(key, value);
 }
 
+/// How somebody is called of whom Slack tells no name.
+pub fn nameless(user: &SlackUserId) -> String {
+    format!("Somebody ({user})")
+}
+
 /// The name to show is `profile.display_name`, else `profile.real_name`, else `name`.
 pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Profile {
     let profile = &user["profile"];
@@ -120,7 +157,7 @@ pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Pro
         .or_else(|| text(profile, "real_name"))
         .or_else(|| text(user, "real_name"))
         .or_else(|| text(user, "name"))
-        .map_or_else(|| format!("Somebody ({id})"), str::to_owned);
+        .map_or_else(|| nameless(id), str::to_owned);
     let is = |key: &str| user.get(key).and_then(Value::as_bool) == Some(true);
     let teams = user["enterprise_user"]["teams"].as_array();
     let of_our_org = teams.is_some_and(|teams| teams.iter().any(|team| team.as_str() == Some(ours.as_str())));

@@ -245,8 +245,10 @@ impl ZendeskClient {
     ) -> Result<Vec<SideConversationEvent>, CallError> {
         let url = self.http.api(&["tickets", &ticket_id.to_string(), "side_conversations", id.as_str(), "events"], &[]);
         let pages = self.http.pages("GET …/events", url).await.map_err(Failure::of_a_read)?;
-        let mut entries: Vec<SideConversationEvent> =
-            pages.iter().flat_map(|page| decode::events(page, Some(ticket_id), Some(id), abouts)).collect();
+        let mut entries: Vec<SideConversationEvent> = pages
+            .iter()
+            .flat_map(|page| decode::events(self.http.account(), page, Some(ticket_id), Some(id), abouts))
+            .collect();
         in_order(&mut entries);
         Ok(entries)
     }
