@@ -61,7 +61,8 @@ impl SlackClient {
                 | Inbound::Challenge(_)
                 | Inbound::ChannelMoved { .. }
                 | Inbound::ChannelChanged(_)
-                | Inbound::Chosen { .. } => {}
+                | Inbound::Chosen { .. }
+                | Inbound::OfStart { .. } => {}
             }
         }
         Ok(read)

@@ -63,6 +63,7 @@ impl Engine {
                     What::SideConversation(entry) => {
                         BridgedThread::new(entry.side_conversation_id.clone(), entry.ticket_id)
                     }
+                    What::StartAsked(asked) => BridgedThread::asked_for(asked, event.at_ms),
                     _ => return Ok(None),
                 },
             };
