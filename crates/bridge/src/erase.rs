@@ -101,6 +101,8 @@ impl Whom {
             (Whom::SlackUser(id), Act::Reply(reply)) => reply.user == *id,
             (Whom::SlackUser(id), Act::CreateSideConversation(create)) => create.user == *id,
             (Whom::SlackUser(id), Act::LookForStart { user, .. } | Act::TellStarter { user, .. }) => user == id,
+            // It says who pressed a button.
+            (Whom::SlackUser(id), Act::Note { .. }) => effect.id.as_str().ends_with(&format!(":{id}")),
             (Whom::User(_), Act::Post { .. }) => {
                 own.iter().any(|entry| effect.id.as_str().starts_with(&format!("post:{entry}/")))
             }
