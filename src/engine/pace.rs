@@ -100,18 +100,19 @@ impl Budget {
             Act::PostCard | Act::Post { .. } | Act::Tell { .. } => {
                 channel.map_or(Budget::SlackPostsTogether, Budget::SlackPosts)
             }
-            Act::TellOperator { .. } | Act::Notify { .. } => Budget::SlackPostsTogether,
+            Act::TellOperator { .. } | Act::Notify { .. } | Act::TellStarter { .. } => Budget::SlackPostsTogether,
             Act::UpdateCard | Act::ChangeTell { .. } => Budget::SlackMethod("chat.update"),
             Act::TakeBack { .. } => Budget::SlackMethod("chat.delete"),
             Act::Whisper { .. } => Budget::SlackMethod("chat.postEphemeral"),
             Act::AskWho { .. } => Budget::SlackMethod("users.info"),
             Act::OpenChannel { .. } => Budget::SlackMethod("conversations.info"),
-            Act::Reply(_) | Act::ContinueOn { .. } => Budget::ZendeskWrites,
+            Act::Reply(_) | Act::ContinueOn { .. } | Act::CreateSideConversation(_) => Budget::ZendeskWrites,
             Act::Note { .. } | Act::SetTicket { .. } => {
                 thread.map_or(Budget::ZendeskTicketUpdates, |thread| Budget::ZendeskTicket(thread.ticket_id))
             }
             Act::FollowUp { .. } => Budget::ZendeskTicketUpdates,
             Act::ReadTicket { .. }
+            | Act::LookForStart { .. }
             | Act::SeekFollowUp { .. }
             | Act::SetState { .. }
             | Act::ReadSaid
@@ -122,7 +123,7 @@ impl Budget {
     /// Under what it is counted when an act is looked for.
     pub fn of_a_look(act: &Act) -> Budget {
         match act {
-            Act::PostCard | Act::TellOperator { .. } | Act::Notify { .. } => {
+            Act::PostCard | Act::TellOperator { .. } | Act::Notify { .. } | Act::TellStarter { .. } => {
                 Budget::SlackMethod("conversations.history")
             }
             _ if act.vendor() == Vendor::Slack => Budget::SlackMethod("conversations.replies"),

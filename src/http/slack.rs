@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::{Front, Ready, command};
 use crate::bridge::event::What;
 use crate::bridge::ids::{ChannelId, Ts};
+use crate::bridge::notice;
 use crate::engine::intake::Taken;
 use crate::slack::decode::{self, Inbound};
 use crate::slack::interactive;
@@ -88,6 +89,15 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
             };
             if taken.is_ok() {
                 command::was_chosen(ready, state, &link, response_url.as_deref());
+            }
+            taken
+        }
+        Inbound::OfStart { key, thread_id, what, response_url } => {
+            let engine = ready.engine.clone();
+            let taking = tokio::spawn(async move { engine.take_for_thread(key, thread_id, what).await });
+            let Ok(taken) = taking.await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+            if matches!(taken, Ok(Taken::Stored)) {
+                command::replace(ready, response_url.as_deref(), notice::starts_on_follow_up());
             }
             taken
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Identity;
 use crate::bridge::content::{Doc, file_name, mend_surrogates};
 use crate::bridge::event::{SlackMessage, State, What};
-use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, Ts};
+use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, ThreadId, Ts};
 
 /// What a delivery is.
 #[derive(Debug, PartialEq)]
@@ -39,6 +39,17 @@ pub enum Inbound {
         /// The state that is to be set.
         state: State,
         /// Where the question can be replaced.
+        response_url: Option<String>,
+    },
+    /// Something for a side conversation that is being started.
+    OfStart {
+        /// What makes a repetition the same.
+        key: String,
+        /// Its thread.
+        thread_id: ThreadId,
+        /// What happened.
+        what: What,
+        /// Where the message with the button can be replaced.
         response_url: Option<String>,
     },
     /// Names a thread, but cannot be read.

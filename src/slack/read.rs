@@ -61,7 +61,8 @@ impl SlackClient {
                 | Inbound::Challenge(_)
                 | Inbound::ChannelMoved { .. }
                 | Inbound::ChannelChanged { .. }
-                | Inbound::Chosen { .. } => {}
+                | Inbound::Chosen { .. }
+                | Inbound::OfStart { .. } => {}
             }
         }
         Ok(read)

@@ -20,7 +20,7 @@ use crate::bridge::{Act, Answer};
 use crate::engine::outside::{Call, CallError};
 
 /// The key under which a reply names its author's own Zendesk user.
-const AUTHOR: &str = "sidethread_author";
+pub(super) const AUTHOR: &str = "sidethread_author";
 
 impl ZendeskClient {
     /// Reads what a thread's card shows.
@@ -366,7 +366,7 @@ fn message(call: &Call<'_>, replies: &[(&Reply, Author)], names: &(dyn Names + S
     json!({"body": lines.join("\n"), "html_body": html, "external_ids": external_ids})
 }
 
-fn recipients(to: &[Participant]) -> Value {
+pub(super) fn recipients(to: &[Participant]) -> Value {
     to.iter()
         .map(|one| match (one.user_id, &one.email) {
             (Some(id), _) => json!({ "user_id": id }),

@@ -39,6 +39,7 @@ mod restored;
 mod set_back;
 mod slack_to_zendesk;
 mod standing;
+mod start;
 mod state;
 mod summary;
 mod ticket;

@@ -88,6 +88,7 @@ impl Story<'_> {
             (Some((channel, ts)), _) => format!("thread {ts} in channel {channel}"),
             (None, "older") => "not in Slack: it is older than the bridge".to_owned(),
             (None, "left_alone") => "not in Slack: its recipients name no channel".to_owned(),
+            (None, "asked") => "being started from Slack".to_owned(),
             (None, "posting") => "its card is on its way to Slack".to_owned(),
             (None, _) => "its ticket and its channel are being looked up".to_owned(),
         };
@@ -204,6 +205,10 @@ fn message(row: &TracedEvent) -> (String, Told) {
                 format!("Slack message {} of {}", message.ts, message.user),
                 Some(words),
             )
+        }
+        Some(What::StartAsked(asked)) => {
+            let title = format!("Start of a side conversation asked for by {}", asked.user);
+            (row.key.clone(), None, title, Some(plain(&asked.doc, &[])))
         }
         Some(What::Pressed(press)) => {
             let at = press.action_ts.parse::<Ts>().ok().map(|ts| ts.millis());

@@ -47,7 +47,11 @@ impl ZendeskClient {
             Some(closed) if closed.merged => return Ok(Answer::TicketClosed(closed)),
             Some(_) => {}
         }
-        let said = self.said_so_far(call).await?;
+        // Of what is only being started nothing was said.
+        let said = match call.thread.starting() {
+            Some(_) => Vec::new(),
+            None => self.said_so_far(call).await?,
+        };
         let mut closed = None;
         let mut others = Vec::new();
         let (mut deleted, mut unread) = (gone, None);
@@ -106,7 +110,8 @@ impl ZendeskClient {
             // It has a follow-up of its own, or gets one.
             Some(ticket_id) => Ok(followed(ticket_id, None)),
             None => {
-                let request = self.request(&read["ticket"], (source, deleted), thread_url, &said, &others)?;
+                let starts = call.thread.starting().is_some();
+                let request = self.request(&read["ticket"], (source, deleted), (thread_url, starts), &said, &others)?;
                 Ok(Answer::FollowUpNeeded { request })
             }
         }
@@ -184,6 +189,9 @@ impl ZendeskClient {
         said: &[SideConversationEvent],
         ticket_id: TicketId,
     ) -> Result<Option<Found>, CallError> {
+        if call.thread.starting().is_some() {
+            return Ok(None);
+        }
         let mut there: BTreeMap<SideConversationId, Vec<SideConversationEvent>> = BTreeMap::new();
         for entry in self.read_ticket(ticket_id).await? {
             there.entry(entry.side_conversation_id.clone()).or_default().push(entry);

@@ -25,6 +25,7 @@ mod passing;
 mod proposals;
 mod reach;
 mod ready;
+mod start;
 mod step;
 mod summary;
 mod unpark;
@@ -35,13 +36,14 @@ use serde::{Deserialize, Serialize};
 pub use follow_up::{Earlier, FollowUp};
 
 use super::effect::{Act, Effect, EffectId, Reply};
-use super::event::{Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
+use super::event::{Asks, Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, ThreadId, TicketId, Ts, ZendeskUserId,
 };
 use super::permit::Permissions;
 use super::route::{Route, Target};
 use super::rules::Rules;
+use super::start::Start;
 pub use gone::Gone;
 pub use merged::Continuing;
 pub use not_delivered::{NotDelivered, NoteStands};
@@ -161,6 +163,9 @@ pub struct BridgedThread {
     /// Whether earlier messages were left alone before it was linked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
+    /// What was asked for, if it is started from Slack, until its card is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Box<Start>>,
     /// Posts that wait for the link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Effect>,
@@ -231,6 +236,7 @@ impl BridgedThread {
             readers: Vec::new(),
             card_entry: None,
             late: false,
+            start: None,
             held: Vec::new(),
             maybe_echoes: Vec::new(),
             told: Told::default(),
@@ -290,6 +296,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
     };
     match &event.what {
         What::SlackMessage(message) => deciding.slack_message(message),
+        What::StartAsked(asked) => deciding.start_asked(asked),
         What::Pressed(press) => deciding.pressed(press),
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
@@ -366,6 +373,9 @@ impl Deciding<'_> {
     }
 
     fn pressed(&mut self, press: &Press) {
+        if press.asks == Asks::StartOnFollowUp {
+            return self.start_on_follow_up(press);
+        }
         if self.thread.last_parent().is_none() {
             self.ignored = Some(Why::NotLinked);
             return;
@@ -394,6 +404,9 @@ impl Deciding<'_> {
     }
 
     fn whisper(&mut self, cause: &EffectId, user: &SlackUserId, text: String) {
+        if self.thread.starting().is_some() {
+            return self.tell_starter(cause, text, false);
+        }
         self.ask(EffectId::new(format!("whisper:{cause}")), 0, Act::Whisper { user: user.clone(), text });
     }
 
