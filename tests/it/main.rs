@@ -31,6 +31,7 @@ mod pace;
 mod parked;
 mod parked_old;
 mod refusals;
+mod restart;
 mod restored;
 mod set_back;
 mod slack_to_zendesk;
