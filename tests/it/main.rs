@@ -26,6 +26,7 @@ mod notes;
 mod nothing_twice;
 mod noticed;
 mod notify;
+mod order;
 mod outage;
 mod pace;
 mod parked;

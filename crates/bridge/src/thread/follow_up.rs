@@ -402,6 +402,7 @@ mod tests {
             zendesk_url: "https://a.zendesk.com".to_owned(),
             bridging_since_ms: 0,
             operator: false,
+            order_window_ms: 0,
             rules: Rules::default(),
         };
         let mut thread = BridgedThread::new(SideConversationId::new("old"), TicketId(1));
