@@ -404,8 +404,11 @@ impl House {
         self.settle_within(Duration::ZERO).await;
         let end = self.clock.now_ms() + time.as_millis() as i64;
         while self.clock.now_ms() < end {
-            let left = (end - self.clock.now_ms()) as u64;
-            self.clock.advance(Duration::from_millis(left.min(5_000)));
+            let now = self.clock.now_ms();
+            let left = (end - now) as u64;
+            let due =
+                self.app.engine().and_then(|engine| engine.next_due()).map_or(5_000, |due| (due - now).max(50) as u64);
+            self.clock.advance(Duration::from_millis(left.min(due).min(5_000)));
             self.settle_within(Duration::ZERO).await;
         }
     }
