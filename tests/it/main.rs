@@ -31,6 +31,7 @@ mod outage;
 mod pace;
 mod parked;
 mod parked_old;
+mod permit;
 mod refusals;
 mod restart;
 mod restored;
