@@ -76,7 +76,7 @@ async fn measure(size: usize) -> bool {
 
 impl Firm {
     async fn new(size: usize) -> Firm {
-        let house = House::with(Setup { limits: true, ..Setup::default() }).await;
+        let house = House::with(Setup { limits: true, routes: "order_window_ms = 250", ..Setup::default() }).await;
         let members = vec![house.ana.clone(), house.ben.clone()];
         for n in 0..CHANNELS {
             let (name, members) = (format!("team-{n}"), members.clone());

@@ -27,7 +27,7 @@ async fn deliver_backwards(app: &House) {
 
 #[tokio::test]
 async fn fourteen_posts_within_twenty_milliseconds_arrive_as_they_were_written() {
-    let (app, sc, channel, ts) = in_a_thread("").await;
+    let (app, sc, channel, ts) = in_a_thread("order_window_ms = 250").await;
     let written: Vec<String> = (0..14).map(|n| format!("m{n:02}")).collect();
     for (n, text) in written.iter().enumerate() {
         app.slack.say(&app.ana, &channel, Some(&ts), text).unwrap();
@@ -42,7 +42,8 @@ async fn fourteen_posts_within_twenty_milliseconds_arrive_as_they_were_written()
 
 #[tokio::test]
 async fn what_is_older_than_the_window_goes_at_once_and_without_one_so_does_everything() {
-    for (routes, late_ms) in [("", 250), ("order_window_ms = 40", 40), ("order_window_ms = 0", 0)] {
+    for (routes, late_ms) in [("order_window_ms = 250", 250), ("order_window_ms = 40", 40), ("order_window_ms = 0", 0)]
+    {
         let (app, sc, channel, ts) = in_a_thread(routes).await;
         app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
         app.clock.advance(Duration::from_millis(late_ms));
@@ -53,7 +54,7 @@ async fn what_is_older_than_the_window_goes_at_once_and_without_one_so_does_ever
 
 #[tokio::test]
 async fn a_reply_waits_for_the_window_once_also_through_an_end_and_by_a_clock_that_is_behind_slacks() {
-    let (mut app, sc, channel, ts) = in_a_thread("").await;
+    let (mut app, sc, channel, ts) = in_a_thread("order_window_ms = 250").await;
     app.slack.say(&app.ana, &channel, Some(&ts), "one").unwrap();
     deliver_backwards(&app).await;
     app.restart().await;
@@ -78,7 +79,7 @@ async fn a_reply_waits_for_the_window_once_also_through_an_end_and_by_a_clock_th
 #[tokio::test]
 async fn parked_messages_that_are_wanted_again_go_in_their_order_whoever_asks_first() {
     for by_operator in [false, true] {
-        let (app, sc, channel, ts) = in_a_thread("").await;
+        let (app, sc, channel, ts) = in_a_thread("order_window_ms = 250").await;
         fault(app.zendesk.faults(), json!({"call": "POST …/reply", "fault": "refused"}));
         let written = ["one", "two", "three"];
         for text in written {
