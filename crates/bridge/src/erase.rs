@@ -99,6 +99,8 @@ impl Whom {
         match (self, &effect.act) {
             (Whom::Ticket(_), act) => act.facts().erased == Erased::GivenUp,
             (Whom::SlackUser(id), Act::Reply(reply)) => reply.user == *id,
+            // It says who pressed a button.
+            (Whom::SlackUser(id), Act::Note { .. }) => effect.id.as_str().ends_with(&format!(":{id}")),
             (Whom::User(_), Act::Post { .. }) => {
                 own.iter().any(|entry| effect.id.as_str().starts_with(&format!("post:{entry}/")))
             }
@@ -161,6 +163,7 @@ impl Whom {
             }
             Whom::SlackUser(id) => {
                 thread.noticed.answers.retain(|user| user != id);
+                thread.people.retain(|user| user != id);
                 for again in &mut thread.retrying {
                     again.by.take_if(|by| by == id);
                 }
@@ -242,6 +245,7 @@ fn forget_all(thread: &mut BridgedThread, card: Option<&mut Card>) {
     thread.held.clear();
     thread.told.left_out.clear();
     thread.noticed = Noticed::default();
+    thread.people.clear();
     thread.starter = thread
         .starter
         .as_ref()
