@@ -215,6 +215,7 @@ impl App {
             zendesk_url: self.front.zendesk_url.clone(),
             bridging_since_ms,
             operator: self.config.bridge.operator_channel.is_some(),
+            order_window_ms: self.config.bridge.order_window.as_millis() as i64,
             rules: self.config.rules.clone(),
             permissions: Permissions::default(),
         };

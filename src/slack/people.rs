@@ -21,6 +21,13 @@ const STALE_MS: i64 = 24 * 60 * 60 * 1000;
 /// How many are remembered.
 const REMEMBERED: usize = 10_000;
 
+/// Characters that show nothing and that Unicode does not count as spaces; people use them to have no name.
+const BLANK: &[char] = &[
+    '\u{ad}', '\u{34f}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}',
+    '\u{200f}', '\u{2060}', '\u{2061}', '\u{2062}', '\u{2063}', '\u{2064}', '\u{2800}', '\u{3164}', '\u{feff}',
+    '\u{ffa0}',
+];
+
 /// Somebody in Slack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -153,10 +160,10 @@ pub fn nameless(user: &SlackUserId) -> String {
 /// The name to show is `profile.display_name`, else `profile.real_name`, else `name`.
 pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Profile {
     let profile = &user["profile"];
-    let name = text(profile, "display_name")
-        .or_else(|| text(profile, "real_name"))
-        .or_else(|| text(user, "real_name"))
-        .or_else(|| text(user, "name"))
+    let name = name(profile, "display_name")
+        .or_else(|| name(profile, "real_name"))
+        .or_else(|| name(user, "real_name"))
+        .or_else(|| name(user, "name"))
         .map_or_else(|| nameless(id), str::to_owned);
     let is = |key: &str| user.get(key).and_then(Value::as_bool) == Some(true);
     let teams = user["enterprise_user"]["teams"].as_array();
@@ -175,6 +182,11 @@ pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Pro
     };
     let email = text(profile, "email").filter(|_| standing == Standing::Member).map(str::to_lowercase);
     Profile { person: Person { name, standing, agent: false, firm: None }, email }
+}
+
+/// A name under a key, if it shows anything: one of blanks is no name.
+fn name<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    text(value, key).map(str::trim).filter(|name| name.chars().any(|c| !c.is_whitespace() && !BLANK.contains(&c)))
 }
 
 #[cfg(test)]
@@ -217,6 +229,14 @@ mod tests {
         let name = |profile: Value| read(serde_json::json!({"name": "ana", "profile": profile})).person.name;
         assert_eq!(name(serde_json::json!({"display_name": "Ana S.", "real_name": "Ana Souza"})), "Ana S.");
         assert_eq!(name(serde_json::json!({"display_name": "", "real_name": "Ana Souza"})), "Ana Souza");
+        for blank in [" ", "\t\u{3000}", "\u{200b}", " \u{2800}\u{3164} "] {
+            assert_eq!(
+                name(serde_json::json!({"display_name": blank, "real_name": " Ana Souza "})),
+                "Ana Souza",
+                "{blank:?}"
+            );
+            assert_eq!(name(serde_json::json!({"display_name": blank, "real_name": blank})), "ana", "{blank:?}");
+        }
         assert_eq!(name(serde_json::json!({})), "ana");
         assert_eq!(read(serde_json::json!({})).person.name, "Somebody (U1)");
     }

@@ -315,7 +315,7 @@ pub struct Unparked {
     pub to: String,
     /// `waiting` or `dropped`.
     pub state: &'static str,
-    /// When, in milliseconds since 1970.
+    /// Not to be done before, in milliseconds since 1970.
     pub at: i64,
 }
 

@@ -215,6 +215,8 @@ impl House {
         } else {
             format!("access_token = \"{}\"", zendesk.token_of(yan).unwrap())
         };
+        // Stories count steps and seconds: where none asks for the window, a reply goes as soon as it comes.
+        let window = if setup.routes.contains("order_window_ms") { "" } else { "order_window_ms = 0" };
         let config = format!(
             r##"
             [server]
@@ -231,6 +233,7 @@ impl House {
             channel_domain = "slack.acme.example"
             {}
             [bridge]
+            {window}
             {}
             "##,
             setup.slack, setup.config, setup.routes

@@ -1,7 +1,8 @@
 //! The ticket in which a closed one goes on: looked for first, made once.
 //!
 //! Zendesk makes follow-ups by itself: for an answer to a side conversation, and for any mail of a customer to a closed
-//! ticket. So one is used only if it carries our `external_id`, or the thread's side conversation; and it is looked for by
+//! ticket. So one is used only if it carries our `external_id`, or the thread's side conversation, or else if an agent made it
+//! by hand and it is open; and it is looked for by
 //! that id as well, because nothing says that a closed ticket names its follow-ups at once. Ours is made from a
 //! request that is built once and sent as it stands under one `Idempotency-Key`; a part of it that Zendesk refuses is left
 //! out of a further request, and named in its note.
@@ -53,6 +54,7 @@ impl ZendeskClient {
             None => self.said_so_far(call).await?,
         };
         let mut closed = None;
+        let mut by_hand = None;
         let mut others = Vec::new();
         let (mut deleted, mut unread) = (gone, None);
         let named = follow_ups(&read);
@@ -84,6 +86,9 @@ impl ZendeskClient {
             };
             let found = self.thread_on(call, &said, ticket_id).await?;
             if !is_ours(&follow_up, source) && found.is_none() {
+                if by_hand.is_none() && self.is_made_by_hand(&follow_up) {
+                    by_hand = Some(Followed::in_ticket(ticket_id, Some(now(&follow_up).shown)));
+                }
                 others.push(self.ticket_url(ticket_id));
                 continue;
             }
@@ -107,6 +112,7 @@ impl ZendeskClient {
             return Err(missing);
         }
         match closed {
+            None if let Some(by_hand) = by_hand => Ok(Answer::Followed(by_hand)),
             // It has a follow-up of its own, or gets one.
             Some(ticket_id) => Ok(followed(ticket_id, None)),
             None => {
@@ -115,6 +121,20 @@ impl ZendeskClient {
                 Ok(Answer::FollowUpNeeded { request })
             }
         }
+    }
+
+    /// Whether somebody works on a follow-up that an agent has made: it is open, and its submitter is one. What Zendesk makes
+    /// of a customer's mail is the customer's.
+    fn is_made_by_hand(&self, read: &Value) -> bool {
+        let submitter = read.pointer("/ticket/submitter_id").and_then(decode::number);
+        let app_user = self.house.get().map(|house| house.app_user.0);
+        let is_agent = |user: &Value| {
+            user.get("id").and_then(decode::number) == submitter
+                && matches!(user.get("role").and_then(Value::as_str), Some("agent" | "admin"))
+        };
+        let status = now(read).shown.status;
+        let open = matches!(status.as_deref(), Some("new" | "open" | "pending" | "hold"));
+        open && submitter != app_user && decode::rows(read, "users").iter().any(is_agent)
     }
 
     /// Makes the ticket in which a closed one goes on.

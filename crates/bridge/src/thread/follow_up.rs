@@ -419,6 +419,7 @@ mod tests {
             zendesk_url: "https://a.zendesk.com".to_owned(),
             bridging_since_ms: 0,
             operator: false,
+            order_window_ms: 0,
             rules: Rules::default(),
             permissions: Permissions::default(),
         };

@@ -95,6 +95,9 @@ pub struct Policy {
     pub bridging_since_ms: i64,
     /// Whether the settings name a channel for the operator.
     pub operator: bool,
+    /// How old a message of Slack is when it goes to the ticket, so that one written before it can still come before it, in
+    /// milliseconds; 0 for at once.
+    pub order_window_ms: i64,
     /// What the settings want done besides carrying words.
     pub rules: Rules,
     /// Who may do what.
@@ -354,17 +357,23 @@ impl Deciding<'_> {
         let channel = self.thread.link().map_or(&message.channel, |(channel, _)| channel);
         let permalink = self.permalink(&message.ts, channel, &thread_ts);
         let effect = EffectId::new(format!("{REPLY}:{}", message.ts));
-        self.ask(
-            effect,
-            message.ts.micros(),
-            Act::Reply(Reply {
-                ts: message.ts.clone(),
-                user: message.user.clone(),
-                permalink,
-                doc: message.doc.clone(),
-                files: message.files.clone(),
-            }),
-        );
+        let act = Act::Reply(Reply {
+            ts: message.ts.clone(),
+            user: message.user.clone(),
+            permalink,
+            doc: message.doc.clone(),
+            files: message.files.clone(),
+        });
+        let not_before_ms = self.in_order_from(&message.ts);
+        self.effects.push(Effect { id: effect, order: message.ts.micros(), not_before_ms, act });
+    }
+
+    /// From when on nothing is expected any more that was written before a message: Slack delivers each event over a
+    /// connection of its own, most within a few hundred milliseconds. 0 if that is over. A clock that is behind Slack's
+    /// delays no message for longer.
+    fn in_order_from(&self, ts: &Ts) -> i64 {
+        let from = ts.millis().min(self.at_ms) + self.policy.order_window_ms;
+        if from > self.at_ms { from } else { 0 }
     }
 
     fn permalink(&self, ts: &Ts, channel: &ChannelId, thread_ts: &Ts) -> String {
