@@ -14,7 +14,14 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// 503 only if the database cannot be written: a vendor that is down is no reason to take the app away from the other.
+/// Ready or not, and no more: anybody may ask. The status is that of the details.
+pub(super) async fn ready_or_not(state: State<Front>) -> Response {
+    let knows_itself = state.ready.get().is_some();
+    let status = readyz(state).await.status();
+    (status, Json(json!({ "ready": knows_itself && status.is_success() }))).into_response()
+}
+
+/// What is known of how the app stands, for its operator. 503 only if the database cannot be written: a vendor that is down is no reason to take the app away from the other.
 pub(super) async fn readyz(State(front): State<Front>) -> Response {
     // Anybody may ask, so the disk is asked at most once a second.
     let now = front.clock.now_ms();

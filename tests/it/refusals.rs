@@ -99,6 +99,21 @@ async fn a_webhook_without_a_ticket_is_a_bad_request_and_one_that_cannot_be_stor
 }
 
 #[tokio::test]
+async fn a_stranger_learns_whether_the_app_is_ready_and_no_more() {
+    let app = House::new().await;
+    let ask = async || {
+        let request = http::Request::get("/readyz").body(bytes::Bytes::new()).unwrap();
+        let response = crate::house::call(&app.router, request).await.unwrap();
+        (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
+    };
+    assert_eq!(ask().await, (200, r#"{"ready":true}"#.to_owned()));
+    assert!(app.get("/readyz").await.1["waiting"].is_object(), "its operator learns the rest");
+    app.app.store().close().await;
+    app.clock.advance(Duration::from_secs(2));
+    assert_eq!(ask().await, (503, r#"{"ready":false}"#.to_owned()));
+}
+
+#[tokio::test]
 async fn the_bridge_serves_nothing_of_the_sandbox() {
     let app = House::new().await;
     for path in ["/", "/sandbox", "/sandbox/faults", "/slack/api/auth.test", "/zendesk/api/v2/users/me", "/metrics"] {
