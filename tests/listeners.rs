@@ -147,7 +147,7 @@ async fn slow_requests_and_idle_connections_end() {
     let app = House::new().await;
     let (served, limits) = (Served::new(app.app.router(), limits()).await, limits());
     let wrong = head(&app, 0, "wrong", b"", 1 << 20);
-    let slack = Duration::from_millis(700);
+    let slack = Duration::from_secs(3);
     let about = |took: Duration, limit: Duration| assert!(took >= limit && took < limit + slack, "{took:?} {limit:?}");
 
     let (mut silent, mut half) = (served.connect().await, served.begin(b"GET /healthz HT").await);
