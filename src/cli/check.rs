@@ -97,7 +97,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "Not seen from here: whether Slack and Zendesk reach {}, and whether Zendesk's webhook and triggers are as\n\
-             the README says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that all is.",
+             docs/install.md says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that all is.",
             self.delivered_at
         )
     }

@@ -1,8 +1,9 @@
 //! What the commands for operators have in common: times, addresses, and texts that a terminal may show.
 
+use crate::bridge::Effect;
 use crate::bridge::content::{Doc, Names};
+use crate::bridge::facts::Says;
 use crate::bridge::ids::{ChannelId, SlackUserId};
-use crate::bridge::{Act, Effect};
 
 /// A time in UTC, to the millisecond.
 pub(super) fn time(at_ms: i64) -> String {
@@ -34,21 +35,17 @@ pub(super) fn indented(text: &str, margin: &str) -> String {
 /// What an act is called, with the vendor it goes to.
 pub(super) fn act(effect: Option<&Effect>, effect_id: &str) -> String {
     match effect {
-        Some(effect) => effect.act.name().replace('_', " "),
+        Some(effect) => effect.act.facts().name.replace('_', " "),
         None => effect_id.split([':', '/']).next().unwrap_or_default().to_owned(),
     }
 }
 
 /// The words that an effect carries.
 pub(super) fn words_of(effect: &Effect) -> Option<String> {
-    match &effect.act {
-        Act::Reply(reply) => Some(plain(&reply.doc, &reply.files)),
-        Act::Post { text, .. }
-        | Act::Tell { text, .. }
-        | Act::Whisper { text, .. }
-        | Act::TellOperator { text }
-        | Act::Note { text } => Some(text.clone()),
-        _ => None,
+    match effect.act.facts().says {
+        Says::Doc(doc, files) => Some(plain(doc, files)),
+        Says::Text(text) => Some(text.to_owned()),
+        Says::Nothing => None,
     }
 }
 

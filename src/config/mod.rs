@@ -40,6 +40,15 @@ const RETRIES: &[Duration] = &[
 const API_TOKENS_END: &str = "zendesk.api_token: Zendesk ends API tokens on 30 April 2027; \
     set client_id and client_secret of an OAuth client instead";
 
+/// Every key that a settings file may hold, as `section.key`, and whether its value is a secret.
+pub fn keys() -> impl Iterator<Item = (String, bool)> {
+    let of_routes = routes::KEYS.iter().map(|key| format!("routes.{key}"));
+    source::keys().chain(of_routes).map(|key| {
+        let secret = source::is_secret(&key);
+        (key, secret)
+    })
+}
+
 /// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -5,7 +5,7 @@ use super::source::{Located, Source, Value, nearest};
 use super::values::{channel, recipient};
 use crate::bridge::route::{OutsidePolicy, RecipientPattern, Route};
 
-const KEYS: &[&str] = &["name", "recipients", "channel", "outside", "shared"];
+pub(super) const KEYS: &[&str] = &["name", "recipients", "channel", "outside", "shared"];
 const MOST_RECIPIENTS: usize = 1000;
 
 struct Written {

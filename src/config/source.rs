@@ -74,6 +74,16 @@ const SECRETS: &[&str] = &[
 /// Keys that hold several values: in the environment with commas between them, in a `…_file` one a line.
 const LISTS: &[&str] = &["slack.signing_secret", "zendesk.webhook_secret", "bridge.retry_schedule", "followup.copy"];
 
+/// Every key that the file may hold outside `[[routes]]`, as `section.key`.
+pub(super) fn keys() -> impl Iterator<Item = String> {
+    SECTIONS.iter().flat_map(|(section, keys)| keys.iter().map(move |key| format!("{section}.{key}")))
+}
+
+/// Whether the value of this key is a secret, which may stand in a file of its own.
+pub(super) fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}
+
 /// A value as it was written.
 pub(super) enum Value {
     Text(String),

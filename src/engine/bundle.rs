@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use crate::bridge::content::{Nameless, text_hash};
+use crate::bridge::facts::{Says, Travels};
 use crate::bridge::{Act, BridgedThread, Effect, EffectId, Vendor};
 
 /// How many messages travel together at most.
@@ -24,15 +25,6 @@ const EACH: char = '|';
 const HEADING: usize = 400;
 const SLACK_HEADING: usize = 160;
 
-/// Whether a message may travel with others: cards, changes of state and messages with files go alone.
-pub fn is_plain(act: &Act) -> bool {
-    match act {
-        Act::Post { .. } => true,
-        Act::Reply(reply) => reply.files.is_empty(),
-        _ => false,
-    }
-}
-
 /// How many of these, from the first on, fit into one call; at least one.
 pub fn fit(effects: &[Arc<Effect>]) -> usize {
     let Some(first) = effects.first() else { return 0 };
@@ -43,7 +35,7 @@ pub fn fit(effects: &[Arc<Effect>]) -> usize {
     let mut size = 0;
     let fitting = effects.iter().take(MOST).take_while(|effect| {
         size += size_of(&effect.act);
-        is_plain(&effect.act) && size <= limit
+        effect.act.facts().travels == Travels::WithOthers && size <= limit
     });
     fitting.count().max(1)
 }
@@ -77,11 +69,11 @@ fn short(marker: &str) -> String {
 }
 
 fn size_of(act: &Act) -> usize {
-    match act {
-        Act::Post { text, .. } => text.chars().count() + SLACK_HEADING,
+    match act.facts().says {
+        Says::Text(text) => text.chars().count() + SLACK_HEADING,
         // Names are looked up when the message is sent; they are hardly longer than the ids.
-        Act::Reply(reply) => reply.doc.to_html(&Nameless).len() + HEADING,
-        _ => 0,
+        Says::Doc(doc, _) => doc.to_html(&Nameless).len() + HEADING,
+        Says::Nothing => 0,
     }
 }
 

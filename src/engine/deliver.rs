@@ -15,8 +15,10 @@ use super::gather::Gathered;
 use super::outside::{Call, CallError};
 use super::pace::Budget;
 use super::queue::{Item, Job, Work};
+use super::reach::{CARD_MS, REST_MS};
 use super::{Engine, bundle};
 use crate::bridge::event::What;
+use crate::bridge::thread::Ready;
 use crate::bridge::{Act, Answer, Class, Effect, notice};
 use crate::store::{Attempt, Commit, Delay, StoreError};
 use crate::telemetry::Direction;
@@ -60,9 +62,9 @@ enum Ended {
 
 /// Whether a doubtful call is looked for before it is repeated.
 fn is_looked_for(act: &Act, now: i64) -> bool {
-    match act.class() {
+    match act.facts().class {
         Class::Marked => true,
-        Class::Ticket => act.key_lives_from_ms().is_none_or(|from| now - from > KEY_LIVES_MS),
+        Class::Ticket { key_lives_from_ms } => now - key_lives_from_ms > KEY_LIVES_MS,
         Class::Idempotent | Class::AtMostOnce => false,
     }
 }
@@ -164,19 +166,19 @@ impl Engine {
             let reason = notice::tried_in_vain();
             return Ok(Ended::Exhausted { problem, doubtful: item.doubtful, reason });
         };
-        let card = match first.act {
-            Act::PostCard | Act::UpdateCard => self.store.card(thread.id.as_str()).await?,
-            _ => None,
-        };
-        if item.doubtful && first.act.class() == Class::AtMostOnce {
+        let facts = first.act.facts();
+        let card = if facts.shows_card { self.store.card(thread.id.as_str()).await? } else { None };
+        if item.doubtful && facts.class == Class::AtMostOnce {
             return Ok(Ended::Answered(Answer::Done));
         }
         let now = self.clock.now_ms();
-        if !item.doubtful && !thread.wants(&first) && !self.speaks_for_others(id, &first, &thread).await? {
-            return Ok(Ended::Answered(judge::unwanted(&first.act)));
-        }
-        if let Some(until) = self.rests(&thread, &first.act) {
-            return Ok(Ended::Rests { until });
+        match thread.ready_for(&first, item.doubtful) {
+            Ready::Moot(answer) if !self.speaks_for_others(id, &first, &thread).await? => {
+                return Ok(Ended::Answered(answer));
+            }
+            Ready::WaitsForChannel => return Ok(Ended::Rests { until: now + REST_MS }),
+            Ready::WaitsForCard => return Ok(Ended::Rests { until: now + CARD_MS }),
+            Ready::Moot(_) | Ready::Go => {}
         }
         if !load.item.doubtful {
             match self.gathered(id, &first, thread.ticket_id).await? {
@@ -184,7 +186,7 @@ impl Engine {
                 Gathered::Rest(until) => return Ok(Ended::Rests { until }),
             }
         }
-        if let Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } = first.act {
+        if let Some(source) = facts.claims {
             match self.claim(source, &thread.id).await? {
                 Claimed::Here => load.effects[0] = self.with_deleted(&first).await?,
                 Claimed::Elsewhere { until } => return Ok(Ended::Rests { until }),
@@ -204,8 +206,10 @@ impl Engine {
             }
             call.first_attempt_ms = now;
             // It was not done, and has become unwanted meanwhile.
-            if !thread.wants(&first) && !self.speaks_for_others(id, &first, &thread).await? {
-                return Ok(Ended::Answered(judge::unwanted(&first.act)));
+            if let Ready::Moot(answer) = thread.ready_for(&first, false)
+                && !self.speaks_for_others(id, &first, &thread).await?
+            {
+                return Ok(Ended::Answered(answer));
             }
         }
         if !item.written {
@@ -288,7 +292,7 @@ impl Engine {
                 let wait = self.again_within(lag);
                 Some(Ended::Delayed { wait, attempts: item.attempts, doubtful: true, problem: reason })
             }
-            Err(CallError::Missing { reason, .. }) if judge::rests_when_gone(call) => {
+            Err(CallError::Missing { reason, .. }) if call.thread.waits_for_its_ticket(&call.effect.act) => {
                 Some(Ended::Gone { reason, doubtful: true })
             }
             Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {

@@ -14,6 +14,7 @@ use serde_json::value::to_raw_value;
 
 use super::Engine;
 use super::queue::Work;
+use crate::bridge::facts;
 use crate::bridge::ids::{SlackUserId, ThreadId, TicketId, Ts};
 use crate::bridge::news::{self, News};
 use crate::bridge::{Act, Answer, BridgedThread, Effect};
@@ -50,10 +51,10 @@ impl Engine {
         effect: &Arc<Effect>,
         ticket: TicketId,
     ) -> Result<Gathered, StoreError> {
-        let reader = match &effect.act {
-            Act::Note { .. } => Reader::Ticket(ticket),
-            Act::Notify { user, .. } => Reader::Person(user.clone()),
-            _ => return Ok(Gathered::Write(effect.clone())),
+        let reader = match effect.act.facts().gathers {
+            Some(facts::Reader::Ticket) => Reader::Ticket(ticket),
+            Some(facts::Reader::Person(user)) => Reader::Person(user.clone()),
+            None => return Ok(Gathered::Write(effect.clone())),
         };
         let now = self.clock.now_ms();
         if !self.begin_gathering(reader.clone(), id) {

@@ -3,6 +3,7 @@
 
 use super::Engine;
 use super::outside::{Call, CallError};
+use crate::bridge::facts::Travels;
 use crate::bridge::{Act, Answer};
 
 impl Engine {
@@ -13,7 +14,7 @@ impl Engine {
         now: i64,
         lag_ms: i64,
     ) -> Result<Option<Answer>, CallError> {
-        let alike = |act: &Act| matches!(act, Act::Post { .. } | Act::Reply(_));
+        let alike = |act: &Act| act.facts().travels != Travels::Alone;
         let mut others = match alike(&call.effect.act) {
             true => self.lock().queue.doubtful_beside(id),
             false => Vec::new(),

@@ -6,25 +6,14 @@ use super::Engine;
 use super::queue::Item;
 use crate::bridge::event::{Event, What};
 use crate::bridge::ids::{ChannelId, ThreadId};
-use crate::bridge::{Act, BridgedThread};
 use crate::store::{Commit, Delay, StoreError};
 
 /// How long a call rests; it is woken when its thread can be reached.
-const REST_MS: i64 = 15 * 60 * 1000;
+pub(super) const REST_MS: i64 = 15 * 60 * 1000;
 /// How long it rests while the thread's card is on its way.
-const CARD_MS: i64 = 5 * 1000;
+pub(super) const CARD_MS: i64 = 5 * 1000;
 
 impl Engine {
-    /// Until when a call rests because its thread is out of reach, in milliseconds since 1970.
-    pub(super) fn rests(&self, thread: &BridgedThread, act: &Act) -> Option<i64> {
-        let now = self.clock.now_ms();
-        match act.needs_thread() {
-            true if thread.unreachable.is_some() => Some(now + REST_MS),
-            true if thread.link().is_none() => Some(now + CARD_MS),
-            _ => None,
-        }
-    }
-
     /// Tells a thread that a call found it out of reach, and writes down that nothing was done of what travelled in it.
     /// Says until when the call rests.
     pub(super) async fn out_of_reach(&self, ids: &[i64], item: &Item, what: What) -> Result<i64, StoreError> {

@@ -14,7 +14,7 @@ use super::queue::{Item, Job, Work};
 use super::{AT_HAND, Engine, REMEMBERED, follow_up};
 use crate::bridge::event::Event;
 use crate::bridge::ids::{ChannelId, ThreadId};
-use crate::bridge::{Act, BridgedThread, Place, Policy, Vendor};
+use crate::bridge::{BridgedThread, Place, Policy, Vendor};
 use crate::store::{Commit, Store, StoreError};
 use crate::telemetry::Direction;
 use decide::Decided;
@@ -150,10 +150,10 @@ impl Engine {
         {
             let Some(id) = id else { continue };
             // What is asked must be known to see that it is being asked already.
-            let asks = matches!(effect.act, Act::OpenChannel { .. });
+            let asks = effect.act.facts().asks.is_some();
             let at_hand = asks || attempts > 0 || state.queue.calls() < AT_HAND;
             let mut item = Item::new(effect, &thread, caused_at, attempts > 0);
-            item.awaited_since = item.effect.as_ref().filter(|effect| effect.act.is_awaited()).map(|_| now);
+            item.awaited_since = item.effect.as_ref().filter(|effect| effect.act.facts().is_awaited()).map(|_| now);
             item.effect = item.effect.filter(|_| at_hand);
             if doubtful {
                 item.doubtful = true;

@@ -167,7 +167,7 @@ fn show_call(call: &TracedCall, attempts: &[TracedAttempt], waits: &Waits<'_>) -
         })
     });
     json!({
-        "id": call.id, "act": effect.map_or_else(of_id, |effect| effect.act.name().to_owned()), "vendor": call.vendor,
+        "id": call.id, "act": effect.map_or_else(of_id, |effect| effect.act.facts().name.to_owned()), "vendor": call.vendor,
         "decided_at": call.decided_at, "not_before": call.not_before, "attempts": call.attempts,
         "attempted_at": call.attempted_at, "doubtful": call.doubtful, "problem": call.problem, "state": call.state,
         "result": call.result, "settled_at": call.settled_at, "bundle": call.bundle, "tries": tries.collect::<Vec<Value>>(),

@@ -1,9 +1,9 @@
 //! Everything the app can do to the outside, and how each is made safe to repeat.
 //!
-//! An effect's id is derived from its cause, so that a repeated event asks for nothing new. The class says how
-//! a doubtful call is answered: *marked* calls carry their id and are looked for; *idempotent* ones are set
-//! again; a *ticket* is made under a key by which Zendesk knows a repetition, and later looked for; *at most once* ones
-//! are never repeated.
+//! An effect's id is derived from its cause, so that a repeated event asks for nothing new. What each act is stands in
+//! [`facts`](super::facts). Its class says how a doubtful call is answered: *marked* calls carry their id and are looked
+//! for; *idempotent* ones are set again; a *ticket* is made under a key by which Zendesk knows a repetition, and later
+//! looked for; *at most once* ones are never repeated.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,7 @@ use super::news::News;
 use super::route::ChannelRef;
 use super::rules::TicketChange;
 
+pub use super::facts::{Class, Vendor};
 pub use super::ids::EffectId;
 
 /// One act that a person would name, decided once.
@@ -200,165 +201,4 @@ pub struct Reply {
     /// The names of its files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
-}
-
-/// One of the two sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Vendor {
-    /// Slack.
-    Slack,
-    /// Zendesk.
-    Zendesk,
-}
-
-impl Vendor {
-    /// The word for metrics and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Vendor::Slack => "slack",
-            Vendor::Zendesk => "zendesk",
-        }
-    }
-}
-
-/// How a call is made safe to repeat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Is looked for before it is repeated: by the id that it carries or, for a state, by what the state is.
-    Marked,
-    /// Changes nothing, or sets the same thing again.
-    Idempotent,
-    /// A ticket, under a key that lives for a while: the same request makes no second one. Later it is looked for.
-    Ticket,
-    /// Never repeated once it may have been done.
-    AtMostOnce,
-}
-
-impl Act {
-    /// Whom it is done to.
-    pub fn vendor(&self) -> Vendor {
-        match self {
-            Act::OpenChannel { .. }
-            | Act::PostCard
-            | Act::UpdateCard
-            | Act::Post { .. }
-            | Act::Tell { .. }
-            | Act::ChangeTell { .. }
-            | Act::TakeBack { .. }
-            | Act::Whisper { .. }
-            | Act::TellOperator { .. }
-            | Act::AskWho { .. }
-            | Act::Notify { .. } => Vendor::Slack,
-            Act::ReadTicket { .. }
-            | Act::Reply(_)
-            | Act::SetState { .. }
-            | Act::SeekFollowUp { .. }
-            | Act::FollowUp { .. }
-            | Act::ContinueOn { .. }
-            | Act::Note { .. }
-            | Act::SetTicket { .. }
-            | Act::ReadSaid
-            | Act::FindAssignee => Vendor::Zendesk,
-        }
-    }
-
-    /// Whether it keeps its order among others of the same thread and vendor. Notices and reads do not; changes of a
-    /// notice do, so that the last one stays.
-    pub fn in_lane(&self) -> bool {
-        matches!(
-            self,
-            Act::PostCard
-                | Act::UpdateCard
-                | Act::Post { .. }
-                | Act::ChangeTell { .. }
-                | Act::TakeBack { .. }
-                | Act::Reply(_)
-                | Act::SetState { .. }
-                | Act::SeekFollowUp { .. }
-                | Act::FollowUp { .. }
-                | Act::ContinueOn { .. }
-        )
-    }
-
-    /// How it is made safe to repeat.
-    pub fn class(&self) -> Class {
-        match self {
-            Act::PostCard
-            | Act::Post { .. }
-            | Act::Tell { .. }
-            | Act::TellOperator { .. }
-            | Act::Reply(_)
-            | Act::SetState { .. }
-            | Act::ContinueOn { .. }
-            | Act::Note { .. }
-            | Act::Notify { .. } => Class::Marked,
-            Act::ReadTicket { .. }
-            | Act::SeekFollowUp { .. }
-            | Act::OpenChannel { .. }
-            | Act::UpdateCard
-            | Act::ChangeTell { .. }
-            | Act::TakeBack { .. }
-            | Act::AskWho { .. }
-            | Act::SetTicket { .. }
-            | Act::ReadSaid
-            | Act::FindAssignee => Class::Idempotent,
-            Act::FollowUp { .. } => Class::Ticket,
-            Act::Whisper { .. } => Class::AtMostOnce,
-        }
-    }
-
-    /// When it was attempted for the first time at the earliest, in milliseconds since 1970, if it is looked for only
-    /// some time after that.
-    pub fn key_lives_from_ms(&self) -> Option<i64> {
-        match self {
-            Act::FollowUp { decided_at_ms, .. } => Some(*decided_at_ms),
-            _ => None,
-        }
-    }
-
-    /// Whether it carries a person's words from one side to the other.
-    pub fn carries_words(&self) -> bool {
-        matches!(self, Act::PostCard | Act::Post { .. } | Act::Reply(_))
-    }
-
-    /// Whether it is done in a thread that stands in Slack, and waits while there is none or it is out of reach.
-    pub fn needs_thread(&self) -> bool {
-        matches!(
-            self,
-            Act::UpdateCard | Act::Post { .. } | Act::Tell { .. } | Act::ChangeTell { .. } | Act::TakeBack { .. }
-        )
-    }
-
-    /// Whether people wait for it, and are told if it takes long.
-    pub fn is_awaited(&self) -> bool {
-        self.carries_words() || matches!(self, Act::OpenChannel { .. })
-    }
-
-    /// A short name for logs and metrics.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Act::ReadTicket { .. } => "read_ticket",
-            Act::OpenChannel { .. } => "open_channel",
-            Act::PostCard => "post_card",
-            Act::UpdateCard => "update_card",
-            Act::Post { .. } => "post",
-            Act::Tell { .. } => "tell",
-            Act::ChangeTell { .. } => "change_tell",
-            Act::TakeBack { .. } => "take_back",
-            Act::Whisper { .. } => "whisper",
-            Act::TellOperator { .. } => "tell_operator",
-            Act::AskWho { .. } => "ask_who",
-            Act::Reply(_) => "reply",
-            Act::SetState { .. } => "set_state",
-            Act::SeekFollowUp { .. } => "seek_follow_up",
-            Act::FollowUp { .. } => "follow_up",
-            Act::ContinueOn { .. } => "continue_on",
-            Act::Note { .. } => "note",
-            Act::SetTicket { .. } => "set_ticket",
-            Act::ReadSaid => "read_said",
-            Act::FindAssignee => "find_assignee",
-            Act::Notify { .. } => "notify",
-        }
-    }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::effect::{Act, Effect};
 use super::event::Participant;
+use super::facts::Erased;
 use super::ids::{SlackUserId, TicketId, ZendeskUserId};
 use super::news::{self, News};
 use super::notice;
@@ -95,12 +96,8 @@ impl Whom {
     /// Whether a call that was not made yet holds words that are to be forgotten. `own` are the entries that the person
     /// wrote in Zendesk.
     pub fn gives_up(&self, effect: &Effect, own: &[String]) -> bool {
-        let says = matches!(
-            effect.act,
-            Act::Reply(_) | Act::Post { .. } | Act::Tell { .. } | Act::ChangeTell { .. } | Act::Note { .. }
-        );
         match (self, &effect.act) {
-            (Whom::Ticket(_), _) => says,
+            (Whom::Ticket(_), act) => act.facts().erased == Erased::GivenUp,
             (Whom::SlackUser(id), Act::Reply(reply)) => reply.user == *id,
             (Whom::User(_), Act::Post { .. }) => {
                 own.iter().any(|entry| effect.id.as_str().starts_with(&format!("post:{entry}/")))
@@ -145,10 +142,7 @@ impl Whom {
     pub fn is_left_in(&self, effect: &Effect, names: &[String]) -> bool {
         let says = |act: &Act| serde_json::to_string(act).unwrap_or_default();
         match self {
-            Whom::Ticket(_) => matches!(
-                effect.act,
-                Act::FollowUp { .. } | Act::SetState { .. } | Act::TellOperator { .. } | Act::Whisper { .. }
-            ),
+            Whom::Ticket(_) => effect.act.facts().erased == Erased::Holds,
             _ => self.is_meant(&says(&effect.act)) || Whom::names_stand_in(names, &says(&effect.act)),
         }
     }

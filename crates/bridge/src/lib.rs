@@ -18,6 +18,7 @@ pub mod content;
 pub mod effect;
 pub mod erase;
 pub mod event;
+pub mod facts;
 pub mod follow_up;
 pub mod ids;
 pub mod news;

@@ -124,7 +124,7 @@ async fn a_healthy_installation_is_told_so() {
              ok    Side conversations by e-mail are on in Zendesk.\n\
              \nAll that can be seen from here is in order.\n\
              Not seen from here: whether Slack and Zendesk reach https://bridge.acme.example, and whether Zendesk's webhook and triggers are as\n\
-             the README says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that all is.\n",
+             docs/install.md says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that all is.\n",
             database.display()
         )
     );

@@ -8,20 +8,7 @@ use super::super::outside::{Call, CallError};
 use super::super::queue::Item;
 use super::{Ended, PAUSE};
 use crate::bridge::ids::ThreadId;
-use crate::bridge::{Act, Answer, BridgedThread, Class, Vendor, notice};
-
-/// Whether a call waits for its ticket to be there again, or for the one that takes its place.
-pub(super) fn rests_when_gone(call: &Call<'_>) -> bool {
-    matches!(call.effect.act, Act::Reply(_)) || call.thread.begins_in_follow_up(&call.effect.act)
-}
-
-/// The answer of a call that nobody needs any more.
-pub(super) fn unwanted(act: &Act) -> Answer {
-    match act {
-        Act::Note { .. } => Answer::Withdrawn,
-        _ => Answer::Done,
-    }
-}
+use crate::bridge::{Answer, BridgedThread, Class, Vendor, notice};
 
 impl Engine {
     pub(super) fn lag(&self, vendor: Vendor) -> Duration {
@@ -59,7 +46,7 @@ impl Engine {
     ) -> Ended {
         let effect = call.effect;
         let (attempts, began) = attempt;
-        let writes = (effect.act.class() == Class::Marked).then_some(&item.thread_id);
+        let writes = (effect.act.facts().class == Class::Marked).then_some(&item.thread_id);
         match result {
             Ok(answer) => {
                 let only_read = matches!(answer, Answer::Withheld { .. } | Answer::TicketClosed(_));
@@ -73,13 +60,13 @@ impl Engine {
                 let wait = self.again_within(self.lag(item.vendor));
                 Ended::Delayed { wait, attempts: item.attempts, doubtful: item.doubtful, problem: reason }
             }
-            Err(CallError::Missing { reason, .. }) if rests_when_gone(call) => {
+            Err(CallError::Missing { reason, .. }) if call.thread.waits_for_its_ticket(&effect.act) => {
                 Ended::Gone { reason, doubtful: item.doubtful }
             }
             Err(CallError::Refused { reason }) if !call.with.is_empty() => Ended::Split { problem: reason },
             Err(CallError::Refused { reason } | CallError::Missing { reason, .. }) => {
                 tracing::error!(
-                    effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.name(),
+                    effect.id = %effect.id, thread.id = %item.thread_id, attempt = attempts, act = effect.act.facts().name,
                     "a call was refused; it is parked, and its people are told why"
                 );
                 Ended::Answered(Answer::Parked { reason, doubtful: false })
@@ -89,8 +76,8 @@ impl Engine {
                 self.later((id, writes), item, attempts, after, problem, item.doubtful)
             }
             Err(CallError::Elsewhere { after, problem }) => self.elsewhere(item, after, problem, item.doubtful),
-            Err(CallError::Unknown { problem }) => match effect.act.class() {
-                Class::Marked | Class::Ticket => self.later((id, writes), item, attempts, None, problem, true),
+            Err(CallError::Unknown { problem }) => match effect.act.facts().class {
+                Class::Marked | Class::Ticket { .. } => self.later((id, writes), item, attempts, None, problem, true),
                 Class::Idempotent => self.later((id, writes), item, attempts, None, problem, false),
                 Class::AtMostOnce => Ended::Answered(Answer::Done),
             },

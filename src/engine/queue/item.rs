@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::super::bundle;
 use super::super::pace::Budget;
+use crate::bridge::facts::Travels;
 use crate::bridge::ids::ThreadId;
 use crate::bridge::{Answer, BridgedThread, Effect, Vendor};
 use crate::store::OutboxRow;
@@ -73,7 +73,7 @@ impl Item {
     /// `other_until` (milliseconds since 1970). Without its thread, or without its place in Slack, it is counted under
     /// what is known.
     pub fn stored(row: OutboxRow, thread: Option<&BridgedThread>, other_until: i64, now: i64) -> Item {
-        let awaited_since = row.effect.act.is_awaited().then_some(row.decided_at);
+        let awaited_since = row.effect.act.facts().is_awaited().then_some(row.decided_at);
         // Written down at a time that is yet to come: the clock was set back since, and what was reckoned by it with it.
         let ahead = (row.attempted_at.unwrap_or(row.decided_at) - now).max(0);
         Item {
@@ -94,10 +94,11 @@ impl Item {
     }
 
     fn of(thread_id: ThreadId, effect: Arc<Effect>, thread: Option<&BridgedThread>, caused_at: i64) -> Item {
+        let facts = effect.act.facts();
         Item {
             thread_id,
-            vendor: effect.act.vendor(),
-            in_lane: effect.act.in_lane(),
+            vendor: facts.vendor,
+            in_lane: facts.in_lane,
             order: effect.order,
             not_before: effect.not_before_ms,
             attempts: 0,
@@ -108,9 +109,9 @@ impl Item {
             found: None,
             written: false,
             caused_at,
-            words: effect.act.carries_words(),
+            words: facts.carries_words(),
             awaited_since: None,
-            plain: bundle::is_plain(&effect.act),
+            plain: facts.travels == Travels::WithOthers,
             budget: Budget::of(&effect.act, thread),
             bundle: None,
             under_way: false,

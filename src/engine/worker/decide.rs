@@ -190,7 +190,7 @@ impl Engine {
         now: i64,
     ) -> Result<(), HandleError> {
         let mut firsts = HashMap::new();
-        for effect in effects.iter().filter(|effect| effect.act.in_lane()) {
+        for effect in effects.iter().filter(|effect| effect.act.facts().in_lane) {
             let first = firsts.entry(effect.act.vendor()).or_insert(effect);
             if effect.order < first.order {
                 *first = effect;
@@ -202,12 +202,12 @@ impl Engine {
                 .retain(|_, first| !state.stopping && state.queue.is_free(thread, first, settled, effects.len(), now));
         }
         for (effect, since) in effects.iter().zip(doubts) {
-            let doubtful = since.is_some() && matches!(effect.act.class(), Class::Marked | Class::Ticket);
+            let doubtful = since.is_some() && matches!(effect.act.facts().class, Class::Marked | Class::Ticket { .. });
             let at_once = !doubtful
                 && effect.not_before_ms <= now
                 && firsts.get(&effect.act.vendor()).is_some_and(|first| first.id == effect.id);
             let caused_at = match since {
-                _ if effect.act.carries_words() && effect.order > 0 => effect.order / 1000,
+                _ if effect.act.facts().carries_words() && effect.order > 0 => effect.order / 1000,
                 Some(since) => *since,
                 None => now,
             };

@@ -8,7 +8,7 @@
 //! alone: the post itself looks whether another firm reads there.
 
 use super::{LaneKey, Queue};
-use crate::bridge::Act;
+use crate::bridge::facts;
 use crate::bridge::route::ChannelRef;
 use crate::engine::queue::Item;
 
@@ -91,8 +91,5 @@ impl Queue {
 }
 
 fn of(item: &Item) -> Option<Question> {
-    match &item.effect.as_ref()?.act {
-        Act::OpenChannel { channel, shared } => Some((channel.clone(), *shared)),
-        _ => None,
-    }
+    item.effect.as_ref()?.act.facts().asks.map(|facts::Question::Channel { channel, shared }| (channel.clone(), shared))
 }

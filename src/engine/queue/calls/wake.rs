@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::LaneKey;
+use crate::bridge::Vendor;
+use crate::bridge::facts::Reader;
 use crate::bridge::ids::ThreadId;
-use crate::bridge::{Act, Vendor};
 use crate::engine::queue::{Item, Queue};
 
 impl Queue {
@@ -15,7 +16,8 @@ impl Queue {
 
     /// Lets a thread's notes that rest be looked at: those that are needed rest again.
     pub fn wake_notes(&mut self, thread_id: &ThreadId, now: i64) {
-        let is_note = |item: &Item| item.effect.as_ref().is_some_and(|effect| matches!(effect.act, Act::Note { .. }));
+        let is_note =
+            |item: &Item| item.effect.as_ref().is_some_and(|effect| effect.act.facts().gathers == Some(Reader::Ticket));
         self.wake_those(thread_id, now, is_note);
     }
 
