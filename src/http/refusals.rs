@@ -36,3 +36,45 @@ impl Refusals {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_is_said_at_once_and_the_others_together() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _heard = tracing::subscriber::set_default(subscriber);
+        let said = || String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+        let refusals = Refusals::default();
+        for _ in 0..10_000 {
+            refusals.tell("a request was refused", &"it is wrong");
+        }
+        refusals.tell("a request was refused", &"it is late");
+        let at_once = said();
+        assert_eq!(at_once.lines().count(), 2, "{at_once}");
+        tokio::time::sleep(SUM_UP + Duration::from_secs(1)).await;
+        let later = said();
+        assert!(later.lines().count() == 1 && later.contains("more=9999"), "{later}");
+        refusals.tell("a request was refused", &"it is wrong");
+        assert_eq!(said().lines().count(), 1, "after a quiet minute it is said at once again");
+    }
+}

@@ -11,6 +11,8 @@
 mod child;
 mod home;
 pub mod pace;
+#[cfg(unix)]
+mod private;
 mod tape;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -53,6 +55,9 @@ pub struct Wishes {
     /// Where to listen; the page is there too [default: 127.0.0.1:8080, or as before with --keep]
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// A name under which people reach it, beside its addresses; may be said several times
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
     /// Keep everything in this folder, and go on from there the next time
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
@@ -158,7 +163,7 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
         None => sandbox.router(),
     };
     let router = fill::layer(router, fill::MOST);
-    let router = guard::layer(router, address, !address.ip().is_loopback());
+    let router = guard::layer(router, address, &wishes.host);
     let limits = Limits::demo(raise_descriptors(), 1 + usize::from(inner.is_some()));
     let http = tokio::spawn(serve(listener, router.clone(), "the demo", limits, stop.clone()));
     let inner = inner.map(|inner| tokio::spawn(serve(inner, router, "the demo, within", limits, stop.clone())));
