@@ -12,6 +12,7 @@ use super::memory::{Memory, NotYet, ZendeskAccount};
 use super::vendors::Vendors;
 use crate::bridge::Policy;
 use crate::bridge::ids::ZendeskUserId;
+use crate::bridge::permit::Permissions;
 use crate::config::Config;
 use crate::engine::clock::Clock;
 use crate::engine::pace::{Limit, Limits};
@@ -192,6 +193,7 @@ impl App {
             bridging_since_ms,
             operator: self.config.bridge.operator_channel.is_some(),
             rules: self.config.rules.clone(),
+            permissions: Permissions::default(),
         };
         let settings = Settings {
             schedule: Schedule(self.config.bridge.retry_schedule.clone()),

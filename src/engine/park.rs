@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::queue::Work;
-use crate::bridge::event::{Event, Late, Unpark, What, Wish};
+use crate::bridge::event::{Answer, Asks, Event, Late, Press, Unpark, What, Wish};
 use crate::bridge::ids::{EffectId, ThreadId};
+use crate::bridge::{Act, Effect};
 use crate::store::{Commit, StoreError};
 
 /// What came of a wish about something parked.
@@ -75,7 +76,7 @@ impl Engine {
             Work::Event { event, .. } | Work::Arrived { event, .. } => {
                 matches!(event.what, What::Unpark(_) | What::Late(_))
             }
-            Work::Answer { .. } => false,
+            Work::Answer { effect, answer, .. } => retry_of(effect, answer).is_some(),
         };
         if !work.iter().any(asks) {
             return Ok(Cow::Borrowed(work));
@@ -85,8 +86,12 @@ impl Engine {
         for one in &mut known {
             let event = match one {
                 Work::Event { event, .. } | Work::Arrived { event, .. } => event,
-                Work::Answer { id, .. } => {
+                Work::Answer { id, effect, answer, .. } => {
                     answered.push(*id);
+                    if let Some(press) = retry_of(effect, answer) {
+                        let press = self.with_what_is_parked(thread_id, press).await?;
+                        *effect = Arc::new(Effect { act: Act::AskWho { press }, ..effect.as_ref().clone() });
+                    }
                     continue;
                 }
             };
@@ -105,5 +110,23 @@ impl Engine {
             *event = Arc::new(Event { at_ms: event.at_ms, what });
         }
         Ok(Cow::Owned(known))
+    }
+
+    async fn with_what_is_parked(&self, thread_id: &ThreadId, press: &Press) -> Result<Press, StoreError> {
+        let mut press = press.clone();
+        if let Asks::Retry { effect, parked, blank, .. } = &mut press.asks {
+            let found = self.store.parked_effect(thread_id.as_str(), effect.as_str()).await?;
+            *blank = matches!(found, Some(None));
+            *parked = found.flatten().map(Box::new);
+        }
+        Ok(press)
+    }
+}
+
+/// The press of "Retry" of which it is now known who pressed.
+fn retry_of<'a>(effect: &'a Effect, answer: &Answer) -> Option<&'a Press> {
+    match (&effect.act, answer) {
+        (Act::AskWho { press }, Answer::Person(_)) if matches!(press.asks, Asks::Retry { .. }) => Some(press),
+        _ => None,
     }
 }

@@ -10,17 +10,10 @@ use crate::bridge::content::escape_mrkdwn;
 use crate::bridge::event::{State, Ticket};
 use crate::bridge::ids::TicketId;
 use crate::bridge::notice;
+use crate::bridge::permit::Action;
 use crate::bridge::thread::time;
 use crate::bridge::{BridgedThread, Card, EffectId};
 
-/// The action of the button "Mark as done".
-pub const MARK_DONE: &str = "mark_done";
-/// The action of the button "Reopen".
-pub const REOPEN: &str = "reopen";
-/// The action of the button "Retry".
-pub const RETRY: &str = "retry";
-/// The action of the button "Continue on #456".
-pub const CONTINUE_ON: &str = "continue_on";
 /// The action of the button "Open in Zendesk", which is a link.
 const OPEN_IN_ZENDESK: &str = "open_in_zendesk";
 /// The longest subject that is shown whole; the ticket has the rest. A section takes 3,000 characters.
@@ -48,7 +41,7 @@ pub fn card(thread: &BridgedThread, card: &Card, ticket_url: &str) -> (String, V
     let (seconds, shown) = time(thread.state_updated_at_ms);
     let by = thread.state_by.as_deref().map(|name| (name, seconds, shown.as_str()));
     blocks.push(context(notice::state_line(thread.state, by)));
-    blocks.push(actions(vec![state_button(thread), link_button(ticket_url)]));
+    blocks.push(actions(vec![state_button(thread.state, thread), link_button(ticket_url)]));
     (format!("{asker} asks: {subject} (ticket #{})", thread.ticket_id), blocks)
 }
 
@@ -74,15 +67,11 @@ impl<'a> Under<'a> {
 
 /// A notice of the app, with a button under it or without.
 pub fn notice(thread: &BridgedThread, text: &str, under: Under<'_>) -> Vec<SlackBlock> {
-    let named = |label: &str, action: &str, value: String| {
-        let button = SlackBlockButtonElement::new(plain(label)).with_action_id(action.into()).with_value(value);
-        button.into()
-    };
     let button = match under {
         Under::Nothing => None,
-        Under::Reopen => Some(button(REOPEN, notice::REOPEN, thread)),
-        Under::Retry(effect) => Some(named(notice::RETRY, RETRY, effect.to_string())),
-        Under::ContinueOn(ticket) => Some(named(&notice::continue_on(ticket), CONTINUE_ON, ticket.to_string())),
+        Under::Reopen => Some(state_button(State::Closed, thread)),
+        Under::Retry(effect) => Some(button(Action::Retry, notice::RETRY, effect.to_string())),
+        Under::ContinueOn(ticket) => Some(button(Action::ContinueOn, &notice::continue_on(ticket), ticket.to_string())),
     };
     let mut blocks = vec![section(text.to_owned())];
     blocks.extend(button.map(|button| actions(vec![button])));
@@ -112,18 +101,20 @@ fn facts(thread: &BridgedThread, card: &Card, ticket_url: &str) -> String {
     facts.join("  ·  ")
 }
 
-fn state_button(thread: &BridgedThread) -> SlackActionBlockElement {
-    match thread.state {
-        State::Open => button(MARK_DONE, notice::MARK_AS_DONE, thread),
-        State::Closed => button(REOPEN, notice::REOPEN, thread),
+/// The button that ends this state.
+fn state_button(state: State, thread: &BridgedThread) -> SlackActionBlockElement {
+    match state {
+        State::Open => button(Action::Done, notice::MARK_AS_DONE, thread.id.to_string()),
+        State::Closed => button(Action::Reopen, notice::REOPEN, thread.id.to_string()),
     }
 }
 
-fn button(action: &str, label: &str, thread: &BridgedThread) -> SlackActionBlockElement {
+/// A button that asks for something; what is read of it when it is pressed passes [`crate::bridge::permit`].
+fn button(action: Action, label: &str, value: String) -> SlackActionBlockElement {
     SlackBlockButtonElement::new(plain(label))
-        .with_action_id(action.into())
-        .with_value(thread.id.to_string())
-        .opt_style((action == MARK_DONE).then_some(SlackBlockButtonStyle::Primary))
+        .with_action_id(action.as_str().into())
+        .with_value(value)
+        .opt_style((action == Action::Done).then_some(SlackBlockButtonStyle::Primary))
         .into()
 }
 

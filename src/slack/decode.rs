@@ -76,6 +76,7 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
     match text(event, "type") {
         Some("message") => message(envelope, event, us),
         Some("reaction_added" | "reaction_removed") => Inbound::NotMirrored("reaction"),
+        Some("app_home_opened") => Inbound::NotMirrored("app_home"),
         Some("app_mention") => Inbound::NotMirrored("mention"),
         Some("channel_id_changed") => match (text(event, "old_channel_id"), text(event, "new_channel_id")) {
             (Some(from), Some(to)) => Inbound::ChannelMoved { from: ChannelId::new(from), to: ChannelId::new(to) },
@@ -91,6 +92,7 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             "app_uninstalled"
             | "tokens_revoked"
             | "channel_archive"
+            | "channel_created"
             | "channel_unarchive"
             | "channel_deleted"
             | "channel_left"
@@ -104,6 +106,9 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             | "group_rename"
             | "member_joined_channel"
             | "member_left_channel"
+            | "emoji_changed"
+            | "subteam_created"
+            | "subteam_updated"
             | "user_change",
         ) => Inbound::NotMirrored("workspace"),
         _ => Inbound::NotMirrored("unknown"),

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::Identity;
-use super::blocks::{CONTINUE_ON, MARK_DONE, REOPEN, RETRY};
 use super::decode::{Inbound, mend_surrogates, text};
-use crate::bridge::event::{Asks, Press, State, Unpark, What, Wish};
+use crate::bridge::event::{Asks, Press, State, What};
 use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, TicketId, Ts};
+use crate::bridge::permit::Action;
 
 /// Somebody typed `/side-convo`.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,9 +57,7 @@ fn pressed(payload: &Value) -> Option<Inbound> {
     let action = &payload["actions"][0];
     let action_id = text(action, "action_id")?;
     // A button that is a link tells of itself too.
-    if ![MARK_DONE, REOPEN, RETRY, CONTINUE_ON].contains(&action_id) {
-        return Some(Inbound::NotMirrored("link"));
-    }
+    let Some(asked) = Action::named(action_id) else { return Some(Inbound::NotMirrored("link")) };
     let container = &payload["container"];
     let message = &payload["message"];
     let channel = text(container, "channel_id").or_else(|| text(&payload["channel"], "id"))?;
@@ -70,35 +68,26 @@ fn pressed(payload: &Value) -> Option<Inbound> {
     let action_ts = text(action, "action_ts").unwrap_or(message_ts);
     let channel = ChannelId::new(channel);
     let notice = message_ts.parse::<Ts>().ok();
-    let press = |asks: Asks| {
-        What::Pressed(Press {
-            user: SlackUserId::new(user),
-            team: text(&payload["user"], "team_id").map(TeamId::new),
-            channel: channel.clone(),
-            action_ts: action_ts.to_owned(),
-            asks,
-        })
+    let value = || text(action, "value");
+    let asks = match asked {
+        Action::Done => Asks::State(State::Closed),
+        Action::Reopen => Asks::State(State::Open),
+        Action::ContinueOn => Asks::ContinueOn { ticket_id: TicketId(value()?.parse().ok()?), notice },
+        Action::Retry => Asks::Retry { effect: EffectId::new(value()?), notice, parked: None, blank: false },
+        // No button of a thread asks for these.
+        Action::List | Action::Start | Action::Email | Action::Comments => return None,
     };
-    let what = match action_id {
-        MARK_DONE => press(Asks::State(State::Closed)),
-        REOPEN => press(Asks::State(State::Open)),
-        CONTINUE_ON => {
-            let ticket_id = TicketId(text(action, "value")?.parse().ok()?);
-            press(Asks::ContinueOn { ticket_id, notice })
-        }
-        _ => What::Unpark(Unpark {
-            effect: EffectId::new(text(action, "value")?),
-            wish: Wish::Retry,
-            by: Some(SlackUserId::new(user)),
-            notice,
-            parked: None,
-            blank: false,
-        }),
+    let press = Press {
+        user: SlackUserId::new(user),
+        team: text(&payload["user"], "team_id").map(TeamId::new),
+        channel: channel.clone(),
+        action_ts: action_ts.to_owned(),
+        asks,
     };
     Some(Inbound::InThread {
         key: format!("press:{message_ts}:{user}:{action_id}:{action_ts}"),
         channel,
         thread_ts: thread_ts.parse::<Ts>().ok()?,
-        what,
+        what: What::Pressed(press),
     })
 }

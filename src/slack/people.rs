@@ -57,7 +57,12 @@ impl SlackClient {
                 return Err(CallError::Later { after: None, problem: "the answer does not read".to_owned() });
             }
             Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => Profile {
-                person: Person { name: format!("Somebody ({user})"), standing: Standing::Stranger },
+                person: Person {
+                    name: format!("Somebody ({user})"),
+                    standing: Standing::Stranger,
+                    agent: false,
+                    firm: None,
+                },
                 email: None,
             },
             Err(error) => match remembered {
@@ -126,7 +131,7 @@ pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Pro
         Standing::Member
     };
     let email = text(profile, "email").filter(|_| standing == Standing::Member).map(str::to_lowercase);
-    Profile { person: Person { name, standing }, email }
+    Profile { person: Person { name, standing, agent: false, firm: None }, email }
 }
 
 #[cfg(test)]

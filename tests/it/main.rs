@@ -30,6 +30,7 @@ mod outage;
 mod pace;
 mod parked;
 mod parked_old;
+mod permit;
 mod refusals;
 mod restored;
 mod set_back;

@@ -9,6 +9,7 @@
 //! - A closed ticket gets no reply: what follows it is found or made once, and the thread goes on there ([`follow_up`]).
 //! - A merged ticket gets none either: the thread goes on in the one that is left when a person wants that, once.
 //! - Who reads a reply is decided when it is sent ([`readers`]), from what Zendesk says then.
+//! - Who may press a button or give a command is decided by one function ([`permit`]).
 //!
 //! Races it allows for: an entry read before the call that made it has answered; answers of the two vendors in any
 //! order while a thread is prepared; state changes that overtake each other; messages before the card is linked.
@@ -23,6 +24,7 @@ pub mod follow_up;
 pub mod ids;
 pub mod news;
 pub mod notice;
+pub mod permit;
 pub mod readers;
 pub mod route;
 pub mod rules;

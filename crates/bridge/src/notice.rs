@@ -16,8 +16,9 @@ pub use waits::*;
 
 use super::content::escape_mrkdwn;
 use super::effect::Vendor;
-use super::event::{ChannelProblem, Standing, State};
+use super::event::{ChannelProblem, State};
 use super::ids::{SlackUserId, TicketId};
+use super::permit::{Action, Among, Kind, Refusal};
 use super::route::{ChannelRef, OutsidePolicy};
 
 /// How many names a list shows.
@@ -126,16 +127,38 @@ fn asked_by(by: Option<&SlackUserId>) -> String {
     by.map_or(String::new(), |user| format!(", asked for by <@{user}>"))
 }
 
-/// The person who pressed a button: they may not.
-pub fn may_not_press(standing: Standing) -> String {
-    let who = match standing {
-        Standing::Stranger => "People of another firm",
-        Standing::Guest => "Guests",
-        Standing::Bot => "Bots",
-        Standing::Gone => "Deactivated accounts",
-        Standing::Member => "You",
+/// The person who pressed "Retry": Slack did not say who they are.
+pub fn cannot_retry(reason: &str) -> String {
+    format!("Sidethread could not try that again: {reason} Please press the button again in a minute.")
+}
+
+/// The person who asked for something: they may not, and who may.
+pub fn refused(refusal: &Refusal) -> String {
+    let Refusal { kind, action, among } = *refusal;
+    let who = match kind {
+        Kind::OtherFirm => "People of another firm",
+        Kind::Guest => "Guests",
+        Kind::Bot => "Bots",
+        Kind::Deactivated => "Deactivated accounts",
+        Kind::Agent | Kind::Member | Kind::Operator => "You",
     };
-    format!("{who} cannot use the buttons of this thread. Please ask a member of this workspace to press it.")
+    let (what, it) = match action {
+        Action::Done | Action::Reopen | Action::ContinueOn | Action::Retry => {
+            ("use the buttons of this thread", "press it")
+        }
+        Action::List => ("list side conversations", "do it"),
+        Action::Start => ("start side conversations", "do it"),
+        Action::Email => ("start side conversations by e-mail", "do it"),
+        Action::Comments => ("see the comments of a ticket", "do it"),
+    };
+    match (kind, among) {
+        (Kind::Member, Among::Agents) => format!(
+            "Sorry, only agents in Zendesk can do that here, and Sidethread does not know you as one. Please ask an agent \
+             to {it}."
+        ),
+        (_, Among::Agents) => format!("{who} cannot {what}. Please ask an agent of this workspace to {it}."),
+        (_, Among::Anyone) => format!("{who} cannot {what}. Please ask a member of this workspace to {it}."),
+    }
 }
 
 /// The person who pressed a button: there was nothing to do.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::*;
-use crate::cli::manifest::BOT_SCOPES;
+use crate::cli::manifest::{BOT_SCOPES, OPTIONAL_SCOPES};
 use crate::engine::clock::ManualClock;
 use crate::wire::WireError;
 
@@ -277,10 +277,19 @@ async fn missing_scopes_are_named() {
     assert_eq!(scopes.level, Level::Fail);
     assert_eq!(
         scopes.what,
-        "The Slack app lacks scopes: channels:history, channels:join, channels:read, chat:write.customize, files:read, \
-         files:write, groups:history, groups:read, im:history, im:write, team:read, users:read.email."
+        "The Slack app lacks scopes: channels:history, channels:join, channels:read, chat:write.customize, \
+         emoji:read, files:read, files:write, groups:history, groups:read, im:history, im:read, im:write, \
+         reactions:read, reactions:write, team:read, usergroups:read, users:read.email."
     );
     assert!(scopes.remedy.as_deref().is_some_and(|remedy| remedy.ends_with("reinstall the app.")));
+    // An app from an older manifest goes on.
+    let mut answers = healthy();
+    let test = answers.get_mut("/api/auth.test").unwrap().as_mut().unwrap();
+    let old: Vec<&str> = BOT_SCOPES.iter().copied().filter(|scope| !OPTIONAL_SCOPES.contains(scope)).collect();
+    test.headers_mut().insert("x-oauth-scopes", old.join(",").parse().unwrap());
+    let (report, _) = report_of(&config(CLIENT), answers).await;
+    let scopes = report.findings.iter().find(|finding| finding.what.contains("scopes")).unwrap();
+    assert_eq!((scopes.level, report.ok()), (Level::Warn, true));
 }
 
 #[tokio::test]

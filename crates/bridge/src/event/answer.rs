@@ -152,6 +152,12 @@ pub struct Person {
     pub name: String,
     /// How they stand to the workspace.
     pub standing: Standing,
+    /// Whether they are known to be an agent in Zendesk; asked only where a rule depends on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agent: bool,
+    /// The name of their firm, if they are of another one and Slack names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firm: Option<String>,
 }
 
 /// A ticket's assignee in Slack.

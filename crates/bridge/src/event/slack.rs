@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::content::Doc;
 use super::super::effect::{Effect, EffectId, Vendor};
 use super::super::ids::{ChannelId, SlackUserId, TeamId, TicketId, Ts};
+use super::super::permit::Action;
 use super::State;
 
 /// A person's message in a Slack thread.
@@ -44,7 +45,7 @@ pub struct Press {
 }
 
 /// What a button asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Asks {
     /// That the side conversation is done, or open.
@@ -57,6 +58,32 @@ pub enum Asks {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice: Option<Ts>,
     },
+    /// That something parked is tried again.
+    Retry {
+        /// Which effect.
+        effect: EffectId,
+        /// The notice under which the button stood.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice: Option<Ts>,
+        /// As [`Unpark::parked`], once it is known who pressed.
+        #[serde(skip)]
+        parked: Option<Box<Effect>>,
+        /// As [`Unpark::blank`], once it is known who pressed.
+        #[serde(skip)]
+        blank: bool,
+    },
+}
+
+impl Asks {
+    /// The action that it is, which tells who may press.
+    pub fn action(&self) -> Action {
+        match self {
+            Asks::State(State::Closed) => Action::Done,
+            Asks::State(State::Open) => Action::Reopen,
+            Asks::ContinueOn { .. } => Action::ContinueOn,
+            Asks::Retry { .. } => Action::Retry,
+        }
+    }
 }
 
 /// Words that wait too long to be carried over.
@@ -82,7 +109,8 @@ pub struct Unpark {
     pub effect: EffectId,
     /// What shall become of it.
     pub wish: Wish,
-    /// Who wants it, if they pressed a button in Slack.
+    /// Who wants it, if they pressed a button in Slack. Stored by versions that did not ask who pressed; they are asked
+    /// after before anything is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<SlackUserId>,
     /// The notice in the thread that told of it.

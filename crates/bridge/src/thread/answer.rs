@@ -1,9 +1,10 @@
 //! What the answer of a call means.
 
 use super::super::effect::{Act, EffectId};
-use super::super::event::{Answer, Asks, Person, Press, Reader, Standing, State};
+use super::super::event::{Answer, Asks, Person, Press, Reader, State, Unpark, Wish};
 use super::super::ids::Ts;
 use super::super::notice;
+use super::super::permit::{Kind, Permit, permit};
 use super::{AskedState, Deciding, Why};
 
 impl Deciding<'_> {
@@ -43,15 +44,7 @@ impl Deciding<'_> {
                 self.begin_answered(*ticket_id, answer);
             }
             (Act::Reply(_), Answer::Withheld { outsiders, readers }) => self.withheld(outsiders, readers),
-            (Act::AskWho { press }, Answer::Person(person)) if person.standing != Standing::Member => {
-                self.whisper(effect, &press.user, notice::may_not_press(person.standing));
-            }
-            (Act::AskWho { press }, Answer::Person(person)) => match &press.asks {
-                Asks::State(state) => self.state_pressed(effect, press, person, *state),
-                Asks::ContinueOn { ticket_id, notice } => {
-                    self.continue_pressed(effect, press, person, (*ticket_id, notice.as_ref()));
-                }
-            },
+            (Act::AskWho { press }, Answer::Person(person)) => self.pressed_by(effect, press, person),
             (Act::SetState { state, user, .. }, Answer::Done) => {
                 self.thread.asked_state = None;
                 self.whisper(effect, user, notice::state_changed_meanwhile(*state));
@@ -78,8 +71,33 @@ impl Deciding<'_> {
         }
     }
 
-    /// A member wants the side conversation done or open.
-    fn state_pressed(&mut self, cause: &EffectId, press: &Press, person: &Person, state: State) {
+    /// It is known who pressed a button: they get what it asks for if they may.
+    fn pressed_by(&mut self, cause: &EffectId, press: &Press, person: &Person) {
+        let permit = match permit(&self.policy.permissions, Kind::of(person), press.asks.action()) {
+            Ok(permit) => permit,
+            Err(refusal) => return self.whisper(cause, &press.user, notice::refused(&refusal)),
+        };
+        match &press.asks {
+            Asks::State(state) => self.state_pressed(permit, cause, press, person, *state),
+            Asks::ContinueOn { ticket_id, notice } => {
+                self.continue_pressed(permit, cause, press, person, (*ticket_id, notice.as_ref()));
+            }
+            Asks::Retry { effect, notice, parked, blank } => {
+                let unpark = Unpark {
+                    effect: effect.clone(),
+                    wish: Wish::Retry,
+                    by: Some(press.user.clone()),
+                    notice: notice.clone(),
+                    parked: parked.clone(),
+                    blank: *blank,
+                };
+                self.unpark(permit, &unpark);
+            }
+        }
+    }
+
+    /// Somebody who may wants the side conversation done or open.
+    fn state_pressed(&mut self, _permit: Permit, cause: &EffectId, press: &Press, person: &Person, state: State) {
         let asked = self.thread.asked_state.as_ref().is_some_and(|asked| asked.state == state);
         if self.thread.state == state || asked {
             return self.whisper(cause, &press.user, notice::already(state));

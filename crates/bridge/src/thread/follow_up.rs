@@ -386,6 +386,7 @@ mod tests {
     use super::*;
     use crate::event::{Event, What};
     use crate::ids::{EffectId, ZendeskUserId};
+    use crate::permit::Permissions;
     use crate::rules::Rules;
 
     fn event(at_ms: i64, what: serde_json::Value) -> Event {
@@ -403,6 +404,7 @@ mod tests {
             bridging_since_ms: 0,
             operator: false,
             rules: Rules::default(),
+            permissions: Permissions::default(),
         };
         let mut thread = BridgedThread::new(SideConversationId::new("old"), TicketId(1));
         thread.place = serde_json::from_value(json!({"linked": {"channel": "C1", "ts": "1.000001"}})).unwrap();

@@ -13,6 +13,7 @@ use super::super::event::{Answer, Person, Press, State};
 use super::super::follow_up::ClosedTicket;
 use super::super::ids::{SlackUserId, TicketId, Ts};
 use super::super::notice;
+use super::super::permit::Permit;
 use super::follow_up::FollowUp;
 use super::{BridgedThread, Deciding, Retrying, Why};
 
@@ -95,9 +96,10 @@ impl Deciding<'_> {
         }
     }
 
-    /// A member wants the thread to go on in the ticket that a button named.
+    /// Somebody who may wants the thread to go on in the ticket that a button named.
     pub(super) fn continue_pressed(
         &mut self,
+        _permit: Permit,
         cause: &EffectId,
         press: &Press,
         person: &Person,

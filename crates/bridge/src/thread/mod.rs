@@ -38,6 +38,7 @@ use super::event::{Event, Participant, Press, Reader, SlackMessage, State, Ticke
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, ThreadId, TicketId, Ts, ZendeskUserId,
 };
+use super::permit::Permissions;
 use super::route::{Route, Target};
 use super::rules::Rules;
 pub use gone::Gone;
@@ -86,6 +87,8 @@ pub struct Policy {
     pub operator: bool,
     /// What the settings want done besides carrying words.
     pub rules: Rules,
+    /// Who may do what.
+    pub permissions: Permissions,
 }
 
 /// One Slack thread and the side conversation it mirrors.
@@ -274,7 +277,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         }
         What::Related { ticket_id, follows, links } => deciding.related(*ticket_id, *follows, links),
         What::ChannelMoved { from, to } => deciding.channel_moved(from, to),
-        What::Unpark(unpark) => deciding.unpark(unpark),
+        What::Unpark(unpark) => deciding.wished(unpark),
         What::Answered { effect, order, act, answer, in_doubt } => {
             deciding.answered(effect, *order, act, answer, *in_doubt);
         }

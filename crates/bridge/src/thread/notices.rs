@@ -50,6 +50,7 @@ impl Deciding<'_> {
                 let text = match &press.asks {
                     Asks::State(state) => notice::state_not_set(*state, reason),
                     Asks::ContinueOn { .. } => notice::cannot_continue(reason),
+                    Asks::Retry { .. } => notice::cannot_retry(reason),
                 };
                 self.whisper(effect, &press.user, text);
             }

@@ -4,15 +4,35 @@
 //! have been done it is looked for first. What was overtaken stays overtaken.
 
 use super::super::effect::{Act, EffectId};
-use super::super::event::{Answer, Unpark, Wish};
-use super::super::ids::{TicketId, Ts};
+use super::super::event::{Answer, Asks, Press, Unpark, Wish};
+use super::super::ids::{ChannelId, TicketId, Ts};
 use super::super::notice;
+use super::super::permit::{Action, Kind, Permit, permit};
 use super::follow_up::{FOLLOW_UP, SEEK_FOLLOW_UP};
 use super::merged::CONTINUE_ON;
 use super::{AskedState, Deciding, EffectIds, Place, REPLY, Retrying, Why};
 
 impl Deciding<'_> {
-    pub(super) fn unpark(&mut self, unpark: &Unpark) {
+    /// The operator's word, or a button's that was pressed when nobody was asked after yet.
+    pub(super) fn wished(&mut self, unpark: &Unpark) {
+        let Some(user) = &unpark.by else {
+            if let Ok(permit) = permit(&self.policy.permissions, Kind::Operator, Action::Retry) {
+                self.unpark(permit, unpark);
+            }
+            return;
+        };
+        let channel = self.thread.link().map_or_else(|| ChannelId::new(""), |(channel, _)| channel.clone());
+        let (effect, notice) = (unpark.effect.clone(), unpark.notice.clone());
+        self.pressed(&Press {
+            user: user.clone(),
+            team: None,
+            channel,
+            action_ts: self.at_ms.to_string(),
+            asks: Asks::Retry { effect, notice, parked: None, blank: false },
+        });
+    }
+
+    pub(super) fn unpark(&mut self, _permit: Permit, unpark: &Unpark) {
         let Unpark { effect, by, .. } = unpark;
         let trying = self.thread.retrying.iter().any(|other| other.effect == *effect);
         if unpark.blank && !trying {
