@@ -9,12 +9,11 @@ use serde_json::Value;
 
 use super::Identity;
 use crate::bridge::content::Doc;
-use crate::bridge::event::{SlackMessage, What};
+use crate::bridge::event::{SlackMessage, State, What};
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, Ts};
 
 /// What a delivery is.
 #[derive(Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Inbound {
     /// Slack checks the address: answer with this text.
     Challenge(String),
@@ -28,6 +27,21 @@ pub enum Inbound {
         thread_ts: Ts,
         /// What happened.
         what: What,
+    },
+    /// A button under a question that only its reader sees: something for a thread that stands elsewhere.
+    Chosen {
+        /// What makes a repetition the same.
+        key: String,
+        /// The channel of the thread.
+        channel: ChannelId,
+        /// The thread's parent.
+        thread_ts: Ts,
+        /// What happened.
+        what: What,
+        /// The state that is to be set.
+        state: State,
+        /// Where the question can be replaced.
+        response_url: Option<String>,
     },
     /// Names a thread, but cannot be read.
     Unreadable {

@@ -15,6 +15,8 @@ pub mod errors;
 pub mod interactive;
 pub mod people;
 pub mod read;
+pub mod respond;
 pub mod verify;
+pub mod views;
 
 pub use client::{Identity, SlackClient};

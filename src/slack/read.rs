@@ -60,7 +60,8 @@ impl SlackClient {
                 Inbound::NotMirrored(_)
                 | Inbound::Challenge(_)
                 | Inbound::ChannelMoved { .. }
-                | Inbound::ChannelChanged(_) => {}
+                | Inbound::ChannelChanged(_)
+                | Inbound::Chosen { .. } => {}
             }
         }
         Ok(read)

@@ -65,6 +65,8 @@ const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
 const START_OVER_MS: i64 = 60 * 60 * 1000;
 /// How the effects are called that carry a reply.
 const REPLY: &str = "reply";
+/// How many people of Slack a thread knows as its own.
+const PEOPLE: usize = 100;
 /// The longest name that is shown, in characters.
 const NAME_LIMIT: usize = 80;
 
@@ -187,6 +189,9 @@ pub struct BridgedThread {
     /// That its ticket cannot be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Gone>,
+    /// Who in Slack started it or wrote in it, each once, up to a hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<SlackUserId>,
     /// What came of it that it was asked and answered.
     #[serde(default, skip_serializing_if = "Noticed::is_nothing")]
     pub noticed: Noticed,
@@ -228,6 +233,7 @@ impl BridgedThread {
             card_before: None,
             parents_before: Vec::new(),
             gone: None,
+            people: Vec::new(),
             noticed: Noticed::default(),
         }
     }
@@ -312,6 +318,7 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Empty);
             return;
         }
+        self.takes_part(&message.user);
         // An event may name the channel as it was called before.
         let channel = self.thread.link().map_or(&message.channel, |(channel, _)| channel);
         let permalink = self.permalink(&message.ts, channel, &thread_ts);
@@ -341,6 +348,13 @@ impl Deciding<'_> {
         }
         let id = EffectId::new(format!("who:{}:{}", press.action_ts, press.user));
         self.ask(id, self.at_ms * 1000, Act::AskWho { press: press.clone() });
+    }
+
+    /// Somebody in Slack has a part in it.
+    fn takes_part(&mut self, user: &SlackUserId) {
+        if self.thread.people.len() < PEOPLE && !self.thread.people.contains(user) {
+            self.thread.people.push(user.clone());
+        }
     }
 
     fn update_card(&mut self) {
