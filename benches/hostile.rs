@@ -118,8 +118,7 @@ impl Demo {
                 demo.pid = standing["pid"].as_u64().expect("a process");
                 let settings = std::fs::read_to_string(kept.join("sidethread.toml")).expect("its settings");
                 let settings: toml::Table = settings.parse().expect("they read");
-                let secret = &settings["zendesk"]["webhook_secret"];
-                demo.secret = secret.as_str().or(secret[0].as_str()).expect("a secret").to_owned();
+                demo.secret = settings["zendesk"]["webhook_secret"].as_str().expect("a secret").to_owned();
                 return demo;
             }
         }

@@ -60,11 +60,12 @@ impl Guard {
             return true;
         }
         let Ok(authority) = host.parse::<Authority>() else { return false };
-        // What stands before an `@` is no part of a host.
-        if host.contains('@') {
+        let name = authority.host();
+        // Only a port may follow, and what stands before an `@` is no part of a host.
+        let is_bare = host == name || host.strip_prefix(name).is_some_and(|_| authority.port_u16().is_some());
+        if !is_bare {
             return false;
         }
-        let name = authority.host();
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         self.names.iter().any(|known| known == name)
             || self.elsewhere && (name == "localhost" || bare.parse::<IpAddr>().is_ok())
