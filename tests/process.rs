@@ -599,7 +599,7 @@ async fn the_service_manager_is_told() {
     let mut command = house.command("serve", "sidethread.toml");
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "100000").env_remove("WATCHDOG_PID");
     let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
-    let mut app = Running { child, log, listen: house.listen };
+    let mut app = Running { child, log, listen: house.listen, admin: house.admin };
     let first = heard().await;
     assert!(first.starts_with("READY=1\n"), "{first}");
     assert!(app.get("/healthz").await.is_some(), "it listens once it says so");
