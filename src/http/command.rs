@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::slack::{in_thread, refused};
+use super::slack::{in_thread, signed};
 use super::{Front, Ready};
 use crate::bridge::command::{self, Command, Listing, Which};
 use crate::bridge::content::Doc;
@@ -32,10 +31,11 @@ const CHOICES: i64 = 10;
 /// How long Slack may take to say who somebody is: the command has three seconds.
 const WHO: Duration = Duration::from_millis(1500);
 
-pub(super) async fn commands(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Some(refused) = refused(&front, &headers, &body) {
-        return refused;
-    }
+pub(super) async fn commands(State(front): State<Front>, request: Request) -> Response {
+    let (_, body) = match signed(&front, request).await {
+        Ok(signed) => signed,
+        Err(refused) => return refused,
+    };
     let Some(ready) = front.ready.get() else { return only_for_you(&notice::is_starting()) };
     let Some(call) = interactive::command(&body, &ready.identity) else {
         front.metrics.not_mirrored("foreign");

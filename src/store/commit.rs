@@ -115,6 +115,11 @@ impl Commit {
             && self.forget_held_before.is_none()
             && self.blank_before.is_none())
     }
+
+    /// Whether words go with it that are not to be found any more, not even in the log.
+    pub(super) fn forgets(&self) -> bool {
+        !self.forgotten.is_empty() || self.done.iter().any(|done| done.forget)
+    }
 }
 
 /// An event that has come in.

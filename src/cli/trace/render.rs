@@ -92,9 +92,9 @@ impl Story<'_> {
             (None, "posting") => "its card is on its way to Slack".to_owned(),
             (None, _) => "its ticket and its channel are being looked up".to_owned(),
         };
-        let mut out = format!(
-            "Side conversation {side_conversation_id} of ticket {ticket_id}: {state}, {place}. Times are UTC.\n"
-        );
+        let head =
+            format!("Side conversation {side_conversation_id} of ticket {ticket_id}: {state}, {place}. Times are UTC.");
+        let mut out = format!("{}\n", clean(&head));
         if self.text
             && let Ok(thread) = serde_json::from_str::<BridgedThread>(&self.thread.thread_json)
         {
@@ -300,7 +300,7 @@ fn write_told(out: &mut String, told: &Told, text: bool) {
     steps.sort_by_key(|(at, _)| *at);
     for (at, what) in steps {
         let when = if *at == i64::MAX { format!("{:23}", "now") } else { time(*at) };
-        let _ = writeln!(out, "  {when}  {what}");
+        let _ = writeln!(out, "  {when}  {}", clean(what));
     }
     if text && let Some(words) = told.words.as_deref().filter(|words| !words.is_empty()) {
         out.push_str(&indented(words, "    | "));
