@@ -274,7 +274,7 @@ pub async fn listen(address: std::net::SocketAddr) -> anyhow::Result<tokio::net:
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             bail!("{address} is in use by another program; stop that one or listen elsewhere")
         }
-        Err(error) => Err(error).with_context(|| format!("{address} cannot be listened on")),
+        Err(error) => Err(error).with_context(|| format!("sidethread cannot listen on {address}")),
     }
 }
 

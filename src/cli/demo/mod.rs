@@ -58,13 +58,13 @@ pub struct Wishes {
     /// A name under which people reach it, beside its addresses; may be said several times
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// Keep everything in this folder, and go on from there the next time
+    /// Keep everything in this folder, and continue from there the next time
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
-    /// Begin with people and channels alone: no ticket, no message
+    /// Begin with only people and channels: no ticket, no message
     #[arg(long, conflicts_with = "tickets")]
     empty: bool,
-    /// Begin with this many tickets more, of long ago, and a tenth as many threads
+    /// Begin with this many older tickets as well, and a tenth as many threads
     #[arg(long, value_name = "NUMBER", default_value_t = 0,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(..=Furnishing::MOST_TICKETS as u64))]
     tickets: usize,
