@@ -4,7 +4,9 @@
 //! in memory that may be anybody's. All of them together have a limit, and small bodies have a part of it to themselves,
 //! which large ones cannot take: nearly everything that Slack and Zendesk send is small. Where a body finds its part
 //! full, the one that was begun first gives way, not the next one: a delivery comes in one piece, and what has been
-//! coming for long is somebody who stalls. A head that cannot be right is refused before any of its body is read.
+//! coming for long is somebody who stalls. Large ones wait until the first has had half a second; else whoever sends them
+//! without end would have the app do nothing but read. A head that cannot be right is refused before any of its body is
+//! read.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,6 +17,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// The largest body that is taken, in bytes.
 pub(super) const BODY_LIMIT: usize = 1 << 20;
@@ -22,6 +25,10 @@ pub(super) const BODY_LIMIT: usize = 1 << 20;
 const WITHIN: Duration = Duration::from_secs(30);
 /// Up to here a body is a small one, in bytes.
 const SMALL: usize = 64 << 10;
+/// How long a large body may come before it has to give way to another one.
+const LARGE_HAS: Duration = Duration::from_millis(500);
+/// How often it is looked whether one has.
+const LOOK: Duration = Duration::from_millis(50);
 /// How many bytes there may be of large bodies. With the small ones and a thousand heads of 8 KiB each: 32 MiB.
 const LARGE_TOGETHER: usize = 16 << 20;
 /// How many bytes there may be of small bodies.
@@ -44,6 +51,8 @@ struct Held {
 }
 
 struct Begun {
+    /// When it was begun, or had room as a large one.
+    at: Instant,
     bytes: Vec<u8>,
     /// How many bytes it has room for, which is what it counts as.
     takes: usize,
@@ -87,15 +96,22 @@ impl Unverified {
         let reading = Reading { all: self, number };
         let mut chunks = body.into_data_stream();
         let read = async {
+            // What says that it is large is not begun before there is room for it.
+            if let Some(length) = length.filter(|length| *length > SMALL) {
+                while !self.held().book(number, length) {
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
             loop {
                 let chunk = tokio::select! {
                     biased;
                     _ = &mut gone => return Err(NotTaken::GaveWay),
                     chunk = chunks.next() => chunk,
                 };
-                match chunk {
-                    Some(chunk) => self.add(number, &chunk.map_err(|_| NotTaken::Broken)?, length)?,
-                    None => return Ok(()),
+                let Some(chunk) = chunk else { return Ok(()) };
+                let chunk = chunk.map_err(|_| NotTaken::Broken)?;
+                while !self.add(number, &chunk, length)? {
+                    tokio::time::sleep(LOOK).await;
                 }
             }
         };
@@ -112,11 +128,12 @@ impl Unverified {
         let mut held = self.held();
         held.last += 1;
         let number = held.last;
-        held.bodies.insert(number, Begun { bytes: Vec::new(), takes: 0, _gone: sender });
+        held.bodies.insert(number, Begun { at: Instant::now(), bytes: Vec::new(), takes: 0, _gone: sender });
         (number, gone)
     }
 
-    fn add(&self, number: u64, chunk: &[u8], length: Option<usize>) -> Result<(), NotTaken> {
+    /// Says whether there was room for it.
+    fn add(&self, number: u64, chunk: &[u8], length: Option<usize>) -> Result<bool, NotTaken> {
         let mut held = self.held();
         let body = held.bodies.get(&number).ok_or(NotTaken::GaveWay)?;
         let (needed, takes) = (body.bytes.len() + chunk.len(), body.takes);
@@ -125,30 +142,49 @@ impl Unverified {
         }
         if needed > takes {
             // Doubled, so that a body that comes in small pieces is not copied for each of them.
-            held.book(number, needed.max((2 * takes).min(length.unwrap_or(BODY_LIMIT))));
+            let wanted = needed.max((2 * takes).min(length.unwrap_or(BODY_LIMIT)));
+            // A large one takes all its room at once, so that none that has begun waits for another one's end.
+            let wanted = if wanted > SMALL { length.unwrap_or(BODY_LIMIT).max(wanted) } else { wanted };
+            if !held.book(number, wanted) {
+                return Ok(false);
+            }
         }
         let body = held.bodies.get_mut(&number).ok_or(NotTaken::GaveWay)?;
         body.bytes.reserve_exact(body.takes - body.bytes.len());
         body.bytes.extend_from_slice(chunk);
-        Ok(())
+        Ok(true)
     }
 }
 
 impl Held {
-    /// Lets a body take this much; what is first among its like gives way until there is room, which may be the body
-    /// itself.
-    fn book(&mut self, number: u64, takes: usize) {
-        let Some(body) = self.bodies.get_mut(&number) else { return };
-        let before = std::mem::replace(&mut body.takes, takes);
-        *self.part(before) -= before;
-        *self.part(takes) += takes;
+    /// Lets a body take this much, if there is room or something gives way: what is first among its like, which may be the
+    /// body itself. Says whether it may.
+    fn book(&mut self, number: u64, takes: usize) -> bool {
+        let Some(before) = self.bodies.get(&number).map(|body| body.takes) else { return true };
         let is_large = takes > SMALL;
         let most = if is_large { LARGE_TOGETHER } else { SMALL_TOGETHER };
-        while *self.part(takes) > most {
+        let own = if (before > SMALL) == is_large { before } else { 0 };
+        while *self.part(takes) - own + takes > most {
             let like = |body: &Begun| body.takes > 0 && (body.takes > SMALL) == is_large;
-            let Some(first) = self.bodies.iter().find_map(|(first, body)| like(body).then_some(*first)) else { return };
+            let like = self.bodies.iter().filter(|(_, body)| like(body)).map(|(other, body)| (body.at, *other));
+            let Some((at, first)) = like.min() else { break };
+            if is_large && at.elapsed() < LARGE_HAS {
+                return false;
+            }
             self.end(first);
+            if first == number {
+                return true;
+            }
         }
+        *self.part(before) -= before;
+        *self.part(takes) += takes;
+        if let Some(body) = self.bodies.get_mut(&number) {
+            body.takes = takes;
+            if is_large && own == 0 {
+                body.at = Instant::now();
+            }
+        }
+        true
     }
 
     fn part(&mut self, takes: usize) -> &mut usize {
@@ -212,18 +248,21 @@ mod tests {
             }));
         }
         // On one thread each of them runs until it waits.
-        for _ in 0..10 * bytes / 4096 {
+        for _ in 0..10 * bytes.div_ceil(4096) {
             tokio::task::yield_now().await;
         }
         stalled_bodies
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn bodies_that_stall_take_a_fixed_amount_and_the_first_gives_way() {
         let all = Arc::new(Unverified::default());
-        let large = stall(&all, 100, BODY_LIMIT).await;
-        assert_eq!(together(&all), (0, LARGE_TOGETHER));
-        assert!(large[0].is_finished() && !large[99].is_finished());
+        let large = stall(&all, 20, BODY_LIMIT).await;
+        let waits = 4 * SMALL;
+        assert!(together(&all).0 <= waits && together(&all).1 == LARGE_TOGETHER, "{:?}", together(&all));
+        assert!(!large[0].is_finished(), "for half a second, none gives way");
+        tokio::time::sleep(LARGE_HAS + LOOK).await;
+        assert!(large[0].is_finished() && !large[19].is_finished());
 
         let small = Body::from(vec![b'y'; SMALL]);
         assert_eq!(all.read(&HeaderMap::new(), small).await.unwrap().len(), SMALL, "small ones have room of their own");
