@@ -59,12 +59,7 @@ impl SlackClient {
                 return Err(CallError::Later { after: None, problem: "the answer does not read".to_owned() });
             }
             Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => Profile {
-                person: Person {
-                    name: nameless(user),
-                    standing: Standing::Stranger,
-                    agent: false,
-                    firm: None,
-                },
+                person: Person { name: nameless(user), standing: Standing::Stranger, agent: false, firm: None },
                 email: None,
             },
             Err(error) => match remembered {
