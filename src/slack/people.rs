@@ -114,6 +114,7 @@ impl SlackClient {
             return handles.get(group).cloned();
         }
         let asked: Result<Value, SlackError> = self.get("usergroups.list", &[("include_disabled", "true")]).await;
+        let mut looked_at = now;
         let handles = match asked {
             Ok(answer) => {
                 let groups = answer["usergroups"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -121,10 +122,13 @@ impl SlackClient {
                 groups.iter().filter_map(named).collect()
             }
             // Without the scope there are none; what is remembered is better than nothing.
-            Err(_) => remembered.map(|(_, handles)| handles).unwrap_or_default(),
+            Err(_) => {
+                looked_at = unsaid_at(now);
+                remembered.map(|(_, handles)| handles).unwrap_or_default()
+            }
         };
         let handle = handles.get(group).cloned();
-        *self.people.groups.lock().expect("the people's lock is never poisoned") = Some((now, handles));
+        *self.people.groups.lock().expect("the people's lock is never poisoned") = Some((looked_at, handles));
         handle
     }
 }
