@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use house::{House, Setup, fault};
 use serde_json::json;
 use sidethread::engine::clock::Clock;
+use sidethread::sandbox::post::Sender;
 use sidethread::sandbox::slack::ChannelSpec;
 use sidethread::sandbox::zendesk::TicketSpec;
 
