@@ -14,6 +14,8 @@ use crate::engine::outside::CallError;
 
 /// How long what was looked up holds, in milliseconds.
 const FRESH_MS: i64 = 10 * 60 * 1000;
+/// How long holds what Slack did not say, or said of somebody whom the app may not know yet, in milliseconds.
+const UNSAID_FRESH_MS: i64 = 10 * 1000;
 /// How long it serves where Slack does not answer, in milliseconds.
 const STALE_MS: i64 = 24 * 60 * 60 * 1000;
 /// How many are remembered.
@@ -50,27 +52,25 @@ impl SlackClient {
         }
         let team_id = self.house()?.identity.team_id.clone();
         let asked: Result<Value, SlackError> = self.get("users.info", &[("user", user.as_str())]).await;
+        let mut looked_at = now;
         let profile = match asked {
             Ok(answer) if answer["user"].is_object() => read_profile(&answer["user"], user, &team_id),
             Ok(_) => {
                 // Somebody of whom nothing is known must not pass for a member.
                 return Err(CallError::Later { after: None, problem: "the answer does not read".to_owned() });
             }
-            Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => Profile {
-                person: Person {
-                    name: format!("Somebody ({user})"),
-                    standing: Standing::Stranger,
-                    agent: false,
-                    firm: None,
-                },
-                email: None,
-            },
+            Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => {
+                looked_at = unsaid_at(now);
+                let name = format!("Somebody ({user})");
+                let person = Person { name, standing: Standing::Stranger, agent: false, firm: None };
+                Profile { person, email: None }
+            }
             Err(error) => match remembered {
                 Some((at, profile)) if is_fresh(at, now, STALE_MS) => return Ok(profile),
                 _ => return Err(error.of_a_read()),
             },
         };
-        remember(&self.people.profiles, user.clone(), (now, profile.clone()));
+        remember(&self.people.profiles, user.clone(), (looked_at, profile.clone()));
         Ok(profile)
     }
 
@@ -84,9 +84,15 @@ impl SlackClient {
         }
         let asked: Result<Value, SlackError> = self.get("conversations.info", &[("channel", channel.as_str())]).await;
         let name = asked.ok().and_then(|answer| text(&answer["channel"], "name").map(str::to_owned));
-        remember(&self.people.channels, channel.clone(), (now, name.clone()));
+        let looked_at = if name.is_some() { now } else { unsaid_at(now) };
+        remember(&self.people.channels, channel.clone(), (looked_at, name.clone()));
         name
     }
+}
+
+/// As when something counts as looked up that Slack did not say now: it is asked again soon.
+fn unsaid_at(now: i64) -> i64 {
+    now - FRESH_MS + UNSAID_FRESH_MS
 }
 
 /// Whether what was looked up at a time is younger than this. What a clock that was set back has made one of the future is

@@ -116,7 +116,8 @@ impl Start {
         }
         // Until it is asked for nothing can have come of it.
         let asked_for = self.step == Step::Creating && !self.asked.doc.is_empty();
-        let ours = asked_for && entry.actor.user_id == Some(app_user) && entry.via.as_deref().is_none_or(|via| via == "api");
+        let ours =
+            asked_for && entry.actor.user_id == Some(app_user) && entry.via.as_deref().is_none_or(|via| via == "api");
         let subject = message.subject.as_deref().or(entry.about.as_ref().map(|about| about.subject.as_str()));
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let (said, asked) = (words(&message.doc().to_plain(&Nameless)), words(&self.asked.doc.to_plain(&Nameless)));

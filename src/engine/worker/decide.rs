@@ -72,6 +72,7 @@ impl Engine {
                         BridgedThread::new(entry.side_conversation_id.clone(), entry.ticket_id)
                     }
                     What::StartAsked(asked) => BridgedThread::asked_for(asked, event.at_ms),
+                    What::Operator { .. } => BridgedThread::of_the_operator(),
                     _ => return Ok(None),
                 },
             };
