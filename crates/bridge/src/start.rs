@@ -114,7 +114,10 @@ impl Start {
         if let Some(marker) = &message.marker {
             return marker.split_once('/').is_some_and(|(thread, _)| thread == self.asked.id.as_str());
         }
-        let ours = entry.actor.user_id == Some(app_user) && entry.via.as_deref().is_none_or(|via| via == "api");
+        // Until it is asked for nothing can have come of it.
+        let asked_for = self.step == Step::Creating && !self.asked.doc.is_empty();
+        let ours =
+            asked_for && entry.actor.user_id == Some(app_user) && entry.via.as_deref().is_none_or(|via| via == "api");
         let subject = message.subject.as_deref().or(entry.about.as_ref().map(|about| about.subject.as_str()));
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let (said, asked) = (words(&message.doc().to_plain(&Nameless)), words(&self.asked.doc.to_plain(&Nameless)));
