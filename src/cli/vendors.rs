@@ -1,14 +1,14 @@
 //! Both vendors behind the engine's narrow waist: each act goes to the edge whose it is.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::bridge::content::Names;
 use crate::bridge::erase::Whom;
 use crate::bridge::event::{SideConversationEvent, Standing};
+use crate::bridge::heading;
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
 use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow};
@@ -26,22 +26,6 @@ pub struct Vendors {
     pub slack: Arc<SlackClient>,
     /// Zendesk.
     pub zendesk: Arc<ZendeskClient>,
-}
-
-#[derive(Default)]
-struct Known {
-    people: BTreeMap<SlackUserId, String>,
-    channels: BTreeMap<ChannelId, String>,
-}
-
-impl Names for Known {
-    fn user(&self, id: &SlackUserId) -> Option<String> {
-        self.people.get(id).cloned()
-    }
-
-    fn channel(&self, id: &ChannelId) -> Option<String> {
-        self.channels.get(id).cloned()
-    }
 }
 
 #[async_trait]
@@ -91,6 +75,14 @@ impl Outside for Vendors {
 
     fn forget_channel(&self, channel: &ChannelId) {
         self.slack.forget_channel(channel);
+    }
+
+    fn channel_is_shared(&self, channel: &ChannelId) {
+        self.slack.channel_is_shared(channel);
+    }
+
+    fn forget_person(&self, user: &SlackUserId) {
+        self.slack.forget_person(user);
     }
 
     async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError> {
@@ -144,8 +136,8 @@ impl Vendors {
     }
 
     async fn reply(&self, call: &Call<'_>) -> Result<Answer, CallError> {
-        let mut known = Known::default();
         let mut authors = Vec::new();
+        let (mut people, mut channels) = (BTreeSet::new(), BTreeSet::new());
         for effect in call.effects() {
             let Act::Reply(reply) = &effect.act else {
                 return Err(CallError::Refused { reason: "this is no reply.".to_owned() });
@@ -158,23 +150,17 @@ impl Vendors {
             if profile.person.standing == Standing::Bot {
                 return Ok(Answer::OfABot);
             }
-            for user in reply.doc.people() {
-                let profile = self.slack.profile(&user).await.map_err(slack_is_late)?;
-                known.people.insert(user, profile.person.name);
-            }
-            for channel in reply.doc.nameless_channels() {
-                if let Some(name) = self.slack.channel_name(&channel).await {
-                    known.channels.insert(channel, name);
-                }
-            }
+            people.extend(reply.doc.people());
+            channels.extend(reply.doc.nameless_channels());
             let zendesk_user = match &profile.email {
                 // Who the author is in Zendesk only adds to the reply; it must not hold it back.
                 Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),
                 None => None,
             };
-            authors.push((reply, Author { name: profile.person.name, zendesk_user }));
+            authors.push((reply, Author { name: heading::author(&profile.person), zendesk_user }));
         }
-        self.zendesk.reply(call, &authors, &known).await
+        let names = self.slack.names_of_mentioned(people, channels).await;
+        self.zendesk.reply(call, &authors, &names).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::queue::Item;
 use crate::bridge::event::{Event, What};
-use crate::bridge::ids::{ChannelId, ThreadId};
+use crate::bridge::ids::{ChannelId, SlackUserId, ThreadId};
 use crate::store::{Commit, Delay, StoreError};
 
 /// How long a call rests; it is woken when its thread can be reached.
@@ -43,6 +43,16 @@ impl Engine {
     /// Slack says that a channel is another than it was: nobody goes on by what was read of it before.
     pub fn channel_changed(&self, channel: &ChannelId) {
         self.outside.forget_channel(channel);
+    }
+
+    /// Slack says that another firm reads in a channel, which counts from this moment on.
+    pub fn channel_is_shared(&self, channel: &ChannelId) {
+        self.outside.channel_is_shared(channel);
+    }
+
+    /// Slack says that somebody is another than they were: a guest, say, or deactivated.
+    pub fn person_changed(&self, user: &SlackUserId) {
+        self.outside.forget_person(user);
     }
 
     /// Slack has given a channel another id: every thread in it moves.

@@ -33,7 +33,14 @@ pub(super) async fn events(State(front): State<Front>, headers: HeaderMap, body:
         tracing::info!(slack.retry = retry, slack.retry_reason = reason, "Slack sends an event again");
         ready.engine.sent_again(retry.parse().unwrap_or(1));
     }
-    take(&front, ready, decode::event(&body, &ready.identity)).await
+    let inbound = decode::event(&body, &ready.identity);
+    // What another workspace's installation says of its channels counts for nothing here.
+    if inbound != Inbound::NotMirrored("foreign")
+        && let Some(channel) = decode::shared_channel(&body)
+    {
+        ready.engine.channel_is_shared(&channel);
+    }
+    take(&front, ready, inbound).await
 }
 
 pub(super) async fn interactions(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
@@ -125,11 +132,22 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
             ready.engine.channel_changed(&channel);
             return StatusCode::OK.into_response();
         }
+        Inbound::ChannelShared(channel) => {
+            front.metrics.not_mirrored("workspace");
+            ready.engine.channel_is_shared(&channel);
+            return StatusCode::OK.into_response();
+        }
+        Inbound::PersonChanged(user) => {
+            front.metrics.not_mirrored("workspace");
+            ready.engine.person_changed(&user);
+            return StatusCode::OK.into_response();
+        }
         Inbound::ChannelMoved { from, to } => ready.engine.channel_moved(from, to).await.map(|()| Taken::Stored),
-        Inbound::InThread { key, channel, thread_ts, what } => {
+        Inbound::InThread { key, channel, thread_ts, parent, what } => {
             // A task of its own: whoever asked may hang up at any moment, and what is begun here must come to its end.
             let engine = ready.engine.clone();
-            let taking = tokio::spawn(async move { engine.take_from_slack(key, &channel, &thread_ts, what).await });
+            let taking =
+                tokio::spawn(async move { engine.take_from_slack(key, &channel, (&thread_ts, parent), what).await });
             match taking.await {
                 Ok(taken) => taken,
                 Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),

@@ -7,6 +7,7 @@ use super::decode::{Inbound, mend_surrogates, text};
 use crate::bridge::event::{Asks, Press, State, What};
 use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, TicketId, Ts};
 use crate::bridge::permit::Action;
+use crate::engine::intake::Parent;
 
 /// Somebody typed `/side-convo`.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,6 +89,7 @@ fn pressed(payload: &Value) -> Option<Inbound> {
         key: format!("press:{message_ts}:{user}:{action_id}:{action_ts}"),
         channel,
         thread_ts: thread_ts.parse::<Ts>().ok()?,
+        parent: Parent::Unsaid,
         what: What::Pressed(press),
     })
 }

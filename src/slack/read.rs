@@ -60,7 +60,9 @@ impl SlackClient {
                 Inbound::NotMirrored(_)
                 | Inbound::Challenge(_)
                 | Inbound::ChannelMoved { .. }
-                | Inbound::ChannelChanged(_) => {}
+                | Inbound::ChannelChanged(_)
+                | Inbound::ChannelShared(_)
+                | Inbound::PersonChanged(_) => {}
             }
         }
         Ok(read)

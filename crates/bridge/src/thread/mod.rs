@@ -49,7 +49,6 @@ pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told
 pub use proposals::Proposal;
 pub use ready::Ready;
 pub use step::{EffectIds, Forgotten, Step, Why};
-pub use summary::heading;
 pub use waits::WaitsFor;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
@@ -187,6 +186,9 @@ pub struct BridgedThread {
     /// That its ticket cannot be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Gone>,
+    /// Whether what was kept of its ticket was erased: what the ticket says of itself is not taken up again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
     /// What came of it that it was asked and answered.
     #[serde(default, skip_serializing_if = "Noticed::is_nothing")]
     pub noticed: Noticed,
@@ -228,6 +230,7 @@ impl BridgedThread {
             card_before: None,
             parents_before: Vec::new(),
             gone: None,
+            forgotten: false,
             noticed: Noticed::default(),
         }
     }

@@ -57,6 +57,13 @@ impl FakeZendesk {
         }
     }
 
+    /// Gives a user another role: `end-user`, `agent` or `admin`.
+    pub fn set_role(&self, user_id: i64, role: &str) {
+        if let Some(user) = self.world().users.get_mut(&user_id) {
+            user.fields.insert("role".into(), json!(role));
+        }
+    }
+
     /// Deletes a user.
     pub fn delete_user(&self, user_id: i64) {
         if let Some(user) = self.world().users.get_mut(&user_id) {
