@@ -12,7 +12,8 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::bridge::{Vendor, Why};
 
 /// Every kind of delivery that is not mirrored.
-const NOT_MIRRORED: [&str; 16] = [
+const NOT_MIRRORED: [&str; 17] = [
+    "app_home",
     "bot",
     "deletion",
     "edit",

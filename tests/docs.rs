@@ -121,6 +121,17 @@ fn the_example_names_every_key() {
 }
 
 #[test]
+fn each_scope_is_explained() {
+    let page = include_str!("../docs/install.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let told: Vec<&str> =
+        rows.flat_map(|row| row[1..].split('|').next().unwrap().split('`').skip(1).step_by(2)).collect();
+    let mut sorted = told.clone();
+    sorted.sort();
+    assert_eq!(sorted, sidethread::cli::manifest::BOT_SCOPES);
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     let pages: BTreeMap<PathBuf, String> = pages();
     let mut broken = Vec::new();

@@ -108,9 +108,14 @@ impl House {
 
     /// Runs a command that must fail in one try, and gives what it said.
     async fn refused(&self, command: &str, config: &str) -> String {
+        self.refused_with(1, command, config).await
+    }
+
+    /// Runs a command that must fail in one try with this exit code, and gives what it said.
+    async fn refused_with(&self, expected: i32, command: &str, config: &str) -> String {
         let (code, out, err) = self.run(command, config).await;
         let said = err + &out;
-        assert_eq!(code, Some(1), "{said}");
+        assert_eq!(code, Some(expected), "{said}");
         assert!(!said.contains("-canary"), "a secret is shown: {said}");
         assert!(!said.contains("panicked") && !said.contains("Error {"), "{said}");
         said
@@ -475,23 +480,29 @@ async fn what_is_set_wrong_is_named() {
     let config = house.config("a.db");
     let line = |key: &str| config.lines().find(|line| line.trim().starts_with(key)).unwrap().to_owned();
     let cases = [
-        ("signing_secret", "", &["slack.signing_secret: missing", "set signing_secret under [slack]"][..]),
-        ("webhook_secret", "", &["zendesk.webhook_secret: missing", "set webhook_secret under [zendesk]"]),
-        ("bot_token", "bot_token = \"xoxe.xoxb-1-token-canary\"", &["slack.bot_token", "otation"]),
-        ("client_secret", "client_secret = \"wrong-canary\"", &["check client_id and client_secret"]),
-        ("bot_token", "bot_token = \"xoxb-other-canary\"", &["does not accept the bot token", "install the app again"]),
-        ("client_id", "cleint_id = \"client\"", &["cleint_id", "client_id"]),
+        (78, "signing_secret", "", &["slack.signing_secret: missing", "set signing_secret under [slack]"][..]),
+        (78, "webhook_secret", "", &["zendesk.webhook_secret: missing", "set webhook_secret under [zendesk]"]),
+        (78, "bot_token", "bot_token = \"xoxe.xoxb-1-token-canary\"", &["slack.bot_token", "otation"]),
+        (1, "client_secret", "client_secret = \"wrong-canary\"", &["check client_id and client_secret"]),
+        (
+            1,
+            "bot_token",
+            "bot_token = \"xoxb-other-canary\"",
+            &["does not accept the bot token", "install the app again"],
+        ),
+        (78, "client_id", "cleint_id = \"client\"", &["cleint_id", "client_id"]),
     ];
-    for (n, (key, instead, expected)) in cases.into_iter().enumerate() {
+    for (n, (code, key, instead, expected)) in cases.into_iter().enumerate() {
         // A database remembers who the app is, and then a dead token stops nobody.
         let config = config.replace(&line(key), instead).replace("a.db", &format!("{n}.db"));
         house.write("wrong.toml", &config);
-        let said = house.refused("serve", "wrong.toml").await;
+        // What no restart can help has an exit code of its own; what a vendor refuses may change there.
+        let said = house.refused_with(code, "serve", "wrong.toml").await;
         for expected in expected {
             assert!(said.contains(expected), "no {expected:?} in:\n{said}");
         }
     }
-    let said = house.refused("serve", "nowhere.toml").await;
+    let said = house.refused_with(78, "serve", "nowhere.toml").await;
     assert!(said.contains("nowhere.toml") && said.contains("cannot be read"), "{said}");
     let database = config.lines().find(|line| line.contains("sqlite://")).unwrap();
     house.write("wrong.toml", &config.replace(database, "url = \"sqlite:///nowhere/at/all/a.db\""));
@@ -554,6 +565,51 @@ async fn the_manifest_is_printed_with_the_public_url() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_says_whether_it_runs() {
+    let house = House::new().await;
+    let said = house.refused("health", "sidethread.toml").await;
+    assert!(said.contains("is `sidethread serve` running?"), "{said}");
+    let mut app = house.start().await;
+    for command in ["health", "health --ready"] {
+        let (code, out, err) = house.run(command, "sidethread.toml").await;
+        assert!(code == Some(0) && !out.is_empty() && err.is_empty(), "{command}: {out}{err}");
+    }
+    app.stop().await;
+}
+
+/// As systemd runs it under `Type=notify` with `WatchdogSec`.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_service_manager_is_told() {
+    let house = House::new().await;
+    let path = house.folder.path().join("notify");
+    let socket = tokio::net::UnixDatagram::bind(&path).unwrap();
+    let heard = async || {
+        let mut text = [0; 256];
+        let read = tokio::time::timeout(PATIENCE, socket.recv(&mut text)).await.expect("nothing is told").unwrap();
+        String::from_utf8(text[..read].to_vec()).unwrap()
+    };
+    let log = house.folder.path().join("log");
+    let mut command = house.command("serve", "sidethread.toml");
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "100000").env_remove("WATCHDOG_PID");
+    let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let mut app = Running { child, log, listen: house.listen };
+    let first = heard().await;
+    assert!(first.starts_with("READY=1\n"), "{first}");
+    assert!(app.get("/healthz").await.is_some(), "it listens once it says so");
+    let mut told = Vec::new();
+    while !(told.iter().any(|text| text == "STATUS=Bridging.")
+        && told.iter().filter(|text| *text == "WATCHDOG=1").count() > 4)
+    {
+        told.push(heard().await);
+    }
+    app.stop().await;
+    while !told.iter().any(|text: &String| text.starts_with("STOPPING=1\n")) {
+        told.push(heard().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_typed_wrong_is_explained() {
     let run = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_sidethread")).args(arguments).output().unwrap();
@@ -563,6 +619,10 @@ async fn what_is_typed_wrong_is_explained() {
     assert!(code == Some(0) && ["demo", "serve", "check", "manifest"].iter().all(|c| said.contains(c)), "{said}");
     let (code, said) = run(&["--version"]);
     assert!(code == Some(0) && said.starts_with("sidethread "), "{said}");
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let (code, said) = run(&["completions", shell]);
+        assert!(code == Some(0) && said.contains("sidethread") && said.contains("parked"), "{shell}: {said}");
+    }
     let (code, said) = run(&["sevre"]);
     assert!(code == Some(2) && said.contains("'serve'"), "{said}");
     assert!(Path::new(env!("CARGO_BIN_EXE_sidethread")).exists());

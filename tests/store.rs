@@ -9,8 +9,8 @@ use sidethread::bridge::event::Event;
 use sidethread::bridge::ids::{SideConversationId, TicketId};
 use sidethread::bridge::{Act, BridgedThread, Card, Effect, EffectId};
 use sidethread::store::{
-    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, Look, OutboxWrite, Release, Scope,
-    Settle, Store, StoreError, Swept, ThreadWrite, UnreadWrite,
+    Attempt, Commit, Committed, Delay, Done, HeldWrite, InboxWrite, LinkWrite, Listed, Look, OutboxWrite, Release,
+    Scope, Settle, Store, StoreError, Swept, ThreadWrite, UnreadWrite,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteRow};
 use sqlx::{Column, Row, TypeInfo, ValueRef};
@@ -365,7 +365,7 @@ async fn links_lead_from_a_place_to_its_thread() {
     let mut closed = thread("t3", 3, 9);
     closed.state = "closed";
     place.commit(Commit { threads: vec![closed], ..Commit::default() }).await;
-    let (open, count) = place.store.open_in_channel("C1", 2).await.unwrap();
+    let (open, count) = place.store.listed(Listed::InChannel("C1", "open"), 2).await.unwrap();
     let open: Vec<_> =
         open.iter().map(|t| (t.channel_id.as_str(), t.thread_ts.as_str(), t.ticket_id, t.subject.as_str())).collect();
     assert_eq!(

@@ -141,7 +141,7 @@ impl App {
         let (identity, zendesk, bridging_since_ms) = known?;
         let engine = self.start_engine(&identity, zendesk, bridging_since_ms).await.map_err(NotYet::Stop)?;
         // Only one task makes the app ready.
-        let _ = self.front.ready.set(Ready { engine, identity });
+        let _ = self.front.ready.set(Ready { engine, identity, slack: self.slack.clone() });
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! `sidethread check`: asks both vendors whether what is set would work, and says what to do if not.
 //!
-//! It changes nothing at either vendor. What it prints holds no secret: a finding is made of our own
+//! It changes nothing at either vendor. What it sees of the public address it sees from this machine. What it prints holds no secret: a finding is made of our own
 //! words, names of settings, and names of people, workspaces and channels.
 
 mod ask;
 mod channels;
 mod example;
+mod reach;
 mod slack;
 #[cfg(test)]
 mod tests;
@@ -119,6 +120,7 @@ pub async fn run(config: &Config, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) ->
         channels::check(config, &asker, &mut report).await;
     }
     zendesk::check(config, &asker, &mut report).await;
+    reach::check(config, asker.wire, &mut report).await;
     report
 }
 

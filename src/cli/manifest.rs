@@ -11,7 +11,12 @@ const EXAMPLE_URL: &str = "https://bridge.example.com";
 
 /// The command that people type in Slack.
 pub const COMMAND: &str = "/side-convo";
-/// What the app may do in a workspace.
+/// The shortcut in a message's menu, "Attach to Zendesk ticket".
+pub const ATTACH_SHORTCUT: &str = "attach_to_ticket";
+/// The shortcut that is offered everywhere, "New side conversation".
+pub const NEW_SHORTCUT: &str = "new_side_conversation";
+/// What the app may do in a workspace. All is asked for from the start: each further scope means another approval by
+/// an admin. `docs/install.md` says what each one is for.
 pub const BOT_SCOPES: &[&str] = &[
     "channels:history",
     "channels:join",
@@ -19,23 +24,30 @@ pub const BOT_SCOPES: &[&str] = &[
     "chat:write",
     "chat:write.customize",
     "commands",
-    // For attachments: asked for from the start, because each further scope means another approval by an admin.
+    "emoji:read",
     "files:read",
     "files:write",
     "groups:history",
     "groups:read",
-    // For direct messages to the assignee: to open them, and to find one whose call had no answer.
     "im:history",
+    "im:read",
     "im:write",
+    "reactions:read",
+    "reactions:write",
     "team:read",
+    "usergroups:read",
     "users:read",
     "users:read.email",
 ];
+/// Those of [`BOT_SCOPES`] without which messages still travel both ways.
+pub const OPTIONAL_SCOPES: &[&str] = &["emoji:read", "im:read", "reactions:read", "reactions:write", "usergroups:read"];
 
 /// What Slack tells the app about.
 pub const BOT_EVENTS: &[&str] = &[
+    "app_home_opened",
     "app_uninstalled",
     "channel_archive",
+    "channel_created",
     "channel_deleted",
     "channel_id_changed",
     "channel_left",
@@ -43,6 +55,7 @@ pub const BOT_EVENTS: &[&str] = &[
     "channel_shared",
     "channel_unarchive",
     "channel_unshared",
+    "emoji_changed",
     "group_archive",
     "group_deleted",
     "group_left",
@@ -51,6 +64,11 @@ pub const BOT_EVENTS: &[&str] = &[
     "member_joined_channel",
     "message.channels",
     "message.groups",
+    "message.im",
+    "reaction_added",
+    "reaction_removed",
+    "subteam_created",
+    "subteam_updated",
     "tokens_revoked",
     "user_change",
 ];

@@ -5,11 +5,13 @@ pub mod check;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod erase;
+pub mod health;
 pub mod manifest;
 mod memory;
 pub mod merged;
 pub mod parked;
 pub mod serve;
+mod supervisor;
 pub mod trace;
 pub mod vendors;
 mod words;
@@ -19,12 +21,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::bridge::erase::Whom;
 use crate::config::{Config, ConfigErrors};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::wire::HttpWire;
+
+/// The exit code where the settings are at fault: a restart would not help. As EX_CONFIG of sysexits.h.
+pub const SETTINGS_AT_FAULT: u8 = 78;
 
 /// Makes a Zendesk side conversation and a Slack thread one conversation.
 #[derive(Debug, Parser)]
@@ -119,6 +124,20 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Ask the running bridge whether it is alive; ends with 0 if it is
+    Health {
+        /// The settings file; sidethread.toml in this folder if there is one
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Ask whether it is ready to take messages, too
+        #[arg(long)]
+        ready: bool,
+    },
+    /// Print a script that completes these commands in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,6 +221,16 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             }
             Err(code) => return code,
         },
+        Command::Health { config, ready } => match settings(config.as_deref()) {
+            Ok(config) => health(&config, ready).await,
+            Err(code) => return code,
+        },
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "sidethread", &mut script);
+            say(&String::from_utf8_lossy(&script));
+            Ok(true)
+        }
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -217,6 +246,11 @@ async fn check(config: &Config) -> anyhow::Result<bool> {
     let report = check::run(config, Arc::new(HttpWire::new()?), Arc::new(SystemClock)).await;
     println!("{report}");
     Ok(report.ok())
+}
+
+async fn health(config: &Config, ready: bool) -> anyhow::Result<bool> {
+    say(&(health::run(config, ready, &HttpWire::without_proxy()?).await? + "\n"));
+    Ok(true)
 }
 
 impl Parked {
@@ -291,6 +325,6 @@ fn settings(path: Option<&Path>) -> Result<Config, ExitCode> {
 fn given(read: Result<Config, ConfigErrors>) -> Result<Config, ExitCode> {
     read.map_err(|errors| {
         eprintln!("{errors}");
-        ExitCode::FAILURE
+        ExitCode::from(SETTINGS_AT_FAULT)
     })
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, listen, serve, told_to_stop};
+use super::supervisor::Supervisor;
 use crate::config::Config;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::store::Store;
@@ -40,22 +41,31 @@ pub async fn run_until(
     tracing::info!(listen = %config.server.listen, admin_listen = %config.server.admin_listen, "sidethread starts");
     let app = Arc::new(App::new(config, store.clone(), Arc::new(wire), clock, seed));
 
+    let supervisor = Arc::new(Supervisor::of_this_process());
+    supervisor.listens();
+    let alive = tokio::spawn({
+        let (app, supervisor) = (app.clone(), supervisor.clone());
+        // A report takes the engine's lock: an engine that is stuck is not alive.
+        async move { supervisor.keep_alive(|| drop(app.engine().map(|engine| engine.report()))).await }
+    });
+
     let stop = CancellationToken::new();
     let http = tokio::spawn(serve(listener, app.router(), stop.clone()));
     let admin = tokio::spawn(serve(admin_listener, app.admin_router(), stop.clone()));
     let signal = tokio::spawn({
-        let stop = stop.clone();
+        let (stop, supervisor) = (stop.clone(), supervisor.clone());
         async move {
             if let Err(error) = told.await {
                 tracing::error!(error = %error, "the signal to stop cannot be listened for");
             }
+            supervisor.stops();
             stop.cancel();
         }
     });
     // On the workers, not on this thread: what the engine starts then stays where it is awaited.
     let worked = tokio::spawn({
         let (app, stop) = (app.clone(), stop.clone());
-        async move { work(&app, &stop).await }
+        async move { work(&app, &stop, || supervisor.is_ready()).await }
     });
     let worked = worked.await.context("the engine ended");
     stop.cancel();
@@ -63,19 +73,21 @@ pub async fn run_until(
     admin.await.context("the admin server ended")??;
     store.close().await;
     signal.abort();
+    alive.abort();
     worked??;
     tracing::info!("sidethread has stopped; what waits is stored");
     Ok(())
 }
 
-/// Becomes ready, then works until `stop`.
+/// Becomes ready, tells `ready`, then works until `stop`.
 ///
 /// # Errors
-/// A person has to mend something first.
-pub async fn work(app: &App, stop: &CancellationToken) -> anyhow::Result<()> {
+/// A person has to fix something first.
+pub async fn work(app: &App, stop: &CancellationToken, ready: impl FnOnce()) -> anyhow::Result<()> {
     app.become_ready(stop).await?;
     if let Some(engine) = app.engine() {
         tracing::info!("sidethread is ready");
+        ready();
         engine.clone().work(stop.clone()).await;
     }
     Ok(())

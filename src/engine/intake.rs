@@ -232,6 +232,11 @@ impl Engine {
         Ok(found)
     }
 
+    /// The address of a Slack message for people.
+    pub fn address(&self, channel: &str, ts: &str) -> String {
+        format!("{}archives/{channel}/p{}", self.policy.slack_url, ts.replace('.', ""))
+    }
+
     async fn store_events(
         &self,
         source: &'static str,

@@ -3,6 +3,7 @@
 //! Nothing is answered as taken before it is stored. Until the app knows who it is at both vendors it takes nothing,
 //! and says so in the way that makes each vendor send again.
 
+mod command;
 mod erase;
 mod health;
 mod lanes;
@@ -20,7 +21,7 @@ use axum::routing::{get, post};
 
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
-use crate::slack::Identity;
+use crate::slack::{Identity, SlackClient};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -62,13 +63,15 @@ pub struct Ready {
     pub engine: Arc<Engine>,
     /// Who we are in Slack.
     pub identity: Identity,
+    /// Slack.
+    pub slack: Arc<SlackClient>,
 }
 
 /// What the vendors call.
 pub fn router(front: Front) -> Router {
     Router::new()
         .route(EVENTS_PATH, post(slack::events))
-        .route(COMMANDS_PATH, post(slack::commands))
+        .route(COMMANDS_PATH, post(command::commands))
         .route(INTERACTIONS_PATH, post(slack::interactions))
         .route(WEBHOOK_PATH, post(zendesk::webhook))
         .route("/healthz", get(health::healthz))

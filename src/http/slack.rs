@@ -1,21 +1,17 @@
-//! Slack's three addresses. A signed request is answered 200, whatever is in it, once what matters is stored.
+//! Slack's addresses for events and for what is pressed; commands stand in `command`. A signed request is answered 200, whatever is in it, once what matters is stored.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
-use super::{Front, Ready};
-use crate::bridge::command::{self, Command, Listed};
-use crate::engine::intake::Taken;
-use crate::slack::acts::ticket_url;
+use super::{Front, Ready, command};
+use crate::bridge::event::What;
+use crate::bridge::ids::{ChannelId, Ts};
+use crate::engine::intake::{Parent, Taken};
 use crate::slack::decode::{self, Inbound};
 use crate::slack::interactive;
-
-/// How many threads a list shows.
-const LISTED: i64 = 20;
+use crate::store::StoreError;
 
 pub(super) async fn events(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
     if let Some(refused) = refused(&front, &headers, &body) {
@@ -51,54 +47,7 @@ pub(super) async fn interactions(State(front): State<Front>, headers: HeaderMap,
     take(&front, ready, interactive::interaction(&body, &ready.identity)).await
 }
 
-pub(super) async fn commands(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Some(refused) = refused(&front, &headers, &body) {
-        return refused;
-    }
-    let Some(ready) = front.ready.get() else {
-        return only_for_you("Sidethread is starting. Please try again in a minute.".to_owned());
-    };
-    let Some(call) = interactive::command(&body, &ready.identity) else {
-        front.metrics.not_mirrored("foreign");
-        return StatusCode::OK.into_response();
-    };
-    match command::parse(&call.text) {
-        Command::Help => only_for_you(command::help()),
-        Command::Other(_) => only_for_you(command::not_yet()),
-        Command::List => {
-            let base = &ready.engine.policy().slack_url;
-            match front.store.open_in_channel(call.channel.as_str(), LISTED).await {
-                Ok((threads, count)) => {
-                    let listed: Vec<Listed> = threads
-                        .into_iter()
-                        .map(|thread| Listed {
-                            permalink: format!(
-                                "{base}archives/{}/p{}",
-                                thread.channel_id,
-                                thread.thread_ts.replace('.', "")
-                            ),
-                            ticket_url: ticket_url(&front.zendesk_url, thread.ticket_id),
-                            ticket_id: thread.ticket_id,
-                            subject: thread.subject,
-                        })
-                        .collect();
-                    let more = usize::try_from(count).unwrap_or(0).saturating_sub(listed.len());
-                    only_for_you(command::list(&listed, more))
-                }
-                Err(error) => {
-                    tracing::error!(error = %error, "the list of side conversations could not be read");
-                    only_for_you("The list could not be read just now. Please try again in a minute.".to_owned())
-                }
-            }
-        }
-    }
-}
-
-fn only_for_you(text: String) -> Response {
-    Json(json!({ "response_type": "ephemeral", "text": text })).into_response()
-}
-
-fn refused(front: &Front, headers: &HeaderMap, body: &[u8]) -> Option<Response> {
+pub(super) fn refused(front: &Front, headers: &HeaderMap, body: &[u8]) -> Option<Response> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let verified = front.slack_verifier.verify(
         header("x-slack-request-timestamp"),
@@ -144,14 +93,20 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
         }
         Inbound::ChannelMoved { from, to } => ready.engine.channel_moved(from, to).await.map(|()| Taken::Stored),
         Inbound::InThread { key, channel, thread_ts, parent, what } => {
-            // A task of its own: whoever asked may hang up at any moment, and what is begun here must come to its end.
-            let engine = ready.engine.clone();
-            let taking =
-                tokio::spawn(async move { engine.take_from_slack(key, &channel, (&thread_ts, parent), what).await });
-            match taking.await {
-                Ok(taken) => taken,
-                Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            match in_thread(ready, key, channel, (thread_ts, parent), what).await {
+                Some(taken) => taken,
+                None => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
             }
+        }
+        Inbound::Chosen { key, channel, thread_ts, what, state, response_url } => {
+            let link = ready.engine.address(channel.as_str(), thread_ts.as_str());
+            let Some(taken) = in_thread(ready, key, channel, (thread_ts, Parent::Unsaid), what).await else {
+                return StatusCode::SERVICE_UNAVAILABLE.into_response();
+            };
+            if taken.is_ok() {
+                command::was_chosen(ready, state, &link, response_url.as_deref());
+            }
+            taken
         }
         Inbound::Unreadable { key, channel, thread_ts, reason, raw } => {
             ready.engine.keep_unread(key, &channel, &thread_ts, raw, reason).await
@@ -168,4 +123,17 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }
+}
+
+/// Takes something that happened in a thread. In a task of its own: whoever asked may hang up at any moment, and what is
+/// begun here must come to its end. `None` if that task came to none.
+pub(super) async fn in_thread(
+    ready: &Ready,
+    key: String,
+    channel: ChannelId,
+    (thread_ts, parent): (Ts, Parent),
+    what: What,
+) -> Option<Result<Taken, StoreError>> {
+    let engine = ready.engine.clone();
+    tokio::spawn(async move { engine.take_from_slack(key, &channel, (&thread_ts, parent), what).await }).await.ok()
 }

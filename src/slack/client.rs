@@ -11,6 +11,7 @@ use slack_morphism::{SlackApiToken, SlackClient as Morphism};
 use super::connector::WireConnector;
 use super::errors::SlackError;
 use super::people::{People, is_fresh};
+use super::respond::Doors;
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId};
 use crate::bridge::route::ChannelRef;
@@ -62,6 +63,9 @@ pub struct SlackClient {
     pub(super) people: People,
     names: Mutex<HashMap<String, ChannelId>>,
     shared: Mutex<HashMap<ChannelId, Looked>>,
+    pub(super) wire: Arc<dyn Wire>,
+    pub(super) api_url: url::Url,
+    pub(super) doors: Doors,
     /// Methods that Slack told to wait.
     held: Holds<String>,
     house: OnceLock<House>,
@@ -114,7 +118,7 @@ impl SlackClient {
     /// `api_url` as in the settings.
     pub fn new(wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, api_url: &url::Url, token: SecretString) -> Self {
         // The connector holds the token, so that slack-morphism has none to print.
-        let connector = WireConnector::new(wire, api_url.as_str(), token);
+        let connector = WireConnector::new(wire.clone(), api_url.as_str(), token);
         SlackClient {
             morphism: Morphism::new(connector),
             token: SlackApiToken::new(String::new().into()),
@@ -122,6 +126,9 @@ impl SlackClient {
             people: People::default(),
             names: Mutex::new(HashMap::new()),
             shared: Mutex::new(HashMap::new()),
+            wire,
+            api_url: api_url.clone(),
+            doors: Doors::default(),
             held: Holds::default(),
             house: OnceLock::new(),
         }

@@ -9,13 +9,12 @@ use serde_json::Value;
 
 use super::Identity;
 use crate::bridge::content::Doc;
-use crate::bridge::event::{SlackMessage, What};
+use crate::bridge::event::{SlackMessage, State, What};
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, Ts};
 use crate::engine::intake::Parent;
 
 /// What a delivery is.
 #[derive(Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Inbound {
     /// Slack checks the address: answer with this text.
     Challenge(String),
@@ -31,6 +30,21 @@ pub enum Inbound {
         parent: Parent,
         /// What happened.
         what: What,
+    },
+    /// A button under a question that only its reader sees: something for a thread that stands elsewhere.
+    Chosen {
+        /// What makes a repetition the same.
+        key: String,
+        /// The channel of the thread.
+        channel: ChannelId,
+        /// The thread's parent.
+        thread_ts: Ts,
+        /// What happened.
+        what: What,
+        /// The state that is to be set.
+        state: State,
+        /// Where the question can be replaced.
+        response_url: Option<String>,
     },
     /// Names a thread, but cannot be read.
     Unreadable {
@@ -99,6 +113,7 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
     match text(event, "type") {
         Some("message") => message(envelope, event, us),
         Some("reaction_added" | "reaction_removed") => Inbound::NotMirrored("reaction"),
+        Some("app_home_opened") => Inbound::NotMirrored("app_home"),
         Some("app_mention") => Inbound::NotMirrored("mention"),
         Some("channel_id_changed") => match (text(event, "old_channel_id"), text(event, "new_channel_id")) {
             (Some(from), Some(to)) => Inbound::ChannelMoved { from: ChannelId::new(from), to: ChannelId::new(to) },
@@ -120,6 +135,7 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             "app_uninstalled"
             | "tokens_revoked"
             | "channel_archive"
+            | "channel_created"
             | "channel_unarchive"
             | "channel_deleted"
             | "channel_left"
@@ -133,6 +149,9 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             | "group_rename"
             | "member_joined_channel"
             | "member_left_channel"
+            | "emoji_changed"
+            | "subteam_created"
+            | "subteam_updated"
             | "user_change",
         ) => Inbound::NotMirrored("workspace"),
         _ => Inbound::NotMirrored("unknown"),

@@ -4,18 +4,27 @@ use serde_json::Value;
 
 use super::Identity;
 use super::decode::{Inbound, mend_surrogates, text};
+use super::views::{CHOOSE_DONE, CHOOSE_REOPEN};
 use crate::bridge::event::{Asks, Press, State, What};
 use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, TicketId, Ts};
 use crate::bridge::permit::Action;
 use crate::engine::intake::Parent;
 
 /// Somebody typed `/side-convo`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandCall {
     /// Where.
     pub channel: ChannelId,
-    /// What stood after the command.
+    /// Who.
+    pub user: SlackUserId,
+    /// Their workspace, if Slack said so.
+    pub team: Option<TeamId>,
+    /// What stood after the command, with `&`, `<` and `>` escaped and mentions as in a message.
     pub text: String,
+    /// Slack's name for this very command, which opens one form within three seconds.
+    pub trigger_id: String,
+    /// Where it can be answered for half an hour.
+    pub response_url: Option<String>,
 }
 
 /// Reads a signed request to `/slack/commands`; `None` if it is only Slack's check of the address, or foreign.
@@ -30,7 +39,15 @@ pub fn command(body: &[u8], us: &Identity) -> Option<CommandCall> {
     {
         return None;
     }
-    Some(CommandCall { channel: ChannelId::new(field("channel_id")?), text: field("text").unwrap_or_default() })
+    let given = |name: &str| field(name).filter(|text| !text.is_empty());
+    Some(CommandCall {
+        channel: ChannelId::new(given("channel_id")?),
+        user: SlackUserId::new(given("user_id")?),
+        team: given("team_id").map(TeamId::new),
+        text: field("text").unwrap_or_default(),
+        trigger_id: given("trigger_id")?,
+        response_url: given("response_url"),
+    })
 }
 
 /// Reads a signed request to `/slack/interactions`.
@@ -57,6 +74,9 @@ pub fn interaction(body: &[u8], us: &Identity) -> Inbound {
 fn pressed(payload: &Value) -> Option<Inbound> {
     let action = &payload["actions"][0];
     let action_id = text(action, "action_id")?;
+    if let Some(chosen) = chosen(payload, action, action_id) {
+        return Some(chosen);
+    }
     // A button that is a link tells of itself too.
     let Some(asked) = Action::named(action_id) else { return Some(Inbound::NotMirrored("link")) };
     let container = &payload["container"];
@@ -91,5 +111,33 @@ fn pressed(payload: &Value) -> Option<Inbound> {
         thread_ts: thread_ts.parse::<Ts>().ok()?,
         parent: Parent::Unsaid,
         what: What::Pressed(press),
+    })
+}
+
+/// A button that says which of several side conversations was meant; it stands in a message that only its reader sees.
+fn chosen(payload: &Value, action: &Value, action_id: &str) -> Option<Inbound> {
+    let state = match action_id {
+        id if id.starts_with(CHOOSE_DONE) => State::Closed,
+        id if id.starts_with(CHOOSE_REOPEN) => State::Open,
+        _ => return None,
+    };
+    let (channel, thread_ts) = text(action, "value")?.split_once(':')?;
+    let user = text(&payload["user"], "id")?;
+    let action_ts = text(action, "action_ts")?;
+    let channel = ChannelId::new(channel);
+    let what = What::Pressed(Press {
+        user: SlackUserId::new(user),
+        team: text(&payload["user"], "team_id").map(TeamId::new),
+        channel: channel.clone(),
+        action_ts: action_ts.to_owned(),
+        asks: Asks::State(state),
+    });
+    Some(Inbound::Chosen {
+        key: format!("press:{thread_ts}:{user}:{action_id}:{action_ts}"),
+        channel,
+        thread_ts: thread_ts.parse().ok()?,
+        what,
+        state,
+        response_url: text(payload, "response_url").map(str::to_owned),
     })
 }

@@ -16,6 +16,8 @@ pub mod interactive;
 pub mod names;
 pub mod people;
 pub mod read;
+pub mod respond;
 pub mod verify;
+pub mod views;
 
 pub use client::{Identity, SlackClient};

@@ -62,7 +62,8 @@ impl SlackClient {
                 | Inbound::ChannelMoved { .. }
                 | Inbound::ChannelChanged(_)
                 | Inbound::ChannelShared(_)
-                | Inbound::PersonChanged(_) => {}
+                | Inbound::PersonChanged(_)
+                | Inbound::Chosen { .. } => {}
             }
         }
         Ok(read)

@@ -58,6 +58,8 @@ pub struct Commit {
     pub side_conversations: Vec<SideConversationWrite>,
     /// Threads that go on in another side conversation.
     pub moves: Vec<MoveWrite>,
+    /// Who started a side conversation or wrote in its thread.
+    pub people: Vec<PersonWrite>,
     /// Whether everything that waits may have been done already.
     pub doubt_waiting: bool,
     /// Held messages received before this time are forgotten.
@@ -106,6 +108,7 @@ impl Commit {
             && self.not_followed.is_empty()
             && self.side_conversations.is_empty()
             && self.moves.is_empty()
+            && self.people.is_empty()
             && !self.doubt_waiting
             && self.forget_held_before.is_none()
             && self.forget_held_in.is_empty()
@@ -400,6 +403,15 @@ pub struct MoveWrite {
     pub side_conversation_id: String,
     /// The ticket.
     pub ticket_id: i64,
+}
+
+/// Somebody in Slack who started a side conversation or wrote in its thread.
+#[derive(Debug, Clone, Serialize)]
+pub struct PersonWrite {
+    /// Who.
+    pub user_id: String,
+    /// The thread.
+    pub thread_id: String,
 }
 
 /// What a commit made.

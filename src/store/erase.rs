@@ -35,6 +35,9 @@ const ERASE_HELD_OF: &str =
     "DELETE FROM held WHERE EXISTS (SELECT 1 FROM link AS l WHERE l.channel_id = held.channel_id
     AND l.thread_ts = held.thread_ts AND l.thread_id IN (SELECT value FROM json_each($1)))";
 
+const ERASE_PEOPLE: &str = "DELETE FROM thread_person WHERE thread_id IN (SELECT value FROM json_each($1))";
+const ERASE_PERSON: &str = "DELETE FROM thread_person WHERE user_id = $1";
+
 const OF_TICKET: &str = "SELECT id FROM thread WHERE ticket_id = $1
     UNION SELECT thread_id FROM side_conversation WHERE ticket_id = $1 ORDER BY 1";
 const MENTIONING: &str = "SELECT thread_id, event_json FROM inbox WHERE instr(event_json, $1) > 0
@@ -75,7 +78,11 @@ pub(super) async fn erase(db: &mut SqliteConnection, erase: &EraseWrite) -> Resu
     sqlx::query(ERASE_ATTEMPTS).bind(&threads).execute(&mut *db).await?;
     sqlx::query(ERASE_UNREAD).bind(&threads).execute(&mut *db).await?;
     sqlx::query(ERASE_HELD_OF).bind(&threads).execute(&mut *db).await?;
+    if erase.needle.is_none() {
+        sqlx::query(ERASE_PEOPLE).bind(&threads).execute(&mut *db).await?;
+    }
     if let Some(needle) = &erase.needle {
+        sqlx::query(ERASE_PERSON).bind(needle).execute(&mut *db).await?;
         sqlx::query(ERASE_HELD).bind(needle).execute(&mut *db).await?;
     }
     Ok(erased)

@@ -14,6 +14,7 @@ mod commit;
 mod erase;
 mod follow_up;
 mod lanes;
+mod listed;
 mod look;
 mod notices;
 mod read;
@@ -26,13 +27,14 @@ mod writer;
 
 pub use commit::{
     Attempt, Commit, Committed, Delay, Done, EraseWrite, FollowUpWrite, ForgetWrite, HeldBack, HeldWrite, InboxWrite,
-    LinkWrite, MoveWrite, OutboxWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite, Unparked,
-    UnreadWrite,
+    LinkWrite, MoveWrite, OutboxWrite, PersonWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite,
+    Unparked, UnreadWrite,
 };
 pub use lanes::Lanes;
+pub use listed::{LinkedThread, Listed};
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
 pub use notices::NoteRow;
-pub use read::{InboxRow, LinkedThread, OutboxRow, ParkedNames, Sweep, UnparkedRow};
+pub use read::{InboxRow, OutboxRow, ParkedNames, Sweep, UnparkedRow};
 pub use spent::SpentCall;
 pub use start::Waiting;
 
@@ -249,6 +251,7 @@ fn migrator() -> Migrator {
         step(4, "follow_up", include_str!("../../migrations/0004_follow_up.sql")),
         step(6, "link_before", include_str!("../../migrations/0006_link_before.sql")),
         step(7, "follow_up_deleted", include_str!("../../migrations/0007_follow_up_deleted.sql")),
+        step(20, "thread_person", include_str!("../../migrations/0020_thread_person.sql")),
     ])
 }
 

@@ -87,19 +87,6 @@ pub struct Sweep {
     pub swept_ts: Option<String>,
 }
 
-/// An open thread of a channel, for a list.
-#[derive(Debug, Clone)]
-pub struct LinkedThread {
-    /// The channel.
-    pub channel_id: String,
-    /// Its parent message.
-    pub thread_ts: String,
-    /// The ticket.
-    pub ticket_id: i64,
-    /// The side conversation's subject.
-    pub subject: String,
-}
-
 const SETTING: &str = "SELECT value FROM setting WHERE name = $1";
 const THREAD: &str = "SELECT thread_json FROM thread WHERE id = $1";
 const CARD: &str = "SELECT card_json FROM thread WHERE id = $1";
@@ -128,11 +115,6 @@ const SWEPT: &str = "SELECT thread_ts, swept_ts, 1 FROM link
     WHERE channel_id = $1 AND thread_ts IN (SELECT value FROM json_each($2))
     UNION ALL SELECT thread_ts, swept_ts, 0 FROM link_before
     WHERE channel_id = $1 AND thread_ts IN (SELECT value FROM json_each($2)) ORDER BY 3";
-const OPEN_IN_CHANNEL: &str = "SELECT l.channel_id, l.thread_ts, l.ticket_id, t.thread_json ->> 'subject'
-    FROM link AS l JOIN thread AS t ON t.id = l.thread_id
-    WHERE l.channel_id = $1 AND t.state = 'open' ORDER BY l.thread_ts DESC LIMIT $2";
-const COUNT_OPEN_IN_CHANNEL: &str = "SELECT count(*) FROM link AS l JOIN thread AS t ON t.id = l.thread_id
-    WHERE l.channel_id = $1 AND t.state = 'open'";
 const BRIDGED_TICKETS: &str = "SELECT ticket_id FROM (
         SELECT ticket_id, updated_at FROM thread WHERE place NOT IN ('older', 'left_alone')
         UNION ALL SELECT s.ticket_id, t.updated_at FROM side_conversation AS s JOIN thread AS t ON t.id = s.thread_id)
@@ -233,32 +215,6 @@ impl Store {
     pub async fn asked(&self, ticket_id: i64) -> Result<i64, StoreError> {
         let row = sqlx::query(ASKED).bind(ticket_id).fetch_optional(&mut *self.readers.one().await?).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
-    }
-
-    /// The open threads of a channel, newest first, at most `limit`, and how many there are in all.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn open_in_channel(&self, channel_id: &str, limit: i64) -> Result<(Vec<LinkedThread>, i64), StoreError> {
-        let rows = sqlx::query(OPEN_IN_CHANNEL)
-            .bind(channel_id)
-            .bind(limit)
-            .fetch_all(&mut *self.readers.one().await?)
-            .await?;
-        let count =
-            sqlx::query(COUNT_OPEN_IN_CHANNEL).bind(channel_id).fetch_one(&mut *self.readers.one().await?).await?;
-        let threads = rows
-            .iter()
-            .map(|row| {
-                Ok(LinkedThread {
-                    channel_id: row.try_get(0)?,
-                    thread_ts: row.try_get(1)?,
-                    ticket_id: row.try_get(2)?,
-                    subject: row.try_get::<Option<String>, _>(3)?.unwrap_or_default(),
-                })
-            })
-            .collect::<Result<Vec<_>, sqlx::Error>>()?;
-        Ok((threads, count.try_get(0)?))
     }
 
     /// The threads that are open, or were changed since `changed_since` (milliseconds since 1970), by channel, oldest

@@ -76,6 +76,9 @@ const NUDGES: &str = "INSERT INTO nudge (ticket_id, asked, asked_at)
     ON CONFLICT (ticket_id) DO UPDATE SET asked = nudge.asked + 1";
 const NUDGES_ANSWERED: &str = "DELETE FROM nudge WHERE EXISTS (
     SELECT 1 FROM json_each(?) AS j WHERE nudge.ticket_id = (j.value ->> 0) AND nudge.asked <= (j.value ->> 1))";
+const PEOPLE: &str = "INSERT INTO thread_person (user_id, thread_id)
+    SELECT value ->> 'user_id', value ->> 'thread_id' FROM json_each(?) WHERE true
+    ON CONFLICT (user_id, thread_id) DO NOTHING";
 const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < ? AND raw <> ''";
 const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < ?";
 const FORGET_HELD_IN: &str = "DELETE FROM held WHERE channel_id = $1 AND received_at <= $2";
@@ -232,6 +235,7 @@ async fn write_rare(
     script.each(SWEPT_BEFORE, commits.iter().flat_map(|c| &c.swept))?;
     script.each(NUDGES, commits.iter().flat_map(|c| &c.nudges))?;
     follow_up::write(script, commits)?;
+    script.each(PEOPLE, commits.iter().flat_map(|c| &c.people))?;
     script.each(NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered))?;
     for (commit, result) in commits.iter().zip(results) {
         if !(commit.rewrites.is_empty() && commit.unparked.is_empty() && commit.releases.is_empty()) {

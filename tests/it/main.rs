@@ -3,6 +3,7 @@
 mod adoption;
 mod card_anew;
 mod catch_up;
+mod command;
 mod crowd;
 mod deleted;
 mod doubt;

@@ -81,7 +81,6 @@ async fn whatever_goes_wrong_with_a_name_the_words_go() {
         json!({"call": "users.info", "fault": "status", "status": 500}),
         json!({"call": "users.info", "fault": "rate_limited", "retry_after": 600}),
         json!({"call": "users.info", "fault": "html"}),
-        json!({"call": "users.info", "fault": "latency", "ms": 40_000}),
         json!({"call": "users.list", "fault": "status", "status": 500}),
     ] {
         let (app, sc, channel, ts) = with_limits().await;
@@ -96,8 +95,30 @@ async fn whatever_goes_wrong_with_a_name_the_words_go() {
         app.settle_within(Duration::from_secs(12)).await;
         assert_eq!(app.replies(&sc).len(), 2, "{rule}");
         assert!(app.clock.now_ms() - began <= 12_000, "{rule}");
-        app.slack.faults().clear();
-        app.settle().await;
-        app.ends_quietly().await;
+        if rule["call"] == "users.info" {
+            assert!(app.replies(&sc)[1].contains(&format!("@{}", members[0])), "{rule}: shown by their ids");
+        }
     }
+}
+
+/// Slack takes its time over a name.
+#[tokio::test]
+async fn nobody_waits_longer_than_ten_seconds_for_names() {
+    let (app, sc, channel, ts) = with_limits().await;
+    let members = people(&app, 3);
+    app.slack.say(&app.ana, &channel, Some(&ts), "I am known").unwrap();
+    app.settle().await;
+    fault(app.slack.faults(), json!({"call": "users.info", "fault": "latency", "ms": 600_000}));
+    let before = calls(&app, "users.info");
+    let text: String = members.iter().map(|id| format!("<@{id}> ")).collect();
+    app.slack.say(&app.ana, &channel, Some(&ts), &text).unwrap();
+    let time = async {
+        while calls(&app, "users.info") == before {
+            tokio::task::yield_now().await;
+        }
+        app.clock.advance(Duration::from_secs(11));
+    };
+    futures_util::future::join(app.settle_within(Duration::from_secs(12)), time).await;
+    assert_eq!(app.replies(&sc).len(), 2);
+    app.ends_quietly().await;
 }

@@ -63,6 +63,38 @@ async fn a_signed_body_of_slack_is_always_answered_200() {
 }
 
 #[tokio::test]
+async fn events_that_ask_for_nothing_are_answered_and_say_nothing() {
+    let app = House::new().await;
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    let before = (app.slack.thread(&channel, &ts).len(), app.notes().len());
+    let item = serde_json::json!({"type": "message", "channel": channel, "ts": ts});
+    let direct = serde_json::json!({"type": "message", "channel": "D0ANA", "channel_type": "im", "user": app.ana,
+        "text": "hello?", "ts": "1700000002.000100"});
+    let mut in_thread = direct.clone();
+    in_thread["thread_ts"] = "1700000001.000100".into();
+    let events = [
+        serde_json::json!({"type": "app_home_opened", "user": app.ana, "channel": "D0ANA", "tab": "home"}),
+        serde_json::json!({"type": "reaction_added", "user": app.ana, "reaction": "eyes", "item": item}),
+        serde_json::json!({"type": "reaction_removed", "user": app.ana, "reaction": "eyes", "item": item}),
+        serde_json::json!({"type": "channel_created", "channel": {"id": "C9", "name": "new", "creator": app.ana}}),
+        serde_json::json!({"type": "emoji_changed", "subtype": "add", "name": "shipit"}),
+        serde_json::json!({"type": "subteam_created", "subteam": {"id": "S1", "handle": "ops"}}),
+        serde_json::json!({"type": "subteam_updated", "subteam": {"id": "S1", "handle": "ops"}}),
+        direct,
+        in_thread,
+    ];
+    for (n, event) in events.iter().enumerate() {
+        let body = serde_json::json!({"type": "event_callback", "event_id": format!("Ev{n}"), "event": event});
+        assert_eq!(slack(&app, "/slack/events", body.to_string().as_bytes()).await, 200, "{event}");
+    }
+    app.settle().await;
+    assert_eq!((app.slack.thread(&channel, &ts).len(), app.notes().len()), before);
+    assert_eq!(app.carried(&sc), Vec::<String>::new());
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_but_names_a_bridged_thread_is_kept() {
     let app = House::new().await;
     let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;

@@ -219,26 +219,3 @@ async fn an_answer_before_the_card_is_linked_is_not_lost() {
     assert_eq!(app.slack.messages(&channel).iter().filter(|m| m["metadata"].is_object()).count(), 1, "one card");
     app.ends_quietly().await;
 }
-
-#[tokio::test]
-async fn the_command_helps_and_lists() {
-    let app = House::new().await;
-    let sc = app.ask("engineering", "Scanner <offline> | Porto", "<p>Down?</p>").await;
-    let answer = async |text: &str| {
-        let id = app.slack.command(&app.ana, &app.engineering, "/side-convo", text);
-        app.settle().await;
-        app.slack.command_answer(id).unwrap()["text"].as_str().unwrap().to_owned()
-    };
-    assert!(answer("help").await.contains("/side-convo list"));
-    let list = answer("list").await;
-    assert!(
-        list.contains("1 side conversation is open")
-            && list.contains("Scanner &lt;offline&gt; ¦ Porto")
-            && list.contains("#35436"),
-        "{list}"
-    );
-    assert!(answer("35436 why?").await.contains("cannot be started from Slack yet"));
-    app.zendesk.set_state(app.zoe, &sc, "closed");
-    app.settle().await;
-    assert!(answer("list").await.contains("No side conversation is open"));
-}

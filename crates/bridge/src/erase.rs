@@ -162,6 +162,7 @@ impl Whom {
             }
             Whom::SlackUser(id) => {
                 thread.noticed.answers.retain(|user| user != id);
+                thread.people.retain(|user| user != id);
                 for again in &mut thread.retrying {
                     again.by.take_if(|by| by == id);
                 }
@@ -244,6 +245,7 @@ fn forget_all(thread: &mut BridgedThread, card: Option<&mut Card>) {
     thread.held.clear();
     thread.told.left_out.clear();
     thread.noticed = Noticed::default();
+    thread.people.clear();
     thread.starter = thread
         .starter
         .as_ref()

@@ -2,12 +2,14 @@
 //!
 //! Texts for Slack are mrkdwn: names that come from outside are escaped here. Notes for Zendesk are plain text.
 
+mod command;
 mod follow_up;
 mod life;
 mod merged;
 mod undelivered;
 mod waits;
 
+pub use command::*;
 pub use follow_up::*;
 pub use life::*;
 pub use merged::*;

@@ -8,7 +8,7 @@ use url::form_urlencoded;
 
 use super::Report;
 use super::ask::{Answer, Asker, authorize, below};
-use crate::cli::manifest::BOT_SCOPES;
+use crate::cli::manifest::{BOT_SCOPES, OPTIONAL_SCOPES};
 use crate::config::Config;
 
 /// Why Slack did not do what it was asked.
@@ -86,13 +86,18 @@ fn scopes(answer: &Answer, report: &mut Report) {
     };
     let granted: Vec<&str> = granted.split(',').map(str::trim).collect();
     let missing: Vec<&str> = BOT_SCOPES.iter().copied().filter(|scope| !granted.contains(scope)).collect();
+    const REMEDY: &str =
+        "Put the output of `sidethread manifest` into the app's settings (App Manifest), then reinstall the app.";
     if missing.is_empty() {
-        report.good("The Slack app has every scope that it needs.");
+        return report.good("The Slack app has every scope that it needs.");
+    }
+    let scopes = format!("{}: {}", plural(missing.len(), "a scope", "scopes"), missing.join(", "));
+    // As after an upgrade, with an app that was made from an older manifest.
+    if missing.iter().all(|scope| OPTIONAL_SCOPES.contains(scope)) {
+        report
+            .warn(format!("The Slack app lacks {scopes}. Messages travel; what needs more does not work yet."), REMEDY);
     } else {
-        report.fail(
-            format!("The Slack app lacks {}: {}.", plural(missing.len(), "a scope", "scopes"), missing.join(", ")),
-            "Put the output of `sidethread manifest` into the app's settings (App Manifest), then reinstall the app.",
-        );
+        report.fail(format!("The Slack app lacks {scopes}."), REMEDY);
     }
 }
 

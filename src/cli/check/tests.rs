@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::*;
-use crate::cli::manifest::BOT_SCOPES;
+use crate::cli::manifest::{BOT_SCOPES, OPTIONAL_SCOPES};
 use crate::engine::clock::ManualClock;
 use crate::wire::WireError;
 
@@ -55,6 +55,7 @@ fn healthy() -> BTreeMap<String, Canned> {
         ("/oauth/tokens", answer(200, r#"{"access_token":"granted-SECRET","token_type":"bearer"}"#)),
         ("/api/v2/users/me", answer(200, r#"{"user":{"id":7,"name":"Bridge","role":"admin","authenticity_token":"SECRET"}}"#)),
         ("/api/v2/account/settings", answer(200, r#"{"settings":{"side_conversations":{"email_channel":true}}}"#)),
+        ("/healthz", answer(200, "ok\n")),
     ]
     .map(|(path, answer)| (path.to_owned(), answer))
     .into()
@@ -122,6 +123,7 @@ async fn a_healthy_installation_is_told_so() {
              ok    This machine's clock agrees with Zendesk's.\n\
              ok    Zendesk takes the credential: it is Bridge, an admin.\n\
              ok    Side conversations by e-mail are on in Zendesk.\n\
+             ok    Sidethread answers at https://bridge.acme.example/healthz, asked from this machine.\n\
              \nAll that can be seen from here is in order.\n\
              Not seen from here: whether Slack and Zendesk reach https://bridge.acme.example, and whether Zendesk's webhook and triggers are as\n\
              docs/install.md says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that all is.\n",
@@ -277,10 +279,19 @@ async fn missing_scopes_are_named() {
     assert_eq!(scopes.level, Level::Fail);
     assert_eq!(
         scopes.what,
-        "The Slack app lacks scopes: channels:history, channels:join, channels:read, chat:write.customize, files:read, \
-         files:write, groups:history, groups:read, im:history, im:write, team:read, users:read.email."
+        "The Slack app lacks scopes: channels:history, channels:join, channels:read, chat:write.customize, \
+         emoji:read, files:read, files:write, groups:history, groups:read, im:history, im:read, im:write, \
+         reactions:read, reactions:write, team:read, usergroups:read, users:read.email."
     );
     assert!(scopes.remedy.as_deref().is_some_and(|remedy| remedy.ends_with("reinstall the app.")));
+    // An app from an older manifest goes on.
+    let mut answers = healthy();
+    let test = answers.get_mut("/api/auth.test").unwrap().as_mut().unwrap();
+    let old: Vec<&str> = BOT_SCOPES.iter().copied().filter(|scope| !OPTIONAL_SCOPES.contains(scope)).collect();
+    test.headers_mut().insert("x-oauth-scopes", old.join(",").parse().unwrap());
+    let (report, _) = report_of(&config(CLIENT), answers).await;
+    let scopes = report.findings.iter().find(|finding| finding.what.contains("scopes")).unwrap();
+    assert_eq!((scopes.level, report.ok()), (Level::Warn, true));
 }
 
 #[tokio::test]
@@ -351,4 +362,23 @@ async fn the_placeholders_of_the_example_are_no_secrets() {
     assert_eq!(still[0], "server.public_url");
     assert_eq!(still[1..], secrets);
     assert!(!report.ok());
+}
+
+#[tokio::test]
+async fn what_answers_at_the_public_address_is_told() {
+    for (instead, expected) in [
+        (Err(WireError::NotSent), "Nothing answers at https://bridge.acme.example/healthz"),
+        (Err(WireError::TimedOut), "no answer came within 30 seconds"),
+        (answer(200, "<html>Welcome to nginx</html>"), "Something else than Sidethread answers"),
+        (answer(502, ""), "start `sidethread serve`"),
+        (answer(403, ""), "without a login"),
+        (answer(404, ""), "answers 404 Not Found"),
+    ] {
+        let said = trouble("/healthz", instead).await;
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("Warn ") && said[0].contains(expected), "{said:?}");
+    }
+    let redirect = Response::builder().status(301).header("location", "https://www.acme.example/").body(Bytes::new());
+    let said = trouble("/healthz", Ok(redirect.unwrap())).await;
+    assert!(said[0].contains("redirects to https://www.acme.example/"), "{said:?}");
 }

@@ -11,7 +11,9 @@ use super::HandleError;
 use super::rows::{done, entries_known_by, settle, thread_write};
 use crate::bridge::event::{Event, What, Wish};
 use crate::bridge::{Answer, BridgedThread, Card, Class, Effect, Place, Why, handle, notice};
-use crate::store::{Attempt, Commit, ForgetWrite, HeldBack, InboxWrite, LinkWrite, OutboxWrite, Release, Unparked};
+use crate::store::{
+    Attempt, Commit, ForgetWrite, HeldBack, InboxWrite, LinkWrite, OutboxWrite, PersonWrite, Release, Unparked,
+};
 
 /// What was decided about some of a thread's events, and how it is written.
 pub(super) struct Decided {
@@ -152,6 +154,14 @@ impl Engine {
             // What is held there and is not of this thread turned out to be of no bridged one.
             commit.forget_held_in.push((channel.to_string(), now));
         }
+        let known = before.map_or(&[][..], |before| &before.people);
+        commit.people.extend(
+            thread
+                .people
+                .iter()
+                .filter(|user| !known.contains(user))
+                .map(|user| PersonWrite { user_id: user.to_string(), thread_id: thread.id.to_string() }),
+        );
         if let Some(before) = before {
             follow_up::note_move(&mut commit, before, &thread);
         }

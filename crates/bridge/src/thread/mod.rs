@@ -64,6 +64,8 @@ const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
 const START_OVER_MS: i64 = 60 * 60 * 1000;
 /// How the effects are called that carry a reply.
 const REPLY: &str = "reply";
+/// How many people of Slack a thread knows as its own.
+const PEOPLE: usize = 100;
 /// The longest name that is shown, in characters.
 const NAME_LIMIT: usize = 80;
 
@@ -189,6 +191,9 @@ pub struct BridgedThread {
     /// Whether what was kept of its ticket was erased: what the ticket says of itself is not taken up again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
+    /// Who in Slack started it or wrote in it, each once, up to a hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<SlackUserId>,
     /// What came of it that it was asked and answered.
     #[serde(default, skip_serializing_if = "Noticed::is_nothing")]
     pub noticed: Noticed,
@@ -231,6 +236,7 @@ impl BridgedThread {
             parents_before: Vec::new(),
             gone: None,
             forgotten: false,
+            people: Vec::new(),
             noticed: Noticed::default(),
         }
     }
@@ -315,6 +321,7 @@ impl Deciding<'_> {
             self.ignored = Some(Why::Empty);
             return;
         }
+        self.takes_part(&message.user);
         // An event may name the channel as it was called before.
         let channel = self.thread.link().map_or(&message.channel, |(channel, _)| channel);
         let permalink = self.permalink(&message.ts, channel, &thread_ts);
@@ -344,6 +351,13 @@ impl Deciding<'_> {
         }
         let id = EffectId::new(format!("who:{}:{}", press.action_ts, press.user));
         self.ask(id, self.at_ms * 1000, Act::AskWho { press: press.clone() });
+    }
+
+    /// Somebody in Slack has a part in it.
+    fn takes_part(&mut self, user: &SlackUserId) {
+        if self.thread.people.len() < PEOPLE && !self.thread.people.contains(user) {
+            self.thread.people.push(user.clone());
+        }
     }
 
     fn update_card(&mut self) {

@@ -1,0 +1,18 @@
+//! What the app shows in Slack besides cards and notices, one file a view: pure functions from what is to be shown to
+//! Block Kit.
+
+mod choose;
+
+pub use choose::{CHOOSE_DONE, CHOOSE_REOPEN, Choice, choose};
+
+use serde_json::{Value, json};
+
+/// A section of mrkdwn in which Slack makes no links or mentions of what only looks like them.
+fn section(text: &str) -> Value {
+    json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
+}
+
+/// A label of a button.
+fn plain(text: &str) -> Value {
+    json!({"type": "plain_text", "text": text})
+}
