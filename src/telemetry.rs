@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::bridge::{Vendor, Why};
 
 /// Every kind of delivery that is not mirrored.
-const NOT_MIRRORED: [&str; 17] = [
+const NOT_MIRRORED: &[&str] = &[
     "app_home",
     "bot",
     "deletion",
@@ -23,12 +23,16 @@ const NOT_MIRRORED: [&str; 17] = [
     "mention",
     "not_in_thread",
     "notice",
+    "of_an_app",
     "own",
     "rate_limited",
     "reaction",
+    "ticket_closed",
     "unknown",
     "unreadable",
     "unsigned",
+    "withdrawn",
+    "withheld",
     "workspace",
 ];
 
@@ -146,7 +150,7 @@ impl Metrics {
             drop(seconds.get_or_create(&labels));
             drop(waiting_calls.get_or_create(&labels));
         }
-        for kind in NOT_MIRRORED {
+        for &kind in NOT_MIRRORED {
             drop(not_mirrored.get_or_create(&ByKind { kind }));
         }
         for why in Why::ALL {

@@ -147,7 +147,7 @@ pub(super) fn note_answer(commit: &mut Commit, thread_id: &str, act: &Act, answe
                 ticket_id: followed.ticket_id.0,
             }));
         }
-        Answer::Parked { .. } | Answer::TicketOpen | Answer::TicketClosed(_) | Answer::Done => {
+        Answer::Parked { .. } | Answer::TicketOpen | Answer::TicketClosed(_) | Answer::Withdrawn => {
             commit.not_followed.push((source.0, thread_id.to_owned()));
         }
         _ => {}

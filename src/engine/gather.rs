@@ -52,9 +52,10 @@ impl Engine {
         ticket: TicketId,
     ) -> Result<Gathered, StoreError> {
         let reader = match effect.act.facts().gathers {
-            Some(facts::Reader::Ticket) => Reader::Ticket(ticket),
+            // The others speak of the moment, and wait for nothing.
+            Some(facts::Reader::Ticket) if effect.id.as_str().starts_with("note:") => Reader::Ticket(ticket),
             Some(facts::Reader::Person(user)) => Reader::Person(user.clone()),
-            None => return Ok(Gathered::Write(effect.clone())),
+            Some(facts::Reader::Ticket) | None => return Ok(Gathered::Write(effect.clone())),
         };
         let now = self.clock.now_ms();
         if !self.begin_gathering(reader.clone(), id) {

@@ -93,7 +93,7 @@ impl Engine {
             self.lock().queue.end_handle(thread_id);
             return Ok(true);
         };
-        let Decided { thread, effects, commit, settled, begun } = decided;
+        let Decided { thread, effects, commit, settled, arrived, begun } = decided;
         let outbox_meta: Vec<_> = commit.outbox.iter().map(|row| (row.attempts, row.caused_at, row.doubtful)).collect();
         let now = self.clock.now_ms();
         let unless_known = commit.unless_known;
@@ -120,7 +120,7 @@ impl Engine {
                 let direction = Direction::to(item.vendor);
                 if parked {
                     self.metrics.parked(direction);
-                } else if item.words {
+                } else if item.words && arrived.contains(&id) {
                     self.metrics.delivered(direction, (now - item.caused_at) as f64 / 1000.0);
                 }
             }

@@ -86,6 +86,11 @@ fn ticket<'a>(thread: &'a BridgedThread, card: &'a Card) -> &'a Ticket {
 fn facts(thread: &BridgedThread, card: &Card, ticket_url: &str) -> String {
     let ticket = ticket(thread, card);
     let mut facts = vec![format!("<{ticket_url}|Ticket #{}>", thread.ticket_id)];
+    if let Some((before, merged)) = thread.came_from()
+        && let Some(tickets_url) = ticket_url.strip_suffix(&thread.ticket_id.to_string())
+    {
+        facts.push(format!("<{tickets_url}{before}|{}>", notice::came_from(before, merged)));
+    }
     let shown = [
         ("Requester", &ticket.requester),
         ("Priority", &ticket.priority),

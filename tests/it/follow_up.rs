@@ -97,9 +97,11 @@ async fn a_reply_to_a_closed_ticket_makes_a_follow_up_and_the_thread_goes_on_the
         "Is it down?",
         "Looking.",
         "Zoe, 20",
+        "Ana Souza in Slack, 20",
     ] {
         assert!(note.contains(part), "{part:?} is not in the note: {note}");
     }
+    assert!(!note.contains("Bridge"), "the app's user said nothing: {note}");
 
     let told = app.told(&sc);
     let [moved] = &told[..] else { panic!("one line says so: {told:?}") };
@@ -108,6 +110,7 @@ async fn a_reply_to_a_closed_ticket_makes_a_follow_up_and_the_thread_goes_on_the
     }
     let card = app.card(&sc);
     assert!(card.contains(&format!("Ticket #{follow}")) && card.contains("Status: open"), "{card}");
+    assert!(card.contains("/zendesk/agent/tickets/35436|Follow-up of #35436>"), "{card}");
 
     app.zendesk.reply(app.zoe, new, "<p>Thank you</p>");
     app.zendesk.reply(app.yan, &sc, "<p>An afterthought in the old one</p>");

@@ -493,6 +493,13 @@ impl House {
         whispers.iter().map(|w| w["text"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
+    /// What `sidethread trace` says of a message in a thread.
+    pub async fn traced(&self, channel: &str, ts: &str, thread_ts: &str) -> String {
+        let link = format!("https://acme.slack.com/archives/{channel}/p{}?thread_ts={thread_ts}", ts.replace('.', ""));
+        let asked = sidethread::cli::trace::Asked::parse(&link).unwrap();
+        sidethread::cli::trace::run(&self.database(), &asked, false, self.clock.now_ms()).await.unwrap()
+    }
+
     pub async fn metrics(&self) -> String {
         let request = http::Request::get("/metrics").body(Bytes::new()).unwrap();
         let response = call(&self.app.admin_router(), request).await.unwrap();

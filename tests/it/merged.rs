@@ -97,6 +97,7 @@ async fn a_merged_ticket_is_proposed_and_whoever_presses_lets_the_thread_go_on()
         assert!(moved.contains(part), "{part:?} is not in {moved}");
     }
     assert!(app.card(&sc).contains("Ticket #35437"), "{}", app.card(&sc));
+    assert!(app.card(&sc).contains("/tickets/35436|Continues #35436>"), "{}", app.card(&sc));
 
     app.zendesk.reply(app.zoe, new, "<p>Thank you</p>");
     app.zendesk.reply(app.yan, &sc, "<p>An afterthought in the old one</p>");

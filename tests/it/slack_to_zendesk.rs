@@ -72,7 +72,7 @@ async fn what_is_not_of_people_or_not_in_the_thread_is_not_even_stored() {
 }
 
 #[tokio::test]
-async fn other_bots_stay_in_slack() {
+async fn what_an_app_writes_stays_in_slack_and_nothing_says_that_it_was_delivered() {
     let app = House::new().await;
     let bot = app.slack.add_person(PersonSpec {
         name: "robo".into(),
@@ -85,9 +85,18 @@ async fn other_bots_stay_in_slack() {
     app.slack.set_members(&app.engineering, &members).unwrap();
     let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
     let (channel, ts) = app.thread(&sc);
-    app.slack.say(&bot, &channel, Some(&ts), "beep").unwrap();
+    let beep = app.slack.say(&bot, &channel, Some(&ts), "beep").unwrap();
     app.settle().await;
-    assert_eq!(app.replies(&sc), Vec::<String>::new());
+    assert_eq!((app.replies(&sc), app.told(&sc)), (Vec::<String>::new(), Vec::new()));
+    let (metrics, traced) = (app.metrics().await, app.traced(&channel, &beep, &ts).await);
+    assert!(metrics.contains("sidethread_delivered_total{direction=\"slack_to_zendesk\"} 0"), "{metrics}");
+    assert!(metrics.contains("sidethread_not_mirrored_total{kind=\"of_an_app\"} 1"), "{metrics}");
+    assert!(traced.contains("reply: stays in Slack: written by an app"), "{traced}");
+    assert!(!traced.contains("sent") && !traced.contains("answered: done"), "{traced}");
+    app.slack.say(&app.ana, &channel, Some(&ts), "hello").unwrap();
+    app.settle().await;
+    assert!(app.metrics().await.contains("sidethread_delivered_total{direction=\"slack_to_zendesk\"} 1"));
+    assert_eq!(app.answers(&sc), ["hello"]);
     app.ends_quietly().await;
 }
 
@@ -101,7 +110,7 @@ async fn nobody_outside_reads_by_accident() {
         app.card(&sc)
     );
     let (channel, ts) = app.thread(&sc);
-    app.slack.say(&app.ana, &channel, Some(&ts), "do not tell her").unwrap();
+    let said = app.slack.say(&app.ana, &channel, Some(&ts), "do not tell her").unwrap();
     app.slack.say(&app.ana, &channel, Some(&ts), "really").unwrap();
     app.settle().await;
     assert_eq!(app.replies(&sc), Vec::<String>::new());
@@ -109,6 +118,11 @@ async fn nobody_outside_reads_by_accident() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("Carla Customer"), "{told:?}");
     assert!(app.zendesk.outgoing_mail().iter().all(|mail| !mail.to_string().contains("do not tell her")));
+    let (metrics, traced) = (app.metrics().await, app.traced(&channel, &said, &ts).await);
+    assert!(metrics.contains("sidethread_delivered_total{direction=\"slack_to_zendesk\"} 0"), "{metrics}");
+    assert!(metrics.contains("sidethread_not_mirrored_total{kind=\"withheld\"} 2"), "{metrics}");
+    assert!(traced.contains("reply: stays in Slack: somebody outside would have read it"), "{traced}");
+    assert!(!traced.contains("sent") && !traced.contains("answered: done"), "{traced}");
     app.ends_quietly().await;
 }
 
@@ -135,6 +149,30 @@ async fn somebody_added_later_withholds_from_then_on() {
     app.settle().await;
     assert_eq!(app.answers(&sc), ["one", "adding the supplier"]);
     assert_eq!(app.told(&sc).len(), 1);
+}
+
+#[tokio::test]
+async fn that_replies_stay_in_slack_is_said_only_while_they_do() {
+    let app = House::new().await;
+    let sc = app.ask_all(&["engineering@slack.acme.example", "carla@mail.example"], "Mixed", "<p>Hm</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    for _ in 0..2 {
+        app.slack.say(&app.ana, &channel, Some(&ts), "between us").unwrap();
+        app.settle().await;
+        let told = app.told(&sc);
+        assert_eq!(told.iter().filter(|told| told.contains("stay in Slack and are")).count(), 1, "{told:?}");
+        app.zendesk.set_role(app.carla, "agent");
+        app.pass(Duration::from_secs(400)).await;
+        app.slack.say(&app.ana, &channel, Some(&ts), "welcome").unwrap();
+        app.settle().await;
+        let told = app.told(&sc);
+        assert!(told.iter().all(|told| !told.contains("stay in Slack and are")), "{told:?}");
+        assert!(told.last().unwrap().contains("Replies in this thread go to the ticket again"), "{told:?}");
+        app.zendesk.set_role(app.carla, "end-user");
+        app.pass(Duration::from_secs(400)).await;
+    }
+    assert_eq!(app.answers(&sc), ["welcome", "welcome"]);
+    app.ends_quietly().await;
 }
 
 #[tokio::test]
@@ -195,6 +233,11 @@ async fn a_suspended_reader_is_left_out_and_told_once() {
     let told = app.told(&sc);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("Sue"), "{told:?}");
+    app.zendesk.suspend_user(sue, false);
+    app.pass(Duration::from_secs(400)).await;
+    app.slack.say(&app.ana, &channel, Some(&ts), "five").unwrap();
+    app.settle().await;
+    assert_eq!(app.told(&sc), Vec::<String>::new(), "she reads again, and nothing says otherwise");
     app.ends_quietly().await;
 }
 

@@ -87,6 +87,59 @@ async fn a_reply_leaves_it_done_and_says_so_once_with_a_button() {
     app.slack.press(&app.ben, &channel, notice["ts"].as_str().unwrap(), "reopen").unwrap();
     app.settle().await;
     assert_eq!(app.state(&sc), "open");
+    assert_eq!(app.told(&sc), Vec::<String>::new(), "what it said is over, and so is its button");
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn the_notice_that_a_reply_left_it_done_goes_however_it_is_reopened() {
+    for by_card in [true, false] {
+        let app = House::new().await;
+        let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+        let (channel, ts) = app.thread(&sc);
+        app.zendesk.set_state(app.zoe, &sc, "closed");
+        app.settle().await;
+        app.slack.say(&app.ana, &channel, Some(&ts), "one more thing").unwrap();
+        app.settle().await;
+        let stays = |told: &[String]| told.iter().filter(|told| told.contains("stays marked as done")).count();
+        assert_eq!(stays(&app.told(&sc)), 1);
+        // A notice that cannot be deleted says that it is over.
+        let rule = serde_json::json!({"call": "chat.delete", "fault": "status", "status": 500, "times": 1});
+        app.slack.faults().add(serde_json::from_value(rule).unwrap());
+        match by_card {
+            true => app.slack.press(&app.ben, &channel, &ts, "reopen").unwrap(),
+            false => assert!(!app.zendesk.set_state(app.yan, &sc, "open").is_empty()),
+        }
+        app.settle().await;
+        assert_eq!(stays(&app.told(&sc)), 0, "{:?}", app.told(&sc));
+        app.zendesk.set_state(app.zoe, &sc, "closed");
+        app.settle().await;
+        app.slack.say(&app.ana, &channel, Some(&ts), "and another").unwrap();
+        app.settle().await;
+        assert_eq!(stays(&app.told(&sc)), 1, "it is said again when it is so again: {:?}", app.told(&sc));
+        app.ends_quietly().await;
+    }
+}
+
+#[tokio::test]
+async fn the_ticket_says_who_pressed_and_nobody_outside_reads_it() {
+    let app = House::new().await;
+    let to = ["engineering@slack.acme.example", "carla@mail.example"];
+    let sc = app.ask_all(&to, "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    app.slack.press(&app.ana, &channel, &ts, "mark_done").unwrap();
+    app.settle().await;
+    app.slack.press(&app.ben, &channel, &ts, "reopen").unwrap();
+    app.settle_within(Duration::from_secs(5)).await;
+    let notes = app.notes();
+    assert_eq!(notes.len(), 2, "both at once: {notes:?}");
+    assert!(notes[0].starts_with("Ana Souza marked the side conversation “Scanner” as done in Slack."), "{notes:?}");
+    assert!(notes[1].starts_with("Ben Okafor reopened the side conversation “Scanner” in Slack."), "{notes:?}");
+    let mail = app.zendesk.outgoing_mail();
+    assert!(mail.iter().all(|mail| !mail.to_string().contains("Souza")), "{mail:?}");
+    app.zendesk.set_state(app.zoe, &sc, "closed");
+    app.settle().await;
+    assert_eq!(app.notes().len(), 2, "Zendesk itself says what an agent did there");
     app.ends_quietly().await;
 }
 

@@ -71,6 +71,13 @@ async fn there_is_one_note_for_each_time_it_is_done_and_none_repeats_another() {
     let notes = app.notes();
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes[1].contains("second") && !notes[1].contains("first"), "{notes:?}");
+    app.slack.press(&app.ana, &channel, &ts, "reopen").unwrap();
+    app.settle().await;
+    app.slack.press(&app.ben, &channel, &ts, "mark_done").unwrap();
+    app.settle().await;
+    let notes = app.notes();
+    assert_eq!(notes.len(), 4, "with nothing to keep, it is still said who pressed: {notes:?}");
+    assert!(notes[2].starts_with("Ana Souza reopened") && notes[3].starts_with("Ben Okafor marked"), "{notes:?}");
     app.ends_quietly().await;
 }
 

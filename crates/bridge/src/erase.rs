@@ -100,6 +100,8 @@ impl Whom {
         match (self, &effect.act) {
             (Whom::Ticket(_), act) => act.facts().erased == Erased::GivenUp,
             (Whom::SlackUser(id), Act::Reply(reply)) => reply.user == *id,
+            // It says who pressed a button.
+            (Whom::SlackUser(id), Act::Note { .. }) => effect.id.as_str().ends_with(&format!(":{id}")),
             (Whom::User(_), Act::Post { .. }) => {
                 own.iter().any(|entry| effect.id.as_str().starts_with(&format!("post:{entry}/")))
             }

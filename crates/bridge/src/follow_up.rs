@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{Nameless, text_hash};
 use super::event::{Kind, Participant, SideConversationEvent, State, Ticket};
-use super::ids::{SideConversationEventId, SideConversationId, TicketId};
+use super::ids::{SideConversationEventId, SideConversationId, TicketId, ZendeskUserId};
 use super::notice;
-use super::thread::time_with_offset;
+use super::thread::{self, time_with_offset};
 
 /// The longest text of the conversation so far in a note, in characters. A comment takes 64 KiB.
 const CONVERSATION_LIMIT: usize = 12_000;
@@ -198,10 +198,28 @@ impl Template {
     }
 }
 
-/// What was said in a side conversation, shortened from the middle where it must be.
-pub fn conversation(entries: &[SideConversationEvent], source: TicketId) -> String {
+/// What was said in a side conversation, shortened from the middle where it must be. What people wrote in Slack stands under
+/// their own names, and not under that of the user by whom the app acts; `slack_url` is the workspace's address.
+pub fn conversation(
+    entries: &[SideConversationEvent],
+    source: TicketId,
+    app_user: ZendeskUserId,
+    slack_url: &str,
+) -> String {
     let said = |entry: &SideConversationEvent| {
-        let message = entry.message.as_ref()?;
+        let Some(message) = entry.message.as_ref() else { return Vec::new() };
+        let ours = message.marker.is_some() || entry.actor.user_id == Some(app_user);
+        if let Some(plain) = message.plain.as_deref().filter(|_| ours) {
+            let under_headings = thread::under_headings(plain, slack_url);
+            // What the app itself begins a side conversation with is no word of anybody.
+            if !under_headings.is_empty() || (entry.kind == Kind::Create && plain.contains(slack_url)) {
+                let shown = under_headings.into_iter().map(|one| {
+                    let who = notice::in_slack(&one.name);
+                    format!("{who}, {}:\n{}", time_with_offset(one.at_ms), one.text.trim())
+                });
+                return shown.collect();
+            }
+        }
         let who = entry.actor.shown().unwrap_or(notice::SOMEBODY);
         let mut text = format!("{who}, {}:", time_with_offset(entry.created_at_ms));
         // Side conversations name people in full.
@@ -212,12 +230,15 @@ pub fn conversation(entries: &[SideConversationEvent], source: TicketId) -> Stri
         if !message.files.is_empty() {
             text = format!("{text}\n[{}]", message.files.join(", "));
         }
-        Some(text)
+        vec![text]
     };
-    shortened(entries.iter().filter_map(said).collect(), CONVERSATION_LIMIT, source)
+    shortened(entries.iter().flat_map(said).collect(), CONVERSATION_LIMIT, source)
 }
 
 fn shortened(said: Vec<String>, limit: usize, source: TicketId) -> String {
+    if said.is_empty() {
+        return String::new();
+    }
     let length = |text: &String| text.chars().count() + 2;
     if said.iter().map(length).sum::<usize>() <= limit {
         return said.join("\n\n");
@@ -300,7 +321,6 @@ fn same_person(one: &Participant, other: &Participant) -> bool {
 mod tests {
     use super::*;
     use crate::event::Message;
-    use crate::ids::ZendeskUserId;
 
     fn said(id: &str, by: i64, at_ms: i64, html: &str) -> SideConversationEvent {
         SideConversationEvent {
@@ -314,6 +334,30 @@ mod tests {
             message: Some(Message { html: Some(html.to_owned()), ..Message::default() }),
             about: None,
         }
+    }
+
+    #[test]
+    fn what_people_wrote_in_slack_stands_under_their_own_names() {
+        let slack = "https://acme.slack.com/";
+        let at = |n: u32| format!("{slack}archives/C1/p179534160000000{n}?thread_ts=1795341600.000001&cid=C1");
+        let by_app = |id: &str, plain: String| SideConversationEvent {
+            message: Some(Message { plain: Some(plain), marker: Some("x".to_owned()), ..Message::default() }),
+            ..said(id, 9, 1_795_341_700_000, "<p>not read</p>")
+        };
+        let entries = [
+            said("a", 1, 1_795_341_600_000, "<p>Where is it?</p>"),
+            by_app("b", format!("Ana in Slack ({}):\nHere.\n\nBen in Slack, written late ({}):\nThere.", at(1), at(2))),
+            said("c", 9, 1_795_341_800_000, "<p>I use this account myself.</p>"),
+            SideConversationEvent { kind: Kind::Create, ..by_app("d", format!("This goes on here: {}", at(3))) },
+        ];
+        let shown = conversation(&entries, TicketId(7), ZendeskUserId(9), slack);
+        let time = "2026-11-22 10:00 +00:00:";
+        for part in [&format!("Ana in Slack, {time}\nHere."), &format!("Ben in Slack, {time}\nThere."), "Where is it?"]
+        {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+        assert_eq!(shown.matches("+00:00:").count(), 4, "each of them once, the app not at all: {shown}");
+        assert!(shown.contains("I use this account myself.") && !shown.contains("goes on here"), "{shown}");
     }
 
     #[test]

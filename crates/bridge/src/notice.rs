@@ -11,6 +11,7 @@ mod waits;
 
 pub use command::*;
 pub use follow_up::*;
+use life::SUBJECT_SHOWN;
 pub use life::*;
 pub use merged::*;
 pub use undelivered::*;
@@ -46,6 +47,30 @@ pub fn state_changed_in_zendesk(name: &str, state: State) -> String {
         State::Closed => format!("✅ {name} marked this side conversation as done in Zendesk."),
         State::Open => format!("↩️ {name} reopened this side conversation in Zendesk."),
     }
+}
+
+/// The ticket: somebody changed the state in Slack, which Zendesk shows as the app's doing.
+pub fn state_changed_in_slack(name: &str, state: State, subject: &str) -> String {
+    let subject = match subject.trim() {
+        "" => "a side conversation".to_owned(),
+        subject => format!("the side conversation \u{201c}{}\u{201d}", short(subject, SUBJECT_SHOWN)),
+    };
+    match state {
+        State::Closed => format!("{name} marked {subject} as done in Slack."),
+        State::Open => format!("{name} reopened {subject} in Slack."),
+    }
+}
+
+/// In the place of a notice that is not true any more, where it cannot be deleted.
+pub fn no_longer_so() -> String {
+    "(What the app said here does not apply any more.)".to_owned()
+}
+
+/// The thread: replies go to the ticket, although they did not before.
+pub fn not_withheld_any_more() -> String {
+    "🔓 Replies in this thread go to the ticket again, from the last one on. What was kept back before stays in Slack; please \
+     write it again if it still matters."
+        .to_owned()
 }
 
 /// The thread: a reply arrived in a side conversation that is done.

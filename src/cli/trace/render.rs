@@ -132,8 +132,11 @@ impl Story<'_> {
             );
             step(attempt.first_at, what);
         }
+        let ended = call.result.as_deref().filter(|_| call.state == "done");
+        let not_written = ended.and_then(notice::not_written);
         if let Some(at) = call.attempted_at
             && begun.insert(at)
+            && not_written.is_none_or(|_| ended == Some("ticket_closed"))
         {
             let which = if call.attempts > 1 { format!(" (attempt {})", call.attempts) } else { String::new() };
             step(at, format!("{name}: sent{company}{which}"));
@@ -141,20 +144,10 @@ impl Story<'_> {
         let last = tries.last();
         let found = last.is_some_and(|last| last.doubtful && Some(last.begun_at) == call.attempted_at);
         match (call.state.as_str(), call.settled_at) {
-            ("done", Some(at)) if call.result.as_deref() == Some("ticket_closed") => {
-                step(at, format!("{name}: not done: the ticket is closed"));
-            }
-            ("done", Some(at)) if call.result.as_deref() == Some("withdrawn") => {
-                step(at, format!("{name}: not done: what it was to say was not so any more"));
-            }
             ("done", Some(at)) => {
-                let result = match call.result.as_deref() {
-                    Some("withheld") => " (kept in Slack: somebody outside would have read it)".to_owned(),
-                    Some(result) => format!(" ({result})"),
-                    None => String::new(),
-                };
+                let result = ended.map_or(String::new(), |result| format!(" ({result})"));
                 let how = if found { "found to have been done" } else { "answered: done" };
-                step(at, format!("{name}: {how}{result}"));
+                step(at, format!("{name}: {}", not_written.map_or(format!("{how}{result}"), str::to_owned)));
             }
             ("parked", Some(at)) => {
                 let why = clean(call.problem.as_deref().unwrap_or("no reason was stored"));

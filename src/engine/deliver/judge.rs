@@ -49,7 +49,7 @@ impl Engine {
         let writes = (effect.act.facts().class == Class::Marked).then_some(&item.thread_id);
         match result {
             Ok(answer) => {
-                let only_read = matches!(answer, Answer::Withheld { .. } | Answer::TicketClosed(_));
+                let only_read = answer.not_written().is_some();
                 self.answers(item.vendor, writes.is_some() && !only_read);
                 if self.lock().queue.resume(item.vendor) {
                     tracing::info!(vendor = item.vendor.as_str(), "calls go on");

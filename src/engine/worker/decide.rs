@@ -1,6 +1,6 @@
 //! Lets the core decide, event by event, and gathers what is to be written of it in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::value::to_raw_value;
@@ -21,6 +21,8 @@ pub(super) struct Decided {
     pub(super) effects: Vec<Arc<Effect>>,
     pub(super) commit: Commit,
     pub(super) settled: Vec<(i64, bool)>,
+    /// Of those, the ones by which a person's words stand on the other side.
+    pub(super) arrived: BTreeSet<i64>,
     pub(super) begun: Vec<i64>,
 }
 
@@ -29,6 +31,7 @@ impl Engine {
         let now = self.clock.now_ms();
         let mut commit = Commit::default();
         let mut settled = Vec::new();
+        let mut arrived = BTreeSet::new();
         let mut effects: Vec<Arc<Effect>> = Vec::new();
         // Since when each effect may have been done already, if it may.
         let mut doubts: Vec<Option<i64>> = Vec::new();
@@ -41,6 +44,11 @@ impl Engine {
                 Work::Answer { id, effect, answer, .. } => {
                     let parked = matches!(answer, Answer::Parked { .. });
                     settled.push((*id, parked));
+                    if answer.has_arrived() {
+                        arrived.insert(*id);
+                    } else if let Some(kind) = answer.not_written().filter(|_| effect.act.facts().carries_words()) {
+                        self.metrics.not_mirrored(kind);
+                    }
                     commit.settled.push(settle(*id, answer, now));
                     let thread_id = thread.as_ref().map(|t| t.id.to_string()).unwrap_or_default();
                     commit.inbox.extend(entries_known_by(answer, &thread_id, now));
@@ -168,7 +176,7 @@ impl Engine {
         follow_up::note_claims(&mut commit, &thread, &effects, now);
         let begun = self.begin_next(&settled, &mut commit, now);
         self.begin_at_once(&thread, &effects, &doubts, &settled, &mut commit, now)?;
-        Ok(Some(Decided { thread, effects, commit, settled, begun }))
+        Ok(Some(Decided { thread, effects, commit, settled, arrived, begun }))
     }
 
     fn was_missed(&self, work: &Work) -> bool {

@@ -63,11 +63,8 @@ pub(super) fn settle(id: i64, answer: &Answer, now: i64) -> Settle {
         Answer::Replied { entry, .. } => ("done", entry.as_ref().map(ToString::to_string), None),
         Answer::Started { side_conversation_id, .. } => ("done", Some(side_conversation_id.to_string()), None),
         Answer::Followed(followed) => ("done", Some(followed.ticket_id.to_string()), None),
-        Answer::Withheld { .. } => ("done", Some("withheld".to_owned()), None),
-        Answer::TicketClosed(_) => ("done", Some("ticket_closed".to_owned()), None),
-        Answer::Withdrawn => ("done", Some("withdrawn".to_owned()), None),
         Answer::Parked { reason, .. } => ("parked", None, Some(reason.clone())),
-        _ => ("done", None, None),
+        other => ("done", other.not_written().map(str::to_owned), None),
     };
     let doubtful = matches!(answer, Answer::Parked { doubtful: true, .. });
     Settle { id, state, result, problem, doubtful, settled_at: now }

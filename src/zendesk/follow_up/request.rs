@@ -42,7 +42,9 @@ impl ZendeskClient {
         let rules = &house.follow_up;
         let subject = ["raw_subject", "subject"].iter().find_map(|key| source.get(*key).and_then(decode::text));
         let subject: String = subject.unwrap_or_default().chars().take(SUBJECT_LIMIT).collect();
-        let conversation = follow_up::conversation(said, source_id);
+        // Of the address "https://acme.slack.com/archives/C1/p1".
+        let slack_url = thread_url.split("archives/").next().unwrap_or_default();
+        let conversation = follow_up::conversation(said, source_id, house.app_user, slack_url);
         let mut note = rules.template.render([
             &source_id.to_string(),
             &self.ticket_url(source_id),

@@ -76,7 +76,7 @@ pub enum Answer {
     },
     /// A closed ticket goes on in this one.
     Followed(Followed),
-    /// Nothing had to be sent: the author is a bot.
+    /// A reply was kept in Slack: an app wrote it, not a person.
     OfABot,
     /// The state is set.
     StateSet {
@@ -102,6 +102,24 @@ pub enum Answer {
         /// Whether it may have been done all the same.
         doubtful: bool,
     },
+}
+
+impl Answer {
+    /// Whether a person's words stand on the other side by it.
+    pub fn has_arrived(&self) -> bool {
+        matches!(self, Answer::Posted { .. } | Answer::Replied { .. } | Answer::Started { .. })
+    }
+
+    /// Why nothing was written although the call has ended well, in a word that is stored with the call.
+    pub fn not_written(&self) -> Option<&'static str> {
+        match self {
+            Answer::Withheld { .. } => Some("withheld"),
+            Answer::OfABot => Some("of_an_app"),
+            Answer::TicketClosed(_) => Some("ticket_closed"),
+            Answer::Withdrawn => Some("withdrawn"),
+            _ => None,
+        }
+    }
 }
 
 /// What was read of a ticket and its side conversation, for the card.

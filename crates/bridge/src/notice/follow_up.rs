@@ -30,6 +30,14 @@ pub fn goes_on_from(ticket: TicketId) -> String {
     format!("(This goes on from a side conversation of ticket #{ticket}, which is closed.)")
 }
 
+/// The card: which ticket it was before this one, as the text of a link.
+pub fn came_from(ticket: TicketId, merged: bool) -> String {
+    match merged {
+        true => format!("Continues #{ticket}"),
+        false => format!("Follow-up of #{ticket}"),
+    }
+}
+
 /// The thread: it goes on in another ticket.
 pub fn thread_moved(from: (TicketId, &str), to: (TicketId, &str)) -> String {
     let ((old, old_url), (new, new_url)) = (from, to);

@@ -9,7 +9,7 @@ use super::{listed, shown};
 /// How many threads one direct message lists.
 const NEWS_LISTED: usize = 20;
 /// How many characters of a subject it shows.
-const SUBJECT_SHOWN: usize = 150;
+pub(super) const SUBJECT_SHOWN: usize = 150;
 
 /// The ticket, or the operator: a rule of the settings could not change the ticket.
 pub fn ticket_not_changed(reason: &str) -> String {

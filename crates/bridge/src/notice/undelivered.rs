@@ -123,6 +123,17 @@ pub fn not_told_in_slack(subject: &str, text: &str, doubtful: bool) -> String {
     }
 }
 
+/// The operator: why nothing was written although the call ended well, by the word that is stored with the call.
+pub fn not_written(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "of_an_app" => "stays in Slack: written by an app",
+        "withheld" => "stays in Slack: somebody outside would have read it",
+        "ticket_closed" => "not done: the ticket is closed",
+        "withdrawn" => "not done: it was no longer needed",
+        _ => return None,
+    })
+}
+
 /// In the place of the thread's notice: it is being tried again.
 pub fn tried_again(by: Option<&super::SlackUserId>) -> String {
     format!("🔁 A reply that was set aside is being tried again{}.", super::asked_by(by))
@@ -139,6 +150,11 @@ pub fn arrived_after_all(by: Option<&super::SlackUserId>) -> String {
 /// In the place of that notice: it may not be sent any more.
 pub fn stays_in_slack() -> String {
     "A reply that was set aside stays in Slack: not everybody who takes part in Zendesk may read it.".to_owned()
+}
+
+/// In the place of that notice: nobody wrote it but an app.
+pub fn of_an_app() -> String {
+    "A reply that was set aside stays in Slack: an app wrote it, and only people's words go to the ticket.".to_owned()
 }
 
 /// In the place of that notice: the operator has given it up.

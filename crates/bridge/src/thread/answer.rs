@@ -5,6 +5,7 @@ use super::super::event::{Answer, Asks, Person, Press, Reader, State, Unpark, Wi
 use super::super::ids::Ts;
 use super::super::notice;
 use super::super::permit::{Kind, Permit, permit};
+use super::passing::{LEFT_DONE, LEFT_OUT, WITHHELD};
 use super::{AskedState, Deciding, Why};
 
 impl Deciding<'_> {
@@ -14,6 +15,7 @@ impl Deciding<'_> {
         self.told_truly(effect, order, act, answer);
         self.forget_deleted(act);
         self.ticket_is_back(act, answer);
+        self.passing_stands(effect, act, answer);
         if let (Act::Reply(reply), Answer::Replied { .. } | Answer::Started { .. }) = (act, answer) {
             self.answer_is_in_ticket(effect, &reply.user);
         }
@@ -115,21 +117,39 @@ impl Deciding<'_> {
             self.thread.told.withheld = true;
             // The rule may have changed since the card was drawn, with the same readers.
             self.update_card();
-            self.tell("withheld".to_owned(), notice::withheld(outsiders), false);
+            self.tell_for_a_while(format!("{WITHHELD}{}", self.at_ms), notice::withheld(outsiders), false);
         }
     }
 
     pub(super) fn replied(&mut self, effect: &EffectId, readers: &[Reader], left_out: &[String]) {
         self.show_readers(readers);
+        // What was found after a doubtful call says nothing of its readers.
+        if !readers.is_empty() {
+            self.goes_to_readers(left_out);
+        }
         let fresh: Vec<String> =
             left_out.iter().filter(|name| !self.thread.told.left_out.contains(name)).cloned().collect();
         if !fresh.is_empty() {
-            self.tell(format!("left-out:{effect}"), notice::left_out(&fresh), false);
+            self.tell_for_a_while(format!("{LEFT_OUT}{effect}"), notice::left_out(&fresh), false);
             self.thread.told.left_out.extend(fresh);
         }
         if self.thread.state == State::Closed && !self.thread.told.left_done {
             self.thread.told.left_done = true;
-            self.tell(format!("left-done:{effect}"), notice::reply_left_it_done(), true);
+            self.tell_for_a_while(format!("{LEFT_DONE}{effect}"), notice::reply_left_it_done(), true);
+        }
+    }
+
+    /// A reply went to those who take part, but for these: notices that say otherwise go.
+    fn goes_to_readers(&mut self, left_out: &[String]) {
+        if std::mem::take(&mut self.thread.told.withheld) {
+            self.is_over(WITHHELD);
+            self.update_card();
+            self.tell(format!("not-withheld:{}", self.at_ms), notice::not_withheld_any_more(), false);
+        }
+        if self.thread.told.left_out.iter().any(|name| !left_out.contains(name)) {
+            // One of these notices may name others as well: who is still left out is told anew.
+            self.is_over(LEFT_OUT);
+            self.thread.told.left_out.clear();
         }
     }
 

@@ -6,6 +6,7 @@ use super::super::ids::{ChannelId, Ts};
 use super::super::notice;
 use super::super::route::Target;
 use super::entry::{post_id, post_prefix, shown_name, text_parts};
+use super::passing::TICKET_GONE;
 use super::{
     BridgedThread, CARD_LIMIT, Card, Deciding, POST_LIMIT, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, START_OVER_MS, Why,
     time,
@@ -217,7 +218,7 @@ impl Deciding<'_> {
             self.merged(follow_up.source, follow_up.into);
         } else if let Some(gone) = &self.thread.gone {
             let text = notice::ticket_gone(&gone.reason);
-            self.tell(format!("ticket-gone:{}", self.at_ms), text, false);
+            self.tell_for_a_while(format!("{TICKET_GONE}{}", self.at_ms), text, false);
         }
     }
 

@@ -6,7 +6,11 @@ use super::super::event::{Kind, Participant, SideConversationEvent, State};
 use super::super::ids::{SideConversationEventId, SlackUserId, Ts};
 use super::super::notice;
 use super::super::route::{self, Choice};
+use super::passing::LEFT_DONE;
 use super::{Deciding, NAME_LIMIT, POST_LIMIT, Place, Why};
+
+/// How the notes begin, as effects, that say who pressed a button. They do not wait for other notes of the ticket.
+pub(super) const PRESSED: &str = "pressed-note:";
 
 impl Deciding<'_> {
     pub(super) fn entry(&mut self, entry: &SideConversationEvent) {
@@ -93,11 +97,31 @@ impl Deciding<'_> {
         self.thread.state_by = Some(by);
         self.thread.state_by_user = user;
         if state == State::Open {
-            self.thread.told.left_done = false;
+            self.is_open_again();
+        }
+        if let Some(user) = &self.thread.state_by_user
+            // The note that keeps the result says who it was.
+            && !(is_done && self.keeps_result())
+        {
+            self.note_who_pressed(user.clone());
         }
         if is_done {
             self.keep_result();
         }
+    }
+
+    /// What was said because it was done is not so any more.
+    pub(super) fn is_open_again(&mut self) {
+        self.thread.told.left_done = false;
+        self.is_over(LEFT_DONE);
+    }
+
+    /// The ticket shows the app where a person pressed a button in Slack, so a note says who it was.
+    pub(super) fn note_who_pressed(&mut self, user: SlackUserId) {
+        let (state, at_ms) = (self.thread.state, self.thread.state_updated_at_ms);
+        let Some(name) = &self.thread.state_by else { return };
+        let text = notice::state_changed_in_slack(name, state, &self.thread.subject);
+        self.ask(EffectId::new(format!("{PRESSED}{at_ms}:{user}")), 0, Act::Note { text });
     }
 
     pub(super) fn message(&mut self, entry: &SideConversationEvent) {

@@ -17,6 +17,7 @@ use super::super::follow_up::{ClosedTicket, Followed, StateNow};
 use super::super::ids::{SideConversationId, TicketId};
 use super::super::notice;
 use super::merged::Continuing;
+use super::passing::TICKET_GONE;
 use super::{BridgedThread, Deciding, Place, Retrying, Why};
 
 /// How the effects are called that look for a follow-up, and that make one.
@@ -121,6 +122,16 @@ impl BridgedThread {
         Some(source).filter(|source| *source != self.ticket_id)
     }
 
+    /// The ticket that it came from, and whether it did because that one was merged; otherwise the present one follows it up.
+    pub fn came_from(&self) -> Option<(TicketId, bool)> {
+        let before = self.earlier.last()?;
+        let came = match self.source() {
+            Some(source) => (source, false),
+            None => (before.ticket_id, before.merged),
+        };
+        Some(came).filter(|(ticket_id, _)| *ticket_id != self.ticket_id)
+    }
+
     /// Whether what follows this ticket is still asked for.
     pub fn seeks(&self, source: TicketId) -> bool {
         self.follow_up
@@ -181,6 +192,7 @@ impl Deciding<'_> {
             self.thread.ticket_since_ms = self.at_ms;
         }
         self.thread.gone = None;
+        self.is_over(TICKET_GONE);
         self.seek(source, Some(gone));
         let text = notice::follow_up_gone((gone, &self.ticket_url(gone)), (source, &self.ticket_url(source)));
         self.tell(format!("follow-up-gone:{gone}"), text, false);
@@ -306,7 +318,7 @@ impl Deciding<'_> {
             self.thread.state_updated_at_ms = updated_at_ms;
             self.thread.state_by = None;
             self.thread.state_by_user = None;
-            self.thread.told.left_done = false;
+            self.is_open_again();
         }
         self.thread.ticket_id = ticket_id;
         self.thread.ticket_since_ms = self.at_ms;

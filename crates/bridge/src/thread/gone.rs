@@ -10,6 +10,7 @@ use super::super::effect::Act;
 use super::super::event::{Answer, State};
 use super::super::ids::TicketId;
 use super::super::notice;
+use super::passing::TICKET_GONE;
 use super::{BridgedThread, Deciding, Why};
 
 /// That the ticket cannot be reached.
@@ -44,12 +45,13 @@ impl Deciding<'_> {
             return;
         }
         self.thread.gone = Some(Gone { since_ms: self.at_ms, reason: reason.to_owned(), read });
-        self.tell(format!("ticket-gone:{}", self.at_ms), notice::ticket_gone(reason), false);
+        self.tell_for_a_while(format!("{TICKET_GONE}{}", self.at_ms), notice::ticket_gone(reason), false);
     }
 
     /// A read shows the ticket again.
     pub(super) fn ticket_shown(&mut self) {
         if self.thread.gone.take_if(|gone| gone.read).is_some() {
+            self.is_over(TICKET_GONE);
             self.tell(format!("ticket-back:{}", self.at_ms), notice::ticket_back(), false);
         } else {
             self.ignored = Some(Why::Known);
@@ -60,6 +62,7 @@ impl Deciding<'_> {
         let reached = matches!(answer, Answer::Replied { .. } | Answer::Started { .. } | Answer::Withheld { .. });
         let reached = reached && matches!(act, Act::Reply(_) | Act::ContinueOn { .. });
         if reached && self.thread.gone.take().is_some() {
+            self.is_over(TICKET_GONE);
             self.tell(format!("ticket-back:{}", self.at_ms), notice::ticket_back(), false);
         }
     }

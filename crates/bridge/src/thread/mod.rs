@@ -6,7 +6,7 @@
 //! What each kind of event means stands in a file of its own: `entry` (of the side conversation), `card` (how the thread
 //! comes to stand in Slack), `answer` (of a call), `deleted` (a message that was taken back), `follow_up` (what happens to
 //! its ticket), `merged` (that ticket is part of another), `proposals` (the notices that tell of it), `gone` (a ticket out of reach), `reach` (what happens to the thread in Slack later), `late` (what takes
-//! long), `noticed` (that it was asked and answered), `summary` (the note that keeps the result), `notices` and `not_delivered` (what was not
+//! long), `noticed` (that it was asked and answered), `passing` (notices that go when what they say is over), `summary` (the note that keeps the result), `notices` and `not_delivered` (what was not
 //! delivered), `unpark` (what is tried again), `waits` (what has to happen first). What a thread keeps is in `parts`, what comes of an event in `step`.
 
 mod answer;
@@ -21,6 +21,7 @@ mod not_delivered;
 mod noticed;
 mod notices;
 mod parts;
+mod passing;
 mod proposals;
 mod reach;
 mod ready;
@@ -46,9 +47,11 @@ pub use merged::Continuing;
 pub use not_delivered::{NotDelivered, NoteStands};
 pub use noticed::Noticed;
 pub use parts::{AskedState, Card, NotInSlack, NotInTicket, Place, Retrying, Told, Unreachable};
+pub use passing::Passing;
 pub use proposals::Proposal;
 pub use ready::Ready;
 pub use step::{EffectIds, Forgotten, Step, Why};
+pub(crate) use summary::under_headings;
 pub use waits::WaitsFor;
 
 /// The longest text of one Slack post, in characters. Slack recommends 4,000 at most and cuts at 40,000.
@@ -113,6 +116,9 @@ pub struct BridgedThread {
     /// The notices that say how it goes on after a merge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proposals: Vec<Proposal>,
+    /// The notices that go when what they say is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passing: Vec<Passing>,
     /// Where it was before, oldest first: what is said there still arrives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Earlier>,
@@ -210,6 +216,7 @@ impl BridgedThread {
             ticket_since_ms: 0,
             follow_up: None,
             proposals: Vec::new(),
+            passing: Vec::new(),
             earlier: Vec::new(),
             subject: String::new(),
             place: Place::New,

@@ -3,6 +3,7 @@
 use super::super::effect::{Act, EffectId};
 use super::super::event::Asks;
 use super::super::notice;
+use super::entry::PRESSED;
 use super::{Deciding, EffectIds, Retrying, Why};
 
 impl Deciding<'_> {
@@ -54,6 +55,7 @@ impl Deciding<'_> {
                 };
                 self.whisper(effect, &press.user, text);
             }
+            Act::Note { .. } if effect.as_str().starts_with(PRESSED) => {}
             Act::Note { text } if self.policy.operator => self.tell_operator(effect, text),
             _ => {}
         }
@@ -62,6 +64,8 @@ impl Deciding<'_> {
     /// A closed ticket never takes this note: nothing is left for a person to try again.
     pub(super) fn note_not_taken(&mut self, effect: &EffectId, text: &str) {
         match self.policy.operator {
+            // Whoever looks at a closed ticket has its thread, which says it.
+            _ if effect.as_str().starts_with(PRESSED) => self.ignored = Some(Why::Stale),
             true => self.tell_operator(effect, text),
             false => self.ignored = Some(Why::ToldNowhere),
         }

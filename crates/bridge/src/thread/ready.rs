@@ -25,10 +25,7 @@ impl BridgedThread {
     /// Whether a call can be made now. One that may have been made already is looked for before it can be moot.
     pub fn ready_for(&self, effect: &Effect, doubtful: bool) -> Ready {
         if !doubtful && !self.wants(effect) {
-            return Ready::Moot(match effect.act {
-                Act::Note { .. } => Answer::Withdrawn,
-                _ => Answer::Done,
-            });
+            return Ready::Moot(Answer::Withdrawn);
         }
         match effect.act.facts().needs {
             Needs::Thread if self.unreachable.is_some() => Ready::WaitsForChannel,

@@ -24,10 +24,10 @@ const KEPT: usize = 8;
 
 /// One person's words.
 #[derive(Debug, PartialEq, Eq)]
-struct Said {
-    name: String,
-    at_ms: i64,
-    text: String,
+pub(crate) struct Said {
+    pub(crate) name: String,
+    pub(crate) at_ms: i64,
+    pub(crate) text: String,
     in_slack: bool,
 }
 
@@ -40,13 +40,18 @@ impl BridgedThread {
 impl Deciding<'_> {
     /// The side conversation is done.
     pub(super) fn keep_result(&mut self) {
-        if !self.policy.rules.summary || self.thread.link().is_none() {
+        if !self.keeps_result() {
             return;
         }
         let id = EffectId::new(format!("said:{}", self.thread.state_updated_at_ms));
         self.thread.noticed.summary = Some(id.clone());
         let not_before_ms = self.at_ms + AFTER_MS;
         self.effects.push(Effect { id, order: self.at_ms * 1000, not_before_ms, act: Act::ReadSaid });
+    }
+
+    /// Whether a note keeps the result.
+    pub(super) fn keeps_result(&self) -> bool {
+        self.policy.rules.summary && self.thread.link().is_some()
     }
 
     pub(super) fn said_read(&mut self, effect: &EffectId, entries: &[SideConversationEvent]) {
@@ -59,6 +64,10 @@ impl Deciding<'_> {
         let fresh: Vec<&Said> = answers.iter().filter(|one| one.at_ms > kept_before).collect();
         if kept_before > 0 && fresh.is_empty() {
             self.ignored = Some(Why::Known);
+            if let Some(user) = self.thread.state_by_user.clone() {
+                self.note_who_pressed(user);
+                self.ignored = None;
+            }
             return;
         }
         let left_out = fresh.len().saturating_sub(2 * KEPT);
@@ -128,7 +137,8 @@ impl Names for Nobody {
     }
 }
 
-fn under_headings(text: &str, slack_url: &str) -> Vec<Said> {
+/// What people wrote in Slack, each under a heading in a text of ours.
+pub(crate) fn under_headings(text: &str, slack_url: &str) -> Vec<Said> {
     let mut said: Vec<Said> = Vec::new();
     let mut after_blank = true;
     for line in text.lines() {

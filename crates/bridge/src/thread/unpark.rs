@@ -153,6 +153,7 @@ impl Deciding<'_> {
             | Answer::Followed(_)
             | Answer::TicketOpen => notice::follow_up_after_all(),
             Answer::Replied { .. } | Answer::Started { .. } => notice::arrived_after_all(again.by.as_ref()),
+            Answer::OfABot => notice::of_an_app(),
             _ => notice::stays_in_slack(),
         };
         if let Some(ts) = &again.notice {

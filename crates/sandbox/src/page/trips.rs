@@ -13,7 +13,7 @@ use super::{Place, excerpt, list, names_by_id, people_who_write, shown_name, tex
 use crate::Sandbox;
 use crate::proof::Changed;
 pub(super) use stands::Stage;
-use stands::{ended, open, standing};
+use stands::{ended, is_not_written, open, standing};
 
 const WORDS: usize = 70;
 const WORDS_ASIDE: usize = 36;
@@ -176,7 +176,7 @@ impl Trip {
                 .filter_map(|call| Some(call["id"].as_i64()?.to_string()))
                 .collect::<Vec<String>>()
                 .join(","),
-            ends: ends(place, event, thread, calls, of_slack),
+            ends: ends(place, event, thread, calls, (of_slack, stage == Stage::Stays)),
         }
     }
 }
@@ -248,7 +248,7 @@ fn steps(event: &Value, calls: &[Value], of_slack: bool, now: i64) -> Vec<Step> 
                 if tried["doubtful"] == true { " (it may have been done, so it will be looked for first)" } else { "" };
             step(&tried["last_at"], format!("{name}: {}{doubt}", text(tried, "problem")));
         }
-        if call["attempted_at"].as_i64().is_some_and(|at| !begun.contains(&at)) {
+        if call["attempted_at"].as_i64().is_some_and(|at| !begun.contains(&at)) && !is_not_written(call) {
             step(&call["attempted_at"], format!("{name}: sent to {vendor}"));
         }
         step(&call["settled_at"], format!("{name}: {}", ended(call)));
@@ -261,9 +261,17 @@ fn steps(event: &Value, calls: &[Value], of_slack: bool, now: i64) -> Vec<Step> 
     shown
 }
 
-fn ends(place: &Place, event: &Value, thread: &Value, calls: &[Value], of_slack: bool) -> Vec<(&'static str, String)> {
+/// What stays on the side where it was written stands nowhere else.
+fn ends(
+    place: &Place,
+    event: &Value,
+    thread: &Value,
+    calls: &[Value],
+    (of_slack, stays): (bool, bool),
+) -> Vec<(&'static str, String)> {
     let mut ends = Vec::new();
-    if let (Some(ticket), side) = (thread["ticket_id"].as_i64(), text(thread, "side_conversation_id")) {
+    let ticket = thread["ticket_id"].as_i64().filter(|_| !(stays && of_slack));
+    if let (Some(ticket), side) = (ticket, text(thread, "side_conversation_id")) {
         let mut entry = format!("s{side}");
         let made = calls.iter().find(|call| call["vendor"] == "zendesk").and_then(|call| call["result"].as_str());
         if let Some(id) = made.or(event["name"].as_str().filter(|_| !of_slack)).filter(|id| id.len() == 36) {
@@ -272,7 +280,7 @@ fn ends(place: &Place, event: &Value, thread: &Value, calls: &[Value], of_slack:
         ends.push(("On the ticket", format!("{}&at={entry}#{entry}", place.with_ticket(ticket))));
     }
     let channel = text(thread, "channel_id");
-    if !channel.is_empty() {
+    if !channel.is_empty() && (of_slack || !stays) {
         let own = event["key"].as_str().filter(|key| of_slack && !key.starts_with("press:"));
         let own = own.and_then(|key| key.split(':').next());
         let mut made = calls.iter().filter(|call| call["vendor"] == "slack").filter_map(|call| call["result"].as_str());

@@ -57,7 +57,7 @@ impl FakeZendesk {
         }
     }
 
-    /// Gives a user another role: `end-user`, `agent` or `admin`.
+    /// Makes a user an agent, an admin or an end user.
     pub fn set_role(&self, user_id: i64, role: &str) {
         if let Some(user) = self.world().users.get_mut(&user_id) {
             user.fields.insert("role".into(), json!(role));

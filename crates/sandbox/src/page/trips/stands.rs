@@ -7,6 +7,7 @@ use super::super::{list, text};
 use super::{time_of_day, vendor};
 
 const WITHHELD: &str = "not sent, because somebody outside would read it; its thread was told";
+const OF_AN_APP: &str = "stays in Slack: written by an app";
 const GIVEN_UP: &str = "given up: a person wanted that, or its author deleted it";
 
 /// How far it is.
@@ -132,10 +133,17 @@ fn stage_of(call: &Value, now: i64) -> Stage {
     }
 }
 
+/// Whether a call ended without anything having been written at the vendor.
+pub(super) fn is_not_written(call: &Value) -> bool {
+    let result = text(call, "result");
+    call["state"] == "done" && matches!(result, "withheld" | "of_an_app" | "ticket_closed" | "withdrawn")
+}
+
 /// How a call ended.
 pub(super) fn ended(call: &Value) -> String {
     match (text(call, "state"), text(call, "result")) {
         ("done", "withheld") => WITHHELD.to_owned(),
+        ("done", "of_an_app") => OF_AN_APP.to_owned(),
         ("done", "ticket_closed") => "not done: the ticket is closed".to_owned(),
         ("done", "withdrawn") => "not done: what it was to say is not so any more".to_owned(),
         ("parked", _) => format!("set aside for a person: {}", text(call, "problem")),
@@ -145,9 +153,15 @@ pub(super) fn ended(call: &Value) -> String {
 }
 
 fn arrived(event: &Value, calls: &[Value]) -> (Stage, String) {
-    let given_up = calls.iter().any(|call| call["state"] == "dropped");
-    if given_up || calls.iter().any(|call| call["result"] == "withheld") {
-        return (Stage::Stays, if given_up { GIVEN_UP.to_owned() } else { format!("stays in Slack: {WITHHELD}") });
+    let ended_so = |result: &str| calls.iter().any(|call| call["state"] == "done" && call["result"] == result);
+    if calls.iter().any(|call| call["state"] == "dropped") {
+        return (Stage::Stays, GIVEN_UP.to_owned());
+    }
+    if ended_so("of_an_app") {
+        return (Stage::Stays, OF_AN_APP.to_owned());
+    }
+    if ended_so("withheld") {
+        return (Stage::Stays, format!("stays in Slack: {WITHHELD}"));
     }
     let is_press = text(event, "key").starts_with("press:");
     let arrived = if is_press { "done" } else { "arrived" };

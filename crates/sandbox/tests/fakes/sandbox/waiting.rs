@@ -103,6 +103,7 @@ async fn each_state_has_its_line() {
             "idle",
             "stays in Slack: not sent, because somebody",
         ),
+        ("done", json!({"settled_at": START + 1, "result": "of_an_app"}), "idle", "stays in Slack: written by an app"),
         ("parked", json!({"problem": "refused"}), "parked", "set aside for a person: refused"),
         ("dropped", json!({"settled_at": START}), "idle", "given up: a person wanted that, or its author deleted it"),
     ];
