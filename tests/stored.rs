@@ -46,6 +46,7 @@ named!(name_of_what, WHATS, What,
     What::Adopted { .. } => "adopted",
     What::Related { .. } => "related",
     What::ChannelMoved { .. } => "channel_moved",
+    What::Operator { .. } => "operator",
     What::Answered { .. } => "answered",
 );
 

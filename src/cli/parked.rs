@@ -147,7 +147,7 @@ pub(super) async fn ask_bridge(
     match body["problem"].as_str() {
         Some(problem) => bail!("the bridge refused: {}", clean(problem)),
         None => bail!(
-            "what answers at {address} (server.admin_listen) is no sidethread of this version: it said {}",
+            "what answers at {address} (server.admin_listen) is not a sidethread of this version: it said {}",
             answer.status()
         ),
     }
@@ -159,7 +159,7 @@ pub(super) async fn ask_bridge(
 /// There is nobody to ask.
 pub fn confirm(shown: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("nobody can be asked here whether it shall be given up for good; say --yes if so");
+        bail!("there is no terminal here to ask whether to give it up for good; add --yes to do so");
     }
     print!("{shown}Give it up for good? Its people are told. [y/N] ");
     std::io::stdout().flush()?;
@@ -180,7 +180,7 @@ pub fn number(id: &str) -> anyhow::Result<i64> {
              and an event that waits is handled at the next start",
             clean(id)
         ),
-        _ => bail!("{} is no number of a parked call; `sidethread parked list` shows them", clean(id)),
+        _ => bail!("{} is not the number of a parked call; `sidethread parked list` shows them", clean(id)),
     }
 }
 

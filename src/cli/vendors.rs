@@ -11,7 +11,9 @@ use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::heading;
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Act, Answer, Vendor};
-use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow};
+use crate::engine::outside::{
+    Call, CallError, ChangedTickets, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow,
+};
 use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
 use crate::slack::people::Profile;
@@ -107,6 +109,10 @@ impl Outside for Vendors {
 
     async fn read_feed(&self, start: i64) -> Result<FeedPage, FeedError> {
         self.zendesk.read_feed(start).await
+    }
+
+    async fn changed_tickets(&self, start: i64, page: &str) -> Result<ChangedTickets, CallError> {
+        self.zendesk.changed_tickets(start, page).await
     }
 
     async fn read_channel(&self, channel: &ChannelId, oldest: &str, page: &str) -> Result<ReadChannel, CallError> {

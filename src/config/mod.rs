@@ -197,7 +197,7 @@ impl Config {
             }
             Err(error) => {
                 let reason = format!("the file cannot be read: {}", source::unreadable(&error));
-                return Err(ConfigErrors(vec![alone(reason, "name a file that this process may read")]));
+                return Err(ConfigErrors(vec![alone(reason, "name a file that this user can read")]));
             }
         };
         match String::from_utf8(bytes) {

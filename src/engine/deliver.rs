@@ -281,6 +281,7 @@ impl Engine {
             Err(CallError::Paused { why }) => Some(self.pause(item, why, true)),
             // A look that fails counts as an attempt, so that it too ends some day.
             Err(CallError::Later { after, problem }) => {
+                let after = after.map(|after| self.bounded(id, after));
                 self.hold_budget(&budget, after);
                 Some(self.later((id, None), item, item.attempts + 1, after, problem, true))
             }

@@ -27,6 +27,7 @@
 pub mod bundle;
 mod catch_up;
 pub mod clock;
+mod conclusions;
 pub mod deliver;
 pub mod erase;
 mod follow_up;
@@ -34,6 +35,7 @@ mod gap;
 mod gather;
 mod gone;
 pub mod health;
+mod hidden;
 pub mod intake;
 mod late;
 mod life;
@@ -67,6 +69,7 @@ use crate::bridge::{BridgedThread, Event, Place, Policy, Vendor, What};
 use crate::store::{Commit, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
+pub use conclusions::Lasting;
 use outside::Outside;
 use pace::Budget;
 use queue::{Item, Job, Queue};
@@ -112,6 +115,7 @@ struct State {
     /// Tickets and people to whom something is being written, and by which call.
     gathering: HashMap<gather::Reader, i64>,
     missing: gone::Missing,
+    conclusions: conclusions::Conclusions,
     health: health::Health,
     feed: poll::Feed,
     catch_up: catch_up::CatchUp,
@@ -170,6 +174,7 @@ impl Engine {
             late: late::Told::default(),
             gathering: HashMap::new(),
             missing: gone::Missing::new(),
+            conclusions: conclusions::Conclusions::load(store.conclusions().await?, now),
             health: health::Health::default(),
             feed,
             catch_up: catch_up::CatchUp::load(&remembered, now),

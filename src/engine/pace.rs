@@ -33,6 +33,9 @@ const PATIENCE_MS: i64 = 4000;
 /// milliseconds.
 const AFTER_HOLD_MS: i64 = 10_000;
 
+/// Zendesk's limit of the ticket export, with two calls to spare for other apps.
+const EXPORT: Limit = Limit::new(8, 60);
+
 /// What is counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Budget {
@@ -52,6 +55,8 @@ pub enum Budget {
     ZendeskTicketUpdates,
     /// The account-wide feed: 600 in ten minutes.
     ZendeskFeed,
+    /// The ticket export: 10 a minute.
+    ZendeskExport,
     /// Every call to Zendesk, as the plan allows; Zendesk says in each answer what is left.
     ZendeskPlan,
 }
@@ -63,8 +68,25 @@ impl Budget {
             Budget::SlackPosts(_) => Some(Budget::SlackPostsTogether),
             Budget::SlackCatchUp(method) => Some(Budget::SlackMethod(method)),
             Budget::ZendeskTicket(_) => Some(Budget::ZendeskTicketUpdates),
-            Budget::ZendeskWrites | Budget::ZendeskTicketUpdates | Budget::ZendeskFeed => Some(Budget::ZendeskPlan),
+            Budget::ZendeskWrites | Budget::ZendeskTicketUpdates | Budget::ZendeskFeed | Budget::ZendeskExport => {
+                Some(Budget::ZendeskPlan)
+            }
             Budget::SlackPostsTogether | Budget::SlackMethod(_) | Budget::ZendeskPlan => None,
+        }
+    }
+
+    /// Whose budget it is.
+    pub fn vendor(&self) -> Vendor {
+        match self {
+            Budget::SlackPosts(_) | Budget::SlackPostsTogether | Budget::SlackMethod(_) | Budget::SlackCatchUp(_) => {
+                Vendor::Slack
+            }
+            Budget::ZendeskWrites
+            | Budget::ZendeskTicket(_)
+            | Budget::ZendeskTicketUpdates
+            | Budget::ZendeskFeed
+            | Budget::ZendeskExport
+            | Budget::ZendeskPlan => Vendor::Zendesk,
         }
     }
 
@@ -198,6 +220,7 @@ impl Limits {
             Budget::ZendeskTicket(_) => self.zendesk_ticket,
             Budget::ZendeskTicketUpdates => self.zendesk_ticket_updates,
             Budget::ZendeskFeed => self.zendesk_feed,
+            Budget::ZendeskExport => EXPORT,
             Budget::ZendeskPlan => return None,
         };
         (limit.calls > 0 && !limit.within.is_zero()).then_some(limit)

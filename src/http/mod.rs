@@ -13,7 +13,7 @@ mod slack;
 mod zendesk;
 
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -53,6 +53,8 @@ pub struct Front {
     pub zendesk_url: String,
     /// When the database was last found to be writable, in milliseconds since 1970.
     pub writable_at: Arc<AtomicI64>,
+    /// What the start waits for.
+    pub starting: Arc<Mutex<String>>,
     /// What is known once both vendors have said who we are.
     pub ready: Arc<OnceLock<Ready>>,
 }

@@ -76,9 +76,9 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
             }
             return StatusCode::OK.into_response();
         }
-        Inbound::ChannelChanged(channel) => {
+        Inbound::ChannelChanged { channel, name } => {
             front.metrics.not_mirrored("workspace");
-            ready.engine.channel_changed(&channel);
+            ready.engine.channel_changed(&channel, name.as_deref());
             return StatusCode::OK.into_response();
         }
         Inbound::ChannelShared(channel) => {

@@ -66,12 +66,17 @@ pub enum Inbound {
         /// The id that is.
         to: ChannelId,
     },
-    /// A channel is another than it was: who reads in it, or whether it takes messages.
-    ChannelChanged(ChannelId),
     /// Another firm reads in a channel from here on.
     ChannelShared(ChannelId),
     /// Somebody is another than they were.
     PersonChanged(SlackUserId),
+    /// A channel is another than it was: who reads in it, whether it takes messages, what it is called.
+    ChannelChanged {
+        /// The channel.
+        channel: ChannelId,
+        /// What it is called, if that is said.
+        name: Option<String>,
+    },
     /// Not mirrored, for this reason; only counted.
     NotMirrored(&'static str),
 }
@@ -128,25 +133,29 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
         Some(
             "channel_archive" | "channel_unarchive" | "channel_left" | "channel_unshared" | "group_archive"
             | "group_unarchive" | "group_left",
-        ) if text(event, "channel").is_some() => {
-            Inbound::ChannelChanged(ChannelId::new(text(event, "channel").unwrap_or_default()))
-        }
+        ) if text(event, "channel").is_some() => changed(event),
+        // Somebody else who joins changes nothing for the app.
+        Some("member_joined_channel") if text(event, "user") == Some(us.bot_user_id.as_str()) => changed(event),
+        Some("channel_rename" | "group_rename" | "channel_created") => match text(&event["channel"], "id") {
+            Some(id) => {
+                let name = text(&event["channel"], "name_normalized").or_else(|| text(&event["channel"], "name"));
+                Inbound::ChannelChanged { channel: ChannelId::new(id), name: name.map(str::to_owned) }
+            }
+            None => Inbound::NotMirrored("workspace"),
+        },
         Some(
             "app_uninstalled"
             | "tokens_revoked"
             | "channel_archive"
-            | "channel_created"
             | "channel_unarchive"
             | "channel_deleted"
             | "channel_left"
-            | "channel_rename"
             | "channel_shared"
             | "channel_unshared"
             | "group_archive"
             | "group_unarchive"
             | "group_deleted"
             | "group_left"
-            | "group_rename"
             | "member_joined_channel"
             | "member_left_channel"
             | "emoji_changed"
@@ -155,6 +164,13 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             | "user_change",
         ) => Inbound::NotMirrored("workspace"),
         _ => Inbound::NotMirrored("unknown"),
+    }
+}
+
+fn changed(event: &Value) -> Inbound {
+    match text(event, "channel") {
+        Some(channel) => Inbound::ChannelChanged { channel: ChannelId::new(channel), name: None },
+        None => Inbound::NotMirrored("workspace"),
     }
 }
 
@@ -184,6 +200,18 @@ pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound
                 .unwrap_or(Inbound::NotMirrored("deletion"));
         }
         Some("bot_message") => return Inbound::NotMirrored("bot"),
+        // Some workspaces tell of it by this line alone.
+        Some(
+            "channel_unarchive"
+            | "group_unarchive"
+            | "channel_name"
+            | "group_name"
+            | "channel_convert_to_private"
+            | "channel_convert_to_public",
+        ) => return changed(event),
+        Some("channel_join" | "group_join") if text(event, "user") == Some(us.bot_user_id.as_str()) => {
+            return changed(event);
+        }
         Some(_) => return Inbound::NotMirrored("notice"),
     }
     if is_ours(event, us) {

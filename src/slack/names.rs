@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::client::SlackClient;
 use super::decode::text;
 use super::errors::SlackError;
-use super::people::{is_fresh, read_profile, remember, remembered};
+use super::people::{is_fresh, read_profile, remember, remembered, unsaid_at};
 use crate::bridge::content::Names;
 use crate::bridge::ids::{ChannelId, SlackUserId};
 use crate::engine::outside::CallError;
@@ -120,7 +120,8 @@ impl SlackClient {
             left -= 1;
             let asked: Result<Value, SlackError> = self.get("conversations.info", &[("channel", id.as_str())]).await;
             let name = asked.ok().and_then(|answer| text(&answer["channel"], "name").map(str::to_owned));
-            remember(&self.people.channels, id.clone(), (now, name.clone()));
+            let looked_at = if name.is_some() { now } else { unsaid_at(now) };
+            remember(&self.people.channels, id.clone(), (looked_at, name.clone()));
             known.channels.extend(name.map(|name| (id, name)));
         }
     }
@@ -131,7 +132,9 @@ impl SlackClient {
         let mut unknown = Vec::new();
         for id in people {
             let of_profile = remembered(&self.people.profiles, &id).map(|(at, profile)| (at, profile.person.name));
-            let fresh = |(at, name): (i64, String)| is_fresh(at, now, NAME_LIVES_MS).then_some(name);
+            // Of whom Slack said nothing it is asked again soon.
+            let lives = |name: &str| if name.contains(id.as_str()) { CHANNEL_LIVES_MS } else { NAME_LIVES_MS };
+            let fresh = |(at, name): (i64, String)| is_fresh(at, now, lives(&name)).then_some(name);
             match of_profile.and_then(fresh).or_else(|| remembered(&self.people.listed, &id).and_then(fresh)) {
                 Some(name) => drop(known.people.insert(id, name)),
                 None => unknown.push(id),

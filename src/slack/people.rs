@@ -17,6 +17,8 @@ use crate::engine::outside::CallError;
 const FRESH_MS: i64 = 10 * 60 * 1000;
 /// How long it holds for somebody who presses a button: what they may do must not rest on what they were.
 const FRESH_FOR_RIGHTS_MS: i64 = 60 * 1000;
+/// How long holds what Slack did not say, or said of somebody whom the app may not know yet, in milliseconds.
+const UNSAID_FRESH_MS: i64 = 10 * 1000;
 /// How long it serves where Slack does not answer, or where a name is all that is wanted, in milliseconds.
 const STALE_MS: i64 = 24 * 60 * 60 * 1000;
 /// How many are remembered.
@@ -69,6 +71,7 @@ impl SlackClient {
         }
         let team_id = self.house()?.identity.team_id.clone();
         let asked: Result<Value, SlackError> = self.get("users.info", &[("user", user.as_str())]).await;
+        let mut looked_at = now;
         let profile = match asked {
             Ok(answer) if answer["user"].is_object() => {
                 let mut profile = read_profile(&answer["user"], user, &team_id);
@@ -84,6 +87,7 @@ impl SlackClient {
                 return Err(CallError::Later { after: None, problem: "the answer does not read".to_owned() });
             }
             Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => {
+                looked_at = unsaid_at(now);
                 Profile { person: stranger(user), email: None }
             }
             Err(error) => match remembered {
@@ -92,7 +96,7 @@ impl SlackClient {
                 _ => return Err(error.of_a_read()),
             },
         };
-        remember(&self.people.profiles, user.clone(), (now, profile.clone()));
+        remember(&self.people.profiles, user.clone(), (looked_at, profile.clone()));
         Ok(profile)
     }
 
@@ -120,6 +124,11 @@ impl SlackClient {
 /// Somebody of whom Slack says nothing: certainly no member.
 fn stranger(user: &SlackUserId) -> Person {
     Person { name: format!("Somebody ({user})"), standing: Standing::Stranger, agent: false, firm: None }
+}
+
+/// As when something counts as looked up that Slack did not say now: it is asked again soon.
+pub(super) fn unsaid_at(now: i64) -> i64 {
+    now - FRESH_MS + UNSAID_FRESH_MS
 }
 
 /// Whether what was looked up at a time is younger than this. What a clock that was set back has made one of the future is

@@ -60,7 +60,7 @@ impl SlackClient {
                 Inbound::NotMirrored(_)
                 | Inbound::Challenge(_)
                 | Inbound::ChannelMoved { .. }
-                | Inbound::ChannelChanged(_)
+                | Inbound::ChannelChanged { .. }
                 | Inbound::ChannelShared(_)
                 | Inbound::PersonChanged(_)
                 | Inbound::Chosen { .. } => {}

@@ -15,6 +15,7 @@ use sqlx::{Row, SqliteConnection};
 use super::commit::{
     Attempt, Commit, Committed, Done, HeldBack, InboxWrite, OutboxWrite, Release, Settle, ThreadWrite, Unparked,
 };
+use super::conclusion;
 use super::erase;
 use super::follow_up;
 use super::read::{InboxRow, UnparkedRow};
@@ -235,6 +236,7 @@ async fn write_rare(
     script.each(SWEPT_BEFORE, commits.iter().flat_map(|c| &c.swept))?;
     script.each(NUDGES, commits.iter().flat_map(|c| &c.nudges))?;
     follow_up::write(script, commits)?;
+    conclusion::write(script, commits)?;
     script.each(PEOPLE, commits.iter().flat_map(|c| &c.people))?;
     script.each(NUDGES_ANSWERED, commits.iter().flat_map(|c| &c.nudges_answered))?;
     for (commit, result) in commits.iter().zip(results) {

@@ -16,6 +16,7 @@ mod cache;
 pub mod client;
 pub mod decode;
 pub mod errors;
+mod exports;
 mod follow_up;
 mod merged;
 mod notes;

@@ -21,7 +21,8 @@ const SIDE_CONVERSATION_LIVES_MS: i64 = 60_000;
 /// How long a role holds where it decides nothing that cannot be taken back: for names, and for what the card says.
 pub(super) const ROLE_LIVES_MS: i64 = 5 * 60_000;
 const ADDRESS_LIVES_MS: i64 = 15 * 60_000;
-const NO_ADDRESS_LIVES_MS: i64 = 5 * 60_000;
+/// That nobody has an address is asked again soon: the search shows a new user late, and may miss one.
+const NO_ADDRESS_LIVES_MS: i64 = 10_000;
 /// Zendesk refuses more ids in one call.
 const MOST_IDS: usize = 100;
 /// The search is fuzzy, but what it finds first is nearest.

@@ -274,11 +274,16 @@ impl House {
     }
 
     async fn open(&mut self) {
+        self.assemble().await;
+        self.app.become_ready(&CancellationToken::new()).await.unwrap();
+    }
+
+    /// Starts an app that takes requests and has not asked a vendor anything yet.
+    pub async fn assemble(&mut self) {
         let config = Config::parse("test", &self.config, []).unwrap();
         let store = Arc::new(Store::open(&self.database()).await.unwrap());
         let wire = Arc::new(InProcess { slack: self.slack.router(), zendesk: self.zendesk.router() });
         let app = App::new(config, store, wire, Arc::new(self.clock.clone()), 7);
-        app.become_ready(&CancellationToken::new()).await.unwrap();
         self.router = app.router();
         self.app = Slot(Some(app));
     }

@@ -3,7 +3,9 @@
 mod adoption;
 mod card_anew;
 mod catch_up;
+mod channels;
 mod command;
+mod conclusions;
 mod crowd;
 mod deleted;
 mod doubt;
@@ -46,5 +48,6 @@ mod summary;
 mod ticket;
 mod told_true;
 mod trace;
+mod verdicts;
 mod workspace;
 mod zendesk_to_slack;

@@ -15,6 +15,7 @@
 //! order while a thread is prepared; state changes that overtake each other; messages before the card is linked.
 
 pub mod command;
+pub mod conclusion;
 pub mod content;
 pub mod effect;
 pub mod erase;

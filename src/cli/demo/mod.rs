@@ -52,13 +52,13 @@ pub struct Wishes {
     /// Where to listen; the page is there too [default: 127.0.0.1:8080, or as before with --keep]
     #[arg(long)]
     listen: Option<SocketAddr>,
-    /// Keep everything in this folder, and go on from there the next time
+    /// Keep everything in this folder, and continue from there the next time
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
-    /// Begin with people and channels alone: no ticket, no message
+    /// Begin with only people and channels: no ticket, no message
     #[arg(long, conflicts_with = "tickets")]
     empty: bool,
-    /// Begin with this many tickets more, of long ago, and a tenth as many threads
+    /// Begin with this many older tickets as well, and a tenth as many threads
     #[arg(long, value_name = "NUMBER", default_value_t = 0,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(..=Furnishing::MOST_TICKETS as u64))]
     tickets: usize,

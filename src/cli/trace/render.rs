@@ -224,6 +224,7 @@ fn message(row: &TracedEvent) -> (String, Told) {
             let by = unpark.by.map_or("the operator".to_owned(), |user| user.to_string());
             (row.key.clone(), None, format!("{wish} of {} asked for by {by}", unpark.effect), None)
         }
+        Some(What::Operator { about, .. }) => (row.key.clone(), None, format!("The operator is told of {about}"), None),
         Some(What::Late(late)) => (row.key.clone(), None, format!("{} has waited too long", late.effect), None),
         Some(What::Unreachable(_)) => (row.key.clone(), None, "The Slack channel takes no posts".to_owned(), None),
         Some(What::CardGone { ts }) => (row.key.clone(), None, format!("The card {ts} is gone"), None),

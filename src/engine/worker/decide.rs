@@ -71,6 +71,7 @@ impl Engine {
                     What::SideConversation(entry) => {
                         BridgedThread::new(entry.side_conversation_id.clone(), entry.ticket_id)
                     }
+                    What::Operator { .. } => BridgedThread::of_the_operator(),
                     _ => return Ok(None),
                 },
             };

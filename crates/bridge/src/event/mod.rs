@@ -112,6 +112,13 @@ pub enum What {
         /// The id that is.
         to: ChannelId,
     },
+    /// The people who run the app are to be told something that is no thread's.
+    Operator {
+        /// Its name for ever.
+        about: String,
+        /// The text in Slack's mrkdwn.
+        text: String,
+    },
     /// A call that was decided has been answered. Lives in memory only: it is handled in the transaction that
     /// settles the call.
     Answered {
@@ -148,6 +155,7 @@ impl What {
             | What::Adopted { .. }
             | What::Related { .. }
             | What::ChannelMoved { .. }
+            | What::Operator { .. }
             | What::Answered { .. } => None,
         }
     }

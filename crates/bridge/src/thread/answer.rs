@@ -14,6 +14,7 @@ impl Deciding<'_> {
         self.no_longer_late(effect, order, act, answer);
         self.told_truly(effect, order, act, answer);
         self.forget_deleted(act);
+        self.posts_are_taken(act, answer);
         self.ticket_is_back(act, answer);
         self.passing_stands(effect, act, answer);
         if let (Act::Reply(reply), Answer::Replied { .. } | Answer::Started { .. }) = (act, answer) {

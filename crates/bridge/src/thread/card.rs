@@ -8,8 +8,8 @@ use super::super::route::Target;
 use super::entry::{post_id, post_prefix, shown_name, text_parts};
 use super::passing::TICKET_GONE;
 use super::{
-    BridgedThread, CARD_LIMIT, Card, Deciding, POST_LIMIT, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, START_OVER_MS, Why,
-    time,
+    BridgedThread, CARD_LIMIT, Card, Deciding, POST_LIMIT, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, START_OVER_LATER_MS,
+    START_OVER_MS, START_OVER_SOON, Why, time,
 };
 
 impl Deciding<'_> {
@@ -222,9 +222,10 @@ impl Deciding<'_> {
         }
     }
 
-    /// What could not be prepared or posted is tried again as a whole, an hour later.
+    /// What could not be prepared or posted is tried again as a whole, minutes later and then every hour.
     pub(super) fn start_over(&mut self, effect: &EffectId, reason: &str) {
-        let again = self.at_ms + START_OVER_MS;
+        let times = self.thread.told.reads.max(self.thread.told.opens);
+        let again = self.at_ms + if times <= START_OVER_SOON { START_OVER_MS } else { START_OVER_LATER_MS };
         let (read, asks_ticket) = match &self.thread.place {
             Place::Preparing { read, .. } => (*read, effect.as_str().starts_with("read-ticket")),
             Place::Posting { .. } => (true, false),

@@ -61,10 +61,13 @@ pub const CARD_LIMIT: usize = 2800;
 /// What is sent this much later than it was written says when that was, in milliseconds.
 const LATE_MS: i64 = 2 * 60 * 1000;
 /// How long until a closed channel is tried again: the first time, and at most, in milliseconds.
-const REOPEN_FIRST_MS: i64 = 60 * 1000;
-const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
-/// How long until what was given up before the thread stood is tried again, in milliseconds.
-const START_OVER_MS: i64 = 60 * 60 * 1000;
+const REOPEN_FIRST_MS: i64 = 10 * 1000;
+const REOPEN_MOST_MS: i64 = 5 * 60 * 1000;
+/// How long until what was given up before the thread stood is tried again: the first times, and later, in milliseconds.
+const START_OVER_MS: i64 = 6 * 60 * 1000;
+const START_OVER_LATER_MS: i64 = 60 * 60 * 1000;
+/// How many times are the first.
+const START_OVER_SOON: u32 = 12;
 /// How the effects are called that carry a reply.
 const REPLY: &str = "reply";
 /// How many people of Slack a thread knows as its own.
@@ -248,6 +251,19 @@ impl BridgedThread {
         }
     }
 
+    /// The name of what is no thread at all: what the operator is told of the app as a whole goes out in its name.
+    pub const OPERATOR: &str = "operator";
+
+    /// What stands in for a thread where there is none.
+    pub fn of_the_operator() -> Self {
+        BridgedThread::new(SideConversationId::new(Self::OPERATOR), TicketId(0))
+    }
+
+    /// Whether nothing can be posted in the thread for now, as far as is known.
+    pub fn is_out_of_reach(&self) -> bool {
+        self.unreachable.as_ref().is_some_and(|unreachable| !unreachable.probing)
+    }
+
     /// Where the thread stands in Slack, once it does.
     pub fn link(&self) -> Option<(&ChannelId, &Ts)> {
         match &self.place {
@@ -293,6 +309,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         }
         What::Related { ticket_id, follows, links } => deciding.related(*ticket_id, *follows, links),
         What::ChannelMoved { from, to } => deciding.channel_moved(from, to),
+        What::Operator { about, text } => deciding.operator(about, text),
         What::Unpark(unpark) => deciding.wished(unpark),
         What::Answered { effect, order, act, answer, in_doubt } => {
             deciding.answered(effect, *order, act, answer, *in_doubt);

@@ -17,6 +17,16 @@ pub struct Unreachable {
     /// Whether the ticket was told.
     #[serde(default)]
     pub told: bool,
+    /// Whether a post is let through to see if it is taken: where posting is restricted nothing else shows that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probing: bool,
+}
+
+impl Unreachable {
+    /// Whether only a post can show that posts are taken again: the channel itself looks fine.
+    pub fn is_shown_by_posts(&self) -> bool {
+        self.problem == ChannelProblem::Restricted
+    }
 }
 
 /// Words that are not in the ticket yet.
