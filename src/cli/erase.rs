@@ -142,6 +142,16 @@ fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
             if erased.started == 1 { "" } else { "s" },
         ));
     }
+    out.push_str(match whom {
+        Whom::Ticket(_) => {
+            "What the ticket says of itself (subject, requester, assignee) is not taken up again. What people write on it from \
+             now on is carried over, with their names.\n"
+        }
+        Whom::User(_) | Whom::SlackUser(_) => {
+            "Where a vendor still names them, the next change of a ticket or the next message brings the name back here. Delete \
+             or redact it at the vendor first, and then run this again.\n"
+        }
+    });
     out.push_str(
         "The database file was written anew without it. Backups and copies that you made of it hold it still.\n",
     );

@@ -1,15 +1,14 @@
 //! Both vendors behind the engine's narrow waist: each act goes to the edge whose it is.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::bridge::content::{Doc, Names};
 use crate::bridge::effect::CreateSideConversation;
 use crate::bridge::erase::Whom;
 use crate::bridge::event::{SideConversationEvent, Standing};
+use crate::bridge::heading;
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::start::Prospects;
 use crate::bridge::{Act, Answer, Vendor};
@@ -18,7 +17,8 @@ use crate::engine::outside::{
 };
 use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
-use crate::slack::people::{Profile, nameless};
+use crate::slack::names::Mentioned;
+use crate::slack::people::Profile;
 use crate::zendesk::{Author, ZendeskClient};
 
 /// When a reply whose author Slack does not name is tried again; it spends no attempt.
@@ -30,27 +30,6 @@ pub struct Vendors {
     pub slack: Arc<SlackClient>,
     /// Zendesk.
     pub zendesk: Arc<ZendeskClient>,
-}
-
-#[derive(Default)]
-struct Known {
-    people: BTreeMap<SlackUserId, String>,
-    channels: BTreeMap<ChannelId, String>,
-    groups: BTreeMap<String, String>,
-}
-
-impl Names for Known {
-    fn user(&self, id: &SlackUserId) -> Option<String> {
-        self.people.get(id).cloned()
-    }
-
-    fn channel(&self, id: &ChannelId) -> Option<String> {
-        self.channels.get(id).cloned()
-    }
-
-    fn group(&self, id: &str) -> Option<String> {
-        self.groups.get(id).cloned()
-    }
 }
 
 #[async_trait]
@@ -105,6 +84,14 @@ impl Outside for Vendors {
 
     fn forget_channel(&self, channel: &ChannelId) {
         self.slack.forget_channel(channel);
+    }
+
+    fn channel_is_shared(&self, channel: &ChannelId) {
+        self.slack.channel_is_shared(channel);
+    }
+
+    fn forget_person(&self, user: &SlackUserId) {
+        self.slack.forget_person(user);
     }
 
     async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError> {
@@ -168,7 +155,7 @@ impl Vendors {
         channel: &ChannelId,
         ticket_id: TicketId,
     ) -> Result<Answer, CallError> {
-        let Profile { mut person, email } = self.slack.profile(user).await.map_err(slack_is_late)?;
+        let Profile { mut person, email } = self.slack.profile_for_rights(user).await.map_err(slack_is_late)?;
         let zendesk_user = match &email {
             Some(email) => self.zendesk.agent_by_email(email).await?,
             None => None,
@@ -186,38 +173,16 @@ impl Vendors {
             Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),
             None => None,
         };
-        let mut known = Known::default();
-        self.name_all(&create.doc, &mut known).await?;
-        let author = Author { name: profile.person.name, zendesk_user };
+        let mut mentioned = Mentioned::default();
+        mentioned.add(&create.doc);
+        let known = self.slack.names_of_mentioned(mentioned).await;
+        let author = Author { name: heading::author(&profile.person), zendesk_user };
         self.zendesk.create_side_conversation(call, create, &author, &known).await
     }
 
-    /// Looks up the names of whom and what a message mentions.
-    async fn name_all(&self, doc: &Doc, known: &mut Known) -> Result<(), CallError> {
-        let named = doc.people_with_names();
-        for user in doc.people() {
-            let profile = self.slack.profile(&user).await.map_err(slack_is_late)?;
-            // The name that the message itself gives is better than none.
-            if !named.contains(&user) || profile.person.name != nameless(&user) {
-                known.people.insert(user, profile.person.name);
-            }
-        }
-        for channel in doc.nameless_channels() {
-            if let Some(name) = self.slack.channel_name(&channel).await {
-                known.channels.insert(channel, name);
-            }
-        }
-        for group in doc.nameless_groups() {
-            if let Some(handle) = self.slack.group_handle(&group).await {
-                known.groups.insert(group, handle);
-            }
-        }
-        Ok(())
-    }
-
     async fn reply(&self, call: &Call<'_>) -> Result<Answer, CallError> {
-        let mut known = Known::default();
         let mut authors = Vec::new();
+        let mut mentioned = Mentioned::default();
         for effect in call.effects() {
             let Act::Reply(reply) = &effect.act else {
                 return Err(CallError::Refused { reason: "this is no reply.".to_owned() });
@@ -230,15 +195,16 @@ impl Vendors {
             if profile.person.standing == Standing::Bot {
                 return Ok(Answer::OfABot);
             }
-            self.name_all(&reply.doc, &mut known).await?;
+            mentioned.add(&reply.doc);
             let zendesk_user = match &profile.email {
                 // Who the author is in Zendesk only adds to the reply; it must not hold it back.
                 Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),
                 None => None,
             };
-            authors.push((reply, Author { name: profile.person.name, zendesk_user }));
+            authors.push((reply, Author { name: heading::author(&profile.person), zendesk_user }));
         }
-        self.zendesk.reply(call, &authors, &known).await
+        let names = self.slack.names_of_mentioned(mentioned).await;
+        self.zendesk.reply(call, &authors, &names).await
     }
 }
 

@@ -107,7 +107,7 @@ impl Engine {
                     Arc::new(Event { at_ms: now, what }),
                 ));
             };
-            if thread.ticket.as_ref() != Some(&ticket.shown) {
+            if thread.ticket.as_ref() != Some(&ticket.shown) && !thread.forgotten {
                 tell("ticket", What::TicketChanged { ticket_id, ticket: ticket.shown.clone() });
             }
             if let Some(what) = self.ticket_shown(&thread) {

@@ -1,8 +1,10 @@
 //! A verified delivery becomes a stored row before it is answered.
 //!
 //! A Slack message that is in no bridged thread is not stored. One exception: while a card is on its way in its
-//! channel, a message in a thread that is not known may be the first answer to it; it is held for ten minutes, and
-//! becomes an event of the thread in the transaction that links it.
+//! channel, a message in a thread that is not known may be the first answer to it: if it says that it answers the app, or
+//! does not say whom and its thread began after the card's call. It is held, as long as not too many are; it becomes an
+//! event of the thread in the transaction that links it, and what turns out to be of other threads is deleted in the same.
+//! What is passed over is remembered by its thread alone, without its words: if that is linked after all, it is read back.
 
 use std::sync::Arc;
 
@@ -19,6 +21,32 @@ use crate::telemetry::Direction;
 
 /// How long a message is held for a card on its way, in milliseconds.
 pub const HELD_MS: i64 = 10 * 60 * 1000;
+
+/// How many messages are held at once, and how many bytes of them.
+const MOST_HELD: i64 = 500;
+const MOST_HELD_BYTES: i64 = 2 << 20;
+/// How much earlier than its call a card may seem to have been posted: Slack's clock is not ours. In milliseconds.
+const ALLOWANCE_MS: i64 = 1000;
+
+/// Who wrote the message under which a thread stands, as far as a delivery says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parent {
+    /// The app.
+    Ours,
+    /// Somebody else.
+    Others,
+    /// It does not say.
+    Unsaid,
+}
+
+/// Whether a message may be the first answer to a card that is on its way since some time (milliseconds since 1970).
+fn may_answer_a_card(parent: Parent, thread_ts: &Ts, since: i64) -> bool {
+    match parent {
+        Parent::Ours => true,
+        Parent::Others => false,
+        Parent::Unsaid => thread_ts.millis() >= since - ALLOWANCE_MS,
+    }
+}
 
 /// What became of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +71,10 @@ impl Engine {
         &self,
         key: String,
         channel: &ChannelId,
-        thread_ts: &Ts,
+        (thread_ts, parent): (&Ts, Parent),
         what: What,
     ) -> Result<Taken, StoreError> {
-        self.take_in(key, channel, thread_ts, what, true).await
+        self.take_in(key, channel, (thread_ts, parent), what, true).await
     }
 
     /// Takes something that was read back from a Slack thread, as a delivery of it would have been taken.
@@ -60,19 +88,19 @@ impl Engine {
         thread_ts: &Ts,
         what: What,
     ) -> Result<Taken, StoreError> {
-        self.take_in(key, channel, thread_ts, what, false).await
+        self.take_in(key, channel, (thread_ts, Parent::Ours), what, false).await
     }
 
     async fn take_in(
         &self,
         key: String,
         channel: &ChannelId,
-        thread_ts: &Ts,
+        (thread_ts, parent): (&Ts, Parent),
         what: What,
         live: bool,
     ) -> Result<Taken, StoreError> {
         // The order matters: a card's link is committed before it stops being on its way.
-        let on_its_way = self.lock().queue.card_on_its_way(channel);
+        let on_its_way = self.lock().queue.card_on_its_way_since(channel);
         let now = self.clock.now_ms();
         let event = Event { at_ms: now, what };
         if let Some(thread_id) = self.thread_at(channel, thread_ts).await? {
@@ -96,14 +124,26 @@ impl Engine {
             }
             return self.store_events("slack", thread_id, vec![(key, event)]).await;
         }
-        if !on_its_way {
+        let Some(since) = on_its_way else { return Ok(Taken::NotOurs) };
+        let written = raw(&event)?;
+        if !may_answer_a_card(parent, thread_ts, since) || !self.has_room_for_held(written.get().len()).await? {
+            // Its words are not kept. Should it be an answer after all, it is read back once its thread is linked.
+            {
+                let mut state = self.lock();
+                make_room(&mut state.passed_over);
+                state.passed_over.insert((channel.clone(), thread_ts.clone()), ());
+            }
+            let linked = self.store.thread_by_link(channel.as_str(), thread_ts.as_str()).await?;
+            if let Some(thread_id) = linked.map(ThreadId::new) {
+                return self.store_events("slack", thread_id, vec![(key, Arc::new(event))]).await;
+            }
             return Ok(Taken::NotOurs);
         }
         let held = vec![HeldWrite {
             key,
             channel_id: channel.to_string(),
             thread_ts: thread_ts.to_string(),
-            event: raw(&event)?,
+            event: written,
             received_at: now,
         }];
         self.store.commit(Commit { held, ..Commit::default() }).await?;
@@ -146,6 +186,12 @@ impl Engine {
             return Ok(taken);
         }
         self.store_events("slack", thread_id, vec![(key, event)]).await
+    }
+
+    /// Whether one more message of so many bytes may be held.
+    async fn has_room_for_held(&self, bytes: usize) -> Result<bool, StoreError> {
+        let (held, size) = self.store.held_size().await?;
+        Ok(held < MOST_HELD && size + bytes as i64 <= MOST_HELD_BYTES)
     }
 
     /// Keeps a delivery that names a bridged thread but cannot be read.

@@ -103,6 +103,8 @@ struct State {
     stopping: bool,
     threads: HashMap<ThreadId, Arc<BridgedThread>>,
     links: HashMap<(ChannelId, Ts), Option<ThreadId>>,
+    /// Threads of which a message was not kept while a card was on its way in their channel.
+    passed_over: HashMap<(ChannelId, Ts), ()>,
     /// How many links were made; what was looked up before the last one may be out of date.
     linked: u64,
     random: fastrand::Rng,
@@ -150,7 +152,7 @@ impl Engine {
             if matches!(row.effect.act, crate::bridge::Act::PostCard)
                 && let Some(Place::Posting { channel }) = thread.as_ref().map(|thread| &thread.place)
             {
-                queue.card_begins(channel);
+                queue.card_begins(channel, row.decided_at);
             }
             queue.add_call(row.id, Item::stored(row, thread.as_deref(), life.other_until(), now));
         }
@@ -163,6 +165,7 @@ impl Engine {
             stopping: false,
             threads,
             links: HashMap::new(),
+            passed_over: HashMap::new(),
             linked: 0,
             random: fastrand::Rng::with_seed(seed),
             next_poll: now,

@@ -11,7 +11,7 @@ use super::pace::Plan;
 use crate::bridge::What;
 use crate::bridge::erase::Whom;
 use crate::bridge::event::{SideConversationEvent, Ticket};
-use crate::bridge::ids::{ChannelId, TicketId, Ts};
+use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
 use crate::bridge::{Answer, BridgedThread, Card, Effect};
 
 /// One effect on its way to a vendor, or several messages that travel together.
@@ -164,6 +164,12 @@ pub trait Outside: Send + Sync {
 
     /// A channel is another than it was: what was read of it is out of date.
     fn forget_channel(&self, _channel: &ChannelId) {}
+
+    /// The vendor says that another firm reads in a channel.
+    fn channel_is_shared(&self, _channel: &ChannelId) {}
+
+    /// Somebody is another than they were: what was read of them is out of date.
+    fn forget_person(&self, _user: &SlackUserId) {}
 
     /// What a ticket is at present.
     async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::queue::Item;
 use crate::bridge::event::{Event, What};
-use crate::bridge::ids::{ChannelId, ThreadId};
+use crate::bridge::ids::{ChannelId, SlackUserId, ThreadId};
 use crate::bridge::route::ChannelRef;
 use crate::store::{Commit, Delay, StoreError};
 
@@ -53,6 +53,16 @@ impl Engine {
         if self.lock().queue.wake_channel(may_be_it, now) {
             self.wake.notify_one();
         }
+    }
+
+    /// Slack says that another firm reads in a channel, which counts from this moment on.
+    pub fn channel_is_shared(&self, channel: &ChannelId) {
+        self.outside.channel_is_shared(channel);
+    }
+
+    /// Slack says that somebody is another than they were: a guest, say, or deactivated.
+    pub fn person_changed(&self, user: &SlackUserId) {
+        self.outside.forget_person(user);
     }
 
     /// Slack has given a channel another id: every thread in it moves.

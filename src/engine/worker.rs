@@ -131,7 +131,7 @@ impl Engine {
         let card_after = card_channel(&thread);
         if card_before != card_after {
             if let Some(channel) = &card_after {
-                state.queue.card_begins(channel);
+                state.queue.card_begins(channel, now);
             }
             if let Some(channel) = &card_before {
                 state.queue.card_ends(channel);
@@ -143,8 +143,9 @@ impl Engine {
                 state.linked += 1;
                 make_room(&mut state.links);
                 state.links.insert(key.clone(), Some(thread_id.clone()));
+                let passed_over = state.passed_over.remove(&key).is_some();
                 if card_before.is_some() {
-                    state.catch_up.linked(key, in_doubt);
+                    state.catch_up.linked(key, in_doubt || passed_over);
                 }
             }
         }

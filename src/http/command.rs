@@ -18,7 +18,7 @@ use crate::bridge::ids::{ChannelId, TicketId, Ts};
 use crate::bridge::notice;
 use crate::bridge::permit::{Action, Kind, permit};
 use crate::bridge::start::{StartAsked, thread_id};
-use crate::engine::intake::Taken;
+use crate::engine::intake::{Parent, Taken};
 use crate::slack::acts::ticket_url;
 use crate::slack::interactive::{self, CommandCall};
 use crate::slack::views::{self, Choice};
@@ -190,7 +190,7 @@ async fn press(
         action_ts: call.trigger_id.clone(),
         asks: Asks::State(state),
     });
-    match in_thread(ready, format!("command:{}", call.trigger_id), channel, ts, what).await {
+    match in_thread(ready, format!("command:{}", call.trigger_id), channel, (ts, Parent::Unsaid), what).await {
         Some(Ok(Taken::NotOurs)) => Ok(only_for_you(&notice::no_side_conversation_there())),
         Some(Ok(_)) => Ok(only_for_you(&notice::setting_state(state, link))),
         Some(Err(error)) => Err(error),

@@ -9,7 +9,7 @@ use super::{Front, Ready, command};
 use crate::bridge::event::What;
 use crate::bridge::ids::{ChannelId, Ts};
 use crate::bridge::notice;
-use crate::engine::intake::Taken;
+use crate::engine::intake::{Parent, Taken};
 use crate::slack::decode::{self, Inbound};
 use crate::slack::interactive;
 use crate::slack::verify::{self, Refusal};
@@ -32,7 +32,14 @@ pub(super) async fn events(State(front): State<Front>, request: Request) -> Resp
         tracing::info!(slack.retry = retry, slack.retry_reason = reason, "Slack sends an event again");
         ready.engine.sent_again(retry.parse().unwrap_or(1));
     }
-    take(&front, ready, decode::event(&body, &ready.identity)).await
+    let inbound = decode::event(&body, &ready.identity);
+    // What another workspace's installation says of its channels counts for nothing here.
+    if inbound != Inbound::NotMirrored("foreign")
+        && let Some(channel) = decode::shared_channel(&body)
+    {
+        ready.engine.channel_is_shared(&channel);
+    }
+    take(&front, ready, inbound).await
 }
 
 pub(super) async fn interactions(State(front): State<Front>, request: Request) -> Response {
@@ -80,16 +87,26 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
             ready.engine.channel_changed(&channel, name.as_deref());
             return StatusCode::OK.into_response();
         }
+        Inbound::ChannelShared(channel) => {
+            front.metrics.not_mirrored("workspace");
+            ready.engine.channel_is_shared(&channel);
+            return StatusCode::OK.into_response();
+        }
+        Inbound::PersonChanged(user) => {
+            front.metrics.not_mirrored("workspace");
+            ready.engine.person_changed(&user);
+            return StatusCode::OK.into_response();
+        }
         Inbound::ChannelMoved { from, to } => ready.engine.channel_moved(from, to).await.map(|()| Taken::Stored),
-        Inbound::InThread { key, channel, thread_ts, what } => {
-            match in_thread(ready, key, channel, thread_ts, what).await {
+        Inbound::InThread { key, channel, thread_ts, parent, what } => {
+            match in_thread(ready, key, channel, (thread_ts, parent), what).await {
                 Some(taken) => taken,
                 None => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
             }
         }
         Inbound::Chosen { key, channel, thread_ts, what, state, response_url } => {
             let link = ready.engine.address(channel.as_str(), thread_ts.as_str());
-            let Some(taken) = in_thread(ready, key, channel, thread_ts, what).await else {
+            let Some(taken) = in_thread(ready, key, channel, (thread_ts, Parent::Unsaid), what).await else {
                 return StatusCode::SERVICE_UNAVAILABLE.into_response();
             };
             if taken.is_ok() {
@@ -129,9 +146,9 @@ pub(super) async fn in_thread(
     ready: &Ready,
     key: String,
     channel: ChannelId,
-    thread_ts: Ts,
+    (thread_ts, parent): (Ts, Parent),
     what: What,
 ) -> Option<Result<Taken, StoreError>> {
     let engine = ready.engine.clone();
-    tokio::spawn(async move { engine.take_from_slack(key, &channel, &thread_ts, what).await }).await.ok()
+    tokio::spawn(async move { engine.take_from_slack(key, &channel, (&thread_ts, parent), what).await }).await.ok()
 }

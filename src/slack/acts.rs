@@ -65,9 +65,9 @@ impl SlackClient {
                 if let Some(closed) = self.closed_if_shared(call, &channel).await? {
                     return Ok(closed);
                 }
-                let (author, text) = said(call, self.clock.now_ms());
+                let Said { author, text, blocks } = said(call, self.clock.now_ms());
                 let author = Some(shown_name(&author));
-                let post = Post { channel, thread_ts: Some(ts), author, text, blocks: None };
+                let post = Post { channel, thread_ts: Some(ts), author, text, blocks };
                 self.say(call, post).await.or_else(unreachable)
             }
             Act::Tell { text, reopen, retry, continue_on } => {
@@ -109,7 +109,7 @@ impl SlackClient {
             Act::TellStarter { user, text, offers_follow_up } => {
                 self.tell_starter(call, user, text, *offers_follow_up).await
             }
-            Act::AskWho { press } => Ok(Answer::Person(self.profile(&press.user).await?.person)),
+            Act::AskWho { press } => Ok(Answer::Person(self.profile_for_rights(&press.user).await?.person)),
             Act::ReadTicket { .. }
             | Act::Reply(_)
             | Act::SetState { .. }
@@ -320,8 +320,17 @@ impl SlackClient {
     }
 }
 
-/// Under whose name, and what: one message, or several that travel together.
-fn said(call: &Call<'_>, now_ms: i64) -> (String, String) {
+/// What is posted, and under whose name.
+struct Said {
+    author: String,
+    text: String,
+    /// Where several people speak in one post: each name in a block of a kind that no message holds, so that nobody writes
+    /// under another's.
+    blocks: Option<Vec<SlackBlock>>,
+}
+
+/// One message, or several that travel together.
+fn said(call: &Call<'_>, now_ms: i64) -> Said {
     if let (Act::Post { author, text, written_at_ms }, []) = (&call.effect.act, call.with) {
         let text = match written_at_ms {
             Some(at) if says_its_time(*at, now_ms) => {
@@ -330,7 +339,7 @@ fn said(call: &Call<'_>, now_ms: i64) -> (String, String) {
             }
             _ => text.clone(),
         };
-        return (author.clone(), text);
+        return Said { author: author.clone(), text, blocks: None };
     }
     let posts: Vec<(i64, &str, &str)> = call
         .effects()
@@ -347,16 +356,20 @@ fn said(call: &Call<'_>, now_ms: i64) -> (String, String) {
     }
     let several = authors.len() > 1;
     let mut before = None;
+    let mut blocks = Vec::new();
     let texts = posts.iter().map(|(at_ms, author, text)| {
         // The parts of one message stand under one heading.
         if before.replace((*at_ms, *author)) == Some((*at_ms, *author)) {
+            blocks.push(blocks::section((*text).to_owned()));
             return (*text).to_owned();
         }
         let (seconds, fallback) = time(*at_ms);
+        blocks.push(blocks::context(notice::over_words(author, seconds, &fallback)));
+        blocks.push(blocks::section((*text).to_owned()));
         notice::one_of_several(several.then_some(*author), seconds, &fallback, text)
     });
     let text = texts.collect::<Vec<_>>().join("\n\n");
-    (notice::several_authors(&authors), text)
+    Said { author: notice::several_authors(&authors), text, blocks: several.then_some(blocks) }
 }
 
 /// A ticket's address for people.

@@ -134,11 +134,11 @@ fn plain(text: &str) -> SlackBlockPlainTextOnly {
     SlackBlockPlainTextOnly::from(text)
 }
 
-fn section(text: String) -> SlackBlock {
+pub(super) fn section(text: String) -> SlackBlock {
     SlackSectionBlock::new().with_text(markdown(text).into()).into()
 }
 
-fn context(text: String) -> SlackBlock {
+pub(super) fn context(text: String) -> SlackBlock {
     SlackContextBlock::new(vec![SlackContextBlockElement::MarkDown(markdown(text))]).into()
 }
 

@@ -278,8 +278,19 @@ impl SlackClient {
         };
         let mut known = self.shared();
         known.retain(|_, looked| fresh(looked));
+        // An event that came while Slack was being asked counts more than an answer that may be older.
+        if let Some((at, Ok(true))) = known.get(id)
+            && *at >= now
+        {
+            return Ok(true);
+        }
         known.insert(id.clone(), (now, said.clone()));
         said.map_err(SlackError::Channel)
+    }
+
+    /// Slack says that another firm reads in a channel: that counts at once, for as long as a look does.
+    pub fn channel_is_shared(&self, id: &ChannelId) {
+        self.shared().insert(id.clone(), (self.clock.now_ms(), Ok(true)));
     }
 
     /// A channel is another than it was: whether it is shared is asked before the next words, and what it is called too.

@@ -9,6 +9,7 @@ use super::Identity;
 use crate::bridge::content::{Doc, file_name, mend_surrogates};
 use crate::bridge::event::{SlackMessage, State, What};
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, ThreadId, Ts};
+use crate::engine::intake::Parent;
 
 /// What a delivery is.
 #[derive(Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub enum Inbound {
         channel: ChannelId,
         /// The thread's parent.
         thread_ts: Ts,
+        /// Who wrote it.
+        parent: Parent,
         /// What happened.
         what: What,
     },
@@ -72,6 +75,10 @@ pub enum Inbound {
         /// The id that is.
         to: ChannelId,
     },
+    /// Another firm reads in a channel from here on.
+    ChannelShared(ChannelId),
+    /// Somebody is another than they were.
+    PersonChanged(SlackUserId),
     /// A channel is another than it was: who reads in it, whether it takes messages, what it is called.
     ChannelChanged {
         /// The channel.
@@ -96,6 +103,22 @@ pub fn event(body: &[u8], us: &Identity) -> Inbound {
     }
 }
 
+/// The channel of an event that says of it, as every event does, that another firm reads there.
+/// <https://docs.slack.dev/apis/events-api/#callback-field>
+pub fn shared_channel(body: &[u8]) -> Option<ChannelId> {
+    const FLAG: &[u8] = b"is_ext_shared_channel";
+    // Most events are of channels that are not shared, and need no second reading.
+    let at = body.windows(FLAG.len()).position(|some| some == FLAG)?;
+    let after: Vec<u8> =
+        body[at + FLAG.len()..].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(7).collect();
+    if !after.starts_with(b"\":true") {
+        return None;
+    }
+    let envelope: Value = serde_json::from_slice(&mend_surrogates(body)).ok()?;
+    let flagged = envelope.get("is_ext_shared_channel").and_then(Value::as_bool) == Some(true);
+    text(&envelope["event"], "channel").filter(|_| flagged).map(ChannelId::new)
+}
+
 fn callback(envelope: &Value, us: &Identity) -> Inbound {
     if is_foreign(envelope, us) {
         return Inbound::NotMirrored("foreign");
@@ -110,9 +133,15 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             (Some(from), Some(to)) => Inbound::ChannelMoved { from: ChannelId::new(from), to: ChannelId::new(to) },
             _ => Inbound::NotMirrored("unreadable"),
         },
+        Some("channel_shared") if text(event, "channel").is_some() => {
+            Inbound::ChannelShared(ChannelId::new(text(event, "channel").unwrap_or_default()))
+        }
+        Some("user_change") if text(&event["user"], "id").is_some() => {
+            Inbound::PersonChanged(SlackUserId::new(text(&event["user"], "id").unwrap_or_default()))
+        }
         Some(
-            "channel_archive" | "channel_unarchive" | "channel_left" | "channel_shared" | "channel_unshared"
-            | "group_archive" | "group_unarchive" | "group_left",
+            "channel_archive" | "channel_unarchive" | "channel_left" | "channel_unshared" | "group_archive"
+            | "group_unarchive" | "group_left",
         ) if text(event, "channel").is_some() => changed(event),
         // Somebody else who joins changes nothing for the app.
         Some("member_joined_channel") if text(event, "user") == Some(us.bot_user_id.as_str()) => changed(event),
@@ -233,7 +262,7 @@ pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound
                 files: file_names(event),
             });
             // ts first: keys that come in their natural order are cheaper to store.
-            Inbound::InThread { key: format!("{ts}:{channel}"), channel, thread_ts, what }
+            Inbound::InThread { key: format!("{ts}:{channel}"), channel, thread_ts, parent: parent(event, us), what }
         }
     }
 }
@@ -249,7 +278,7 @@ fn deleted(event: &Value, us: &Identity) -> Option<Inbound> {
     }
     let key = format!("deleted:{ts}:{channel}");
     let what = What::MessageDeleted { channel: channel.clone(), ts };
-    Some(Inbound::InThread { key, channel, thread_ts, what })
+    Some(Inbound::InThread { key, channel, thread_ts, parent: parent(before, us), what })
 }
 
 /// A message that is gone: of interest if a bridged thread stood under it.
@@ -257,7 +286,17 @@ fn gone(event: &Value, ts: Option<&str>) -> Option<Inbound> {
     let channel = ChannelId::new(text(event, "channel")?);
     let ts: Ts = ts?.parse().ok()?;
     let key = format!("gone:{ts}:{channel}");
-    Some(Inbound::InThread { key, channel, thread_ts: ts.clone(), what: What::CardGone { ts } })
+    let (thread_ts, parent) = (ts.clone(), Parent::Unsaid);
+    Some(Inbound::InThread { key, channel, thread_ts, parent, what: What::CardGone { ts } })
+}
+
+/// Who wrote what a reply answers; Slack says so in `parent_user_id`.
+fn parent(reply: &Value, us: &Identity) -> Parent {
+    match text(reply, "parent_user_id") {
+        Some(user) if user == us.bot_user_id.as_str() => Parent::Ours,
+        Some(_) => Parent::Others,
+        None => Parent::Unsaid,
+    }
 }
 
 /// Any of the three ways in which Slack marks an app's own post.

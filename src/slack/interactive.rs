@@ -9,6 +9,7 @@ use crate::bridge::content::mend_surrogates;
 use crate::bridge::event::{Asks, Press, State, What};
 use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, ThreadId, TicketId, Ts};
 use crate::bridge::permit::Action;
+use crate::engine::intake::Parent;
 
 /// Somebody typed `/side-convo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +113,7 @@ fn pressed(payload: &Value) -> Option<Inbound> {
         key: format!("press:{message_ts}:{user}:{action_id}:{action_ts}"),
         channel,
         thread_ts: thread_ts.parse::<Ts>().ok()?,
+        parent: Parent::Unsaid,
         what: What::Pressed(press),
     })
 }

@@ -13,6 +13,7 @@ pub mod decode;
 mod direct;
 pub mod errors;
 pub mod interactive;
+pub mod names;
 pub mod people;
 pub mod read;
 pub mod respond;

@@ -1,4 +1,4 @@
-//! Who somebody in Slack is, looked up once and remembered for a while.
+//! Who somebody in Slack is, looked up once and remembered for a while. What only names need stands in [`super::names`].
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,15 +8,18 @@ use serde_json::Value;
 use super::client::SlackClient;
 use super::decode::text;
 use super::errors::SlackError;
+use super::names::Lookups;
 use crate::bridge::event::{Person, Standing};
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId};
 use crate::engine::outside::CallError;
 
 /// How long what was looked up holds, in milliseconds.
 const FRESH_MS: i64 = 10 * 60 * 1000;
+/// How long it holds for somebody who presses a button: what they may do must not rest on what they were.
+const FRESH_FOR_RIGHTS_MS: i64 = 60 * 1000;
 /// How long holds what Slack did not say, or said of somebody whom the app may not know yet, in milliseconds.
 const UNSAID_FRESH_MS: i64 = 10 * 1000;
-/// How long it serves where Slack does not answer, in milliseconds.
+/// How long it serves where Slack does not answer, or where a name is all that is wanted, in milliseconds.
 const STALE_MS: i64 = 24 * 60 * 60 * 1000;
 /// How many are remembered.
 const REMEMBERED: usize = 10_000;
@@ -40,10 +43,14 @@ pub struct Profile {
 /// What was looked up, and when (milliseconds since 1970).
 #[derive(Default)]
 pub struct People {
-    profiles: Mutex<HashMap<SlackUserId, (i64, Profile)>>,
-    channels: Mutex<HashMap<ChannelId, (i64, Option<String>)>>,
+    pub(super) profiles: Mutex<HashMap<SlackUserId, (i64, Profile)>>,
+    pub(super) channels: Mutex<HashMap<ChannelId, (i64, Option<String>)>>,
+    /// Names from the list of members; they say nothing of rights.
+    pub(super) listed: Mutex<HashMap<SlackUserId, (i64, String)>>,
     /// The handles of all user groups.
     groups: Mutex<Option<(i64, HashMap<String, String>)>>,
+    firms: Mutex<HashMap<TeamId, (i64, Option<String>)>>,
+    pub(super) lookups: Mutex<Lookups>,
 }
 
 impl SlackClient {
@@ -52,10 +59,22 @@ impl SlackClient {
     /// # Errors
     /// Slack did not say, and nothing is remembered of them: ask again later.
     pub async fn profile(&self, user: &SlackUserId) -> Result<Profile, CallError> {
+        self.profile_not_older(user, FRESH_MS).await
+    }
+
+    /// Who somebody is who wants something done, as Slack said within the last minute.
+    ///
+    /// # Errors
+    /// Slack did not say: ask again later.
+    pub async fn profile_for_rights(&self, user: &SlackUserId) -> Result<Profile, CallError> {
+        self.profile_not_older(user, FRESH_FOR_RIGHTS_MS).await
+    }
+
+    async fn profile_not_older(&self, user: &SlackUserId, fresh_ms: i64) -> Result<Profile, CallError> {
         let now = self.clock.now_ms();
         let remembered = remembered(&self.people.profiles, user);
         if let Some((at, profile)) = &remembered
-            && is_fresh(*at, now, FRESH_MS)
+            && is_fresh(*at, now, fresh_ms)
         {
             return Ok(profile.clone());
         }
@@ -63,19 +82,26 @@ impl SlackClient {
         let asked: Result<Value, SlackError> = self.get("users.info", &[("user", user.as_str())]).await;
         let mut looked_at = now;
         let profile = match asked {
-            Ok(answer) if answer["user"].is_object() => read_profile(&answer["user"], user, &team_id),
+            Ok(answer) if answer["user"].is_object() => {
+                let mut profile = read_profile(&answer["user"], user, &team_id);
+                if profile.person.standing == Standing::Stranger
+                    && let Some(team) = text(&answer["user"], "team_id")
+                {
+                    profile.person.firm = self.firm(&TeamId::new(team)).await;
+                }
+                profile
+            }
             Ok(_) => {
                 // Somebody of whom nothing is known must not pass for a member.
                 return Err(CallError::Later { after: None, problem: "the answer does not read".to_owned() });
             }
             Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => {
                 looked_at = unsaid_at(now);
-                let name = nameless(user);
-                let person = Person { name, standing: Standing::Stranger, agent: false, firm: None };
-                Profile { person, email: None }
+                Profile { person: stranger(user), email: None }
             }
             Err(error) => match remembered {
-                Some((at, profile)) if is_fresh(at, now, STALE_MS) => return Ok(profile),
+                // Rights are not given on the strength of what is old.
+                Some((at, profile)) if fresh_ms == FRESH_MS && is_fresh(at, now, STALE_MS) => return Ok(profile),
                 _ => return Err(error.of_a_read()),
             },
         };
@@ -83,24 +109,23 @@ impl SlackClient {
         Ok(profile)
     }
 
-    /// A channel's name without `#`, if Slack tells.
-    pub async fn channel_name(&self, channel: &ChannelId) -> Option<String> {
+    /// Somebody is another than they were, or may do more or less: what is known of them is out of date.
+    pub fn forget_person(&self, user: &SlackUserId) {
+        self.people.profiles.lock().expect("the people's lock is never poisoned").remove(user);
+    }
+
+    /// What another firm is called, if Slack tells.
+    async fn firm(&self, team: &TeamId) -> Option<String> {
         let now = self.clock.now_ms();
-        if let Some((at, name)) = remembered(&self.people.channels, channel)
-            && is_fresh(at, now, FRESH_MS)
+        if let Some((at, name)) = remembered(&self.people.firms, team)
+            && is_fresh(at, now, if name.is_some() { STALE_MS } else { FRESH_MS })
         {
             return name;
         }
-        let asked: Result<Value, SlackError> = self.get("conversations.info", &[("channel", channel.as_str())]).await;
-        let name = match asked {
-            Ok(answer) => text(&answer["channel"], "name").map(str::to_owned),
-            // A private channel in which the app is not.
-            Err(error) if error.channel_problem().is_some() => None,
-            // Nothing says that it is private; its id is better than an untruth, until Slack answers again.
-            Err(_) => return Some(channel.to_string()),
-        };
-        let looked_at = if name.is_some() { now } else { unsaid_at(now) };
-        remember(&self.people.channels, channel.clone(), (looked_at, name.clone()));
+        let asked: Result<Value, SlackError> = self.get("team.info", &[("team", team.as_str())]).await;
+        let answer = asked.ok().filter(|answer| text(&answer["team"], "id") == Some(team.as_str()));
+        let name = answer.and_then(|answer| text(&answer["team"], "name").map(str::to_owned));
+        remember(&self.people.firms, team.clone(), (now, name.clone()));
         name
     }
 
@@ -133,8 +158,13 @@ impl SlackClient {
     }
 }
 
+/// Somebody of whom Slack says nothing: certainly no member.
+fn stranger(user: &SlackUserId) -> Person {
+    Person { name: nameless(user), standing: Standing::Stranger, agent: false, firm: None }
+}
+
 /// As when something counts as looked up that Slack did not say now: it is asked again soon.
-fn unsaid_at(now: i64) -> i64 {
+pub(super) fn unsaid_at(now: i64) -> i64 {
     now - FRESH_MS + UNSAID_FRESH_MS
 }
 
@@ -144,11 +174,11 @@ pub(super) fn is_fresh(at: i64, now: i64, lives_ms: i64) -> bool {
     (0..lives_ms).contains(&(now - at))
 }
 
-fn remembered<K: std::hash::Hash + Eq, V: Clone>(map: &Mutex<HashMap<K, V>>, key: &K) -> Option<V> {
+pub(super) fn remembered<K: std::hash::Hash + Eq, V: Clone>(map: &Mutex<HashMap<K, V>>, key: &K) -> Option<V> {
     map.lock().expect("the people's lock is never poisoned").get(key).cloned()
 }
 
-fn remember<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, V>>, key: K, value: V) {
+pub(super) fn remember<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, V>>, key: K, value: V) {
     let mut map = map.lock().expect("the people's lock is never poisoned");
     if map.len() >= REMEMBERED {
         map.clear();

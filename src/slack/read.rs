@@ -61,6 +61,8 @@ impl SlackClient {
                 | Inbound::Challenge(_)
                 | Inbound::ChannelMoved { .. }
                 | Inbound::ChannelChanged { .. }
+                | Inbound::ChannelShared(_)
+                | Inbound::PersonChanged(_)
                 | Inbound::Chosen { .. }
                 | Inbound::OfStart { .. } => {}
             }

@@ -67,6 +67,8 @@ pub struct Commit {
     pub doubt_waiting: bool,
     /// Held messages received before this time are forgotten.
     pub forget_held_before: Option<i64>,
+    /// Channels in which no card is on its way any more: what is held there, received up to this time, is deleted.
+    pub forget_held_in: Vec<(String, i64)>,
     /// Settled rows older than this lose their payload.
     pub blank_before: Option<i64>,
     /// What was decided about an event that is written here for the first time. If that event was known, nothing of the
@@ -113,6 +115,7 @@ impl Commit {
             && self.people.is_empty()
             && !self.doubt_waiting
             && self.forget_held_before.is_none()
+            && self.forget_held_in.is_empty()
             && self.blank_before.is_none())
     }
 

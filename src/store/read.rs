@@ -90,6 +90,7 @@ pub struct Sweep {
 const SETTING: &str = "SELECT value FROM setting WHERE name = $1";
 const THREAD: &str = "SELECT thread_json FROM thread WHERE id = $1";
 const CARD: &str = "SELECT card_json FROM thread WHERE id = $1";
+const HELD_SIZE: &str = "SELECT count(*), coalesce(sum(length(event_json)), 0) FROM held";
 const BY_LINK: &str = "SELECT thread_id FROM link WHERE channel_id = $1 AND thread_ts = $2
     UNION ALL SELECT thread_id FROM link_before WHERE channel_id = $1 AND thread_ts = $2 LIMIT 1";
 const BY_SIDE_CONVERSATION: &str = "SELECT side_conversation_id, id FROM thread
@@ -155,6 +156,15 @@ impl Store {
             }
             _ => Ok(None),
         }
+    }
+
+    /// How many messages are held for a card on its way, and how many bytes they take.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn held_size(&self) -> Result<(i64, i64), StoreError> {
+        let row = sqlx::query(HELD_SIZE).fetch_one(&mut *self.readers.one().await?).await?;
+        Ok((row.try_get(0)?, row.try_get(1)?))
     }
 
     /// The thread that stands at this place in Slack.

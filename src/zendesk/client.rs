@@ -9,7 +9,7 @@ use url::Url;
 use super::auth::Auth;
 use super::cache::Cache;
 use super::decode::{self, Abouts};
-use super::people::User;
+use super::people::{ROLE_LIVES_MS, User};
 use super::transport::{Failure, Transport};
 use crate::bridge::event::{SideConversation, SideConversationEvent};
 use crate::bridge::follow_up::Rules;
@@ -192,7 +192,7 @@ impl ZendeskClient {
         if ids.is_empty() {
             return Ok(entries);
         }
-        let users = match self.users(ids).await {
+        let users = match self.users(ids, ROLE_LIVES_MS).await {
             Ok(users) => users,
             // A name is no reason to do without the words.
             Err(CallError::Refused { .. } | CallError::Missing { .. }) => return Ok(entries),

@@ -1,7 +1,8 @@
 //! Who somebody is in Zendesk, and who would read a reply.
 //!
 //! A role is what decides whether words may leave the house, so it is never guessed: a look-up that fails fails the
-//! reply.
+//! reply. Where nothing may go outside, the roles of all who would get a reply are read for that very reply: an agent who
+//! was made an end user a second ago gets none.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,7 +18,8 @@ use crate::bridge::route::OutsidePolicy;
 use crate::engine::outside::CallError;
 
 const SIDE_CONVERSATION_LIVES_MS: i64 = 60_000;
-const ROLE_LIVES_MS: i64 = 5 * 60_000;
+/// How long a role holds where it decides nothing that cannot be taken back: for names, and for what the card says.
+pub(super) const ROLE_LIVES_MS: i64 = 5 * 60_000;
 const ADDRESS_LIVES_MS: i64 = 15 * 60_000;
 /// That nobody has an address is asked again soon: the search shows a new user late, and may miss one.
 const NO_ADDRESS_LIVES_MS: i64 = 10_000;
@@ -41,6 +43,8 @@ pub(super) struct Scene<'a> {
     /// Who started it, who reads when nobody else takes part.
     pub(super) starter: Option<&'a Participant>,
     pub(super) outside: OutsidePolicy,
+    /// How old a role may be by which it is decided, in milliseconds.
+    pub(super) roles_live_ms: i64,
 }
 
 /// Who would get a reply, and what is to be done with it.
@@ -96,16 +100,18 @@ impl ZendeskClient {
         Ok(["name", "email"].into_iter().filter_map(known).collect())
     }
 
-    /// What Zendesk says of these users; those whom it does not know are missing.
+    /// What Zendesk said of these users within the last `live_ms` milliseconds, asked for in one call for a hundred of them;
+    /// those whom it does not know are missing.
     pub(super) async fn users(
         &self,
         ids: impl IntoIterator<Item = ZendeskUserId>,
+        live_ms: i64,
     ) -> Result<HashMap<ZendeskUserId, User>, CallError> {
         let asked_ms = self.http.now_ms();
         let mut users = HashMap::new();
         let mut unknown: Vec<ZendeskUserId> = Vec::new();
         for id in ids.into_iter().collect::<HashSet<_>>() {
-            match self.users.get(&id, asked_ms, |_| ROLE_LIVES_MS) {
+            match self.users.get(&id, asked_ms, |_| live_ms) {
                 Some(user) => {
                     users.insert(id, user);
                 }
@@ -187,7 +193,7 @@ impl ZendeskClient {
                 2 => people(&self.assignee(scene.ticket_id).await?.into_iter().collect::<Vec<_>>()),
                 _ => vec![Participant { user_id: Some(house.app_user), ..Participant::default() }],
             };
-            let candidates = self.candidates(chosen).await?;
+            let candidates = self.candidates(chosen, scene.roles_live_ms).await?;
             match readers::audience(&candidates, scene.outside) {
                 Audience::Nobody { .. } => tried.extend(candidates),
                 mut audience => {
@@ -212,7 +218,7 @@ impl ZendeskClient {
         Ok(id.map(|id| Participant { user_id: Some(ZendeskUserId(id)), ..Participant::default() }))
     }
 
-    async fn candidates(&self, mut people: Vec<Participant>) -> Result<Vec<Candidate>, CallError> {
+    async fn candidates(&self, mut people: Vec<Participant>, live_ms: i64) -> Result<Vec<Candidate>, CallError> {
         for person in &mut people {
             if person.user_id.is_none()
                 && let Some(email) = &person.email
@@ -220,7 +226,7 @@ impl ZendeskClient {
                 person.user_id = self.user_by_email(email).await?;
             }
         }
-        let users = self.users(people.iter().filter_map(|person| person.user_id)).await?;
+        let users = self.users(people.iter().filter_map(|person| person.user_id), live_ms).await?;
         let judged = people.into_iter().map(|mut participant| {
             let user = participant.user_id.map(|id| users.get(&id));
             let account = match user {

@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use super::client::{Author, ZendeskClient, in_order};
 use super::decode::{self, Abouts, MARKER};
-use super::people::{Readers, Scene};
+use super::people::{ROLE_LIVES_MS, Readers, Scene};
 use super::tickets::now;
 use super::transport::Failure;
 use crate::bridge::content::{Names, escape_html};
 use crate::bridge::effect::Reply;
 use crate::bridge::event::{Kind, Participant, Reader, SideConversationEvent, State, Ticket, TicketRead};
+use crate::bridge::heading;
 use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId, ZendeskUserId};
 use crate::bridge::notice;
 use crate::bridge::readers::{self, Audience};
@@ -45,6 +46,7 @@ impl ZendeskClient {
             side_conversation_id,
             starter: call.thread.starter.as_ref().or(first),
             outside: outside(call),
+            roles_live_ms: ROLE_LIVES_MS,
         };
         let readers = readers::readers(&self.readers(scene).await?.candidates);
         Ok(Answer::TicketRead(Box::new(TicketRead { ticket, readers, entries })))
@@ -87,6 +89,10 @@ impl ZendeskClient {
             side_conversation_id: &thread.side_conversation_id,
             starter: thread.starter.as_ref(),
             outside: outside(call),
+            roles_live_ms: match outside(call) {
+                OutsidePolicy::Never => 0,
+                OutsidePolicy::Send => ROLE_LIVES_MS,
+            },
         };
         let Readers { candidates, audience } = self.readers(scene).await?;
         let (to, readers, left_out) = match decided(audience)? {
@@ -344,14 +350,13 @@ fn message(call: &Call<'_>, replies: &[(&Reply, Author)], names: &(dyn Names + S
             true => String::new(),
             false => notice::said_at(&time),
         };
-        let (link, shown_who) = (escape_html(&reply.permalink), escape_html(&who));
-        html.push_str(&format!("<p><a href=\"{link}\"><strong>{shown_who}</strong></a>{}</p>", escape_html(&when)));
-        html.push_str(&reply.doc.to_html(names));
+        html.push_str(&heading::html(&who, &when, &reply.permalink));
+        html.push_str(&heading::words_html(&reply.doc, names));
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        lines.push(format!("{who}{when} ({}):", reply.permalink));
-        lines.extend(Some(reply.doc.to_plain(names)).filter(|plain| !plain.is_empty()));
+        lines.push(heading::plain(&who, &when, &reply.permalink));
+        lines.extend(Some(heading::words_plain(&reply.doc, names)).filter(|plain| !plain.is_empty()));
         if !reply.files.is_empty() {
             let files = notice::files_stay_in_slack(&reply.files);
             html.push_str(&format!("<p>{}</p>", escape_html(&files)));
@@ -409,7 +414,12 @@ fn leads_with(text: &str, references: &[String]) -> bool {
         before.find(LINK) == before.rfind(LINK)
     });
     let heads = |reference: &String| {
-        let heading = |line: &str| line.contains(reference.as_str()) && line.contains(HEADING) && line.ends_with("):");
+        let heading = |line: &str| {
+            !line.starts_with('>')
+                && line.contains(reference.as_str())
+                && line.contains(HEADING)
+                && line.ends_with("):")
+        };
         text.lines().any(heading)
     };
     leads && others.iter().all(|other| text.contains(other.as_str())) || references.iter().all(heads)

@@ -9,6 +9,7 @@ use sidethread::bridge::ids::{SlackUserId, TicketId, ZendeskUserId};
 use sidethread::cli::erase::{self, Erasure};
 use sidethread::config::Config;
 use sidethread::sandbox::faults::Rule;
+use sidethread::sandbox::zendesk::TicketChange;
 
 use crate::house::{House, Setup};
 use crate::listed::Admin;
@@ -86,6 +87,40 @@ async fn nothing_of_a_ticket_is_left_in_the_file_and_the_bridge_goes_on() {
     assert!(app.said(&sc).iter().any(|(_, text)| text == "too"));
     assert!(app.carried(&sc).len() == 3, "nothing came twice: {:?}", app.carried(&sc));
     app.ends_quietly().await;
+}
+
+/// Zendesk still has all of it, and speaks of it with the next nudge.
+#[tokio::test]
+async fn what_was_erased_of_a_ticket_does_not_come_back_with_its_next_nudge() {
+    let app = House::new().await;
+    let (sc, channel, ts) = talk(&app).await;
+    let said = erase_beside(&app, &Whom::Ticket(TicketId(app.ticket))).await;
+    assert!(said.contains("is not taken up again"), "{said}");
+    let change = TicketChange { status: Some("pending".into()), ..Default::default() };
+    assert!(app.zendesk.set_ticket(app.ticket, change));
+    app.settle().await;
+    app.pass(Duration::from_secs(400)).await;
+    for canary in ["Carla Customer", "Parcel has not moved", "subject-canary", "Zoe"] {
+        assert_eq!(in_the_file(&app, canary), 0, "{canary}");
+    }
+    app.slack.say(&app.ana, &channel, Some(&ts), "goes on").unwrap();
+    app.settle().await;
+    assert!(app.answers(&sc).contains(&"goes on".to_owned()));
+    // What stood in Slack is the vendor's; what the app writes there anew says none of it.
+    for canary in ["Carla Customer", "subject-canary", "Zoe"] {
+        assert!(!app.card(&sc).contains(canary), "{canary}: {}", app.card(&sc));
+    }
+    app.ends_quietly().await;
+}
+
+#[tokio::test]
+async fn of_a_person_the_command_says_that_the_vendor_comes_first() {
+    let app = House::new().await;
+    talk(&app).await;
+    for whom in [Whom::User(ZendeskUserId(app.zoe)), Whom::SlackUser(SlackUserId::new(app.ana.as_str()))] {
+        let said = erase_beside(&app, &whom).await;
+        assert!(said.contains("brings the name back") && said.contains("at the vendor first"), "{said}");
+    }
 }
 
 #[tokio::test]

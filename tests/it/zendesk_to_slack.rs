@@ -117,7 +117,10 @@ async fn what_names_no_channel_is_left_alone_and_its_past_comes_folded_when_it_d
     let said = app.said(&sc);
     assert_eq!(said.len(), 2, "{said:?}");
     assert_eq!(said[0].0, "Earlier messages");
-    assert!(said[0].1.contains("*Yan*") && said[0].1.contains("Yes?"), "{said:?}");
+    assert!(
+        said[0].1.contains("*Yan*") && said[0].1.contains("\n&gt; Yes?"),
+        "what is said cannot pass for a name: {said:?}"
+    );
     assert_eq!(said[1], ("Zoe".into(), "Let us ask them".into()));
     app.ends_quietly().await;
 }

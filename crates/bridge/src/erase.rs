@@ -9,10 +9,11 @@ use serde_json::Value;
 use super::effect::{Act, Effect};
 use super::event::Participant;
 use super::facts::Erased;
+use super::heading;
 use super::ids::{SlackUserId, TicketId, ZendeskUserId};
 use super::news::{self, News};
 use super::notice;
-use super::thread::{BridgedThread, Card, Continuing, Noticed, Place, heading};
+use super::thread::{BridgedThread, Card, Continuing, Noticed, Place};
 
 /// Of what or of whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,7 +191,7 @@ pub fn names_over(messages: &[String], json: &str, slack_url: &str, names: &mut 
     each_in(&serde_json::from_str(json).unwrap_or_default(), &mut |value| {
         for line in value.as_str().unwrap_or_default().lines() {
             if messages.iter().any(|message| line.contains(message.as_str()))
-                && let Some((name, _)) = heading(line, slack_url)
+                && let Some((name, _)) = heading::read(line, slack_url)
             {
                 add_name(&name, names);
             }
@@ -246,6 +247,7 @@ fn forget_start(thread: &mut BridgedThread) {
 }
 
 fn forget_all(thread: &mut BridgedThread, card: Option<&mut Card>) {
+    thread.forgotten = true;
     thread.subject.clear();
     (thread.state_by, thread.state_by_user) = (None, None);
     thread.asked_state = None;

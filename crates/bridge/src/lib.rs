@@ -22,6 +22,7 @@ pub mod erase;
 pub mod event;
 pub mod facts;
 pub mod follow_up;
+pub mod heading;
 pub mod ids;
 pub mod news;
 pub mod notice;

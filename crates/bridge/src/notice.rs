@@ -336,7 +336,12 @@ pub fn one_of_several(name: Option<&str>, seconds: i64, fallback: &str, text: &s
 
 /// One earlier message within the post that holds them all.
 pub fn earlier_message(name: &str, seconds: i64, fallback: &str, text: &str) -> String {
-    format!("*{}*, <!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>\n{text}", escape_mrkdwn(name))
+    format!("{}\n{text}", over_words(name, seconds, fallback))
+}
+
+/// Over somebody's words in a post of several people: who, and when.
+pub fn over_words(name: &str, seconds: i64, fallback: &str) -> String {
+    format!("*{}*, <!date^{seconds}^{{date_short_pretty}} at {{time}}|{fallback}>", escape_mrkdwn(name))
 }
 
 /// The card: who asks what, and when that was written. `asker` and `text` are mrkdwn.

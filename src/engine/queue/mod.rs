@@ -97,7 +97,8 @@ pub struct Queue {
     resting: BTreeSet<(i64, ThreadId)>,
     calls: Calls,
     tickets: BTreeMap<TicketId, TicketCell>,
-    cards: HashMap<ChannelId, usize>,
+    /// How many cards are on their way in a channel, and since when the first is.
+    cards: HashMap<ChannelId, (usize, i64)>,
     events: usize,
 }
 
@@ -306,14 +307,15 @@ impl Queue {
         self.tickets.get(&ticket_id).map_or(0, |cell| cell.attempts)
     }
 
-    /// A card is on its way in this channel.
-    pub fn card_begins(&mut self, channel: &ChannelId) {
-        *self.cards.entry(channel.clone()).or_default() += 1;
+    /// A card is on its way in this channel since this time, in milliseconds since 1970.
+    pub fn card_begins(&mut self, channel: &ChannelId, since: i64) {
+        let cards = self.cards.entry(channel.clone()).or_insert((0, since));
+        *cards = (cards.0 + 1, cards.1.min(since));
     }
 
     /// A card stands in this channel, or will not.
     pub fn card_ends(&mut self, channel: &ChannelId) {
-        if let Some(count) = self.cards.get_mut(channel) {
+        if let Some((count, _)) = self.cards.get_mut(channel) {
             *count -= 1;
             if *count == 0 {
                 self.cards.remove(channel);
@@ -321,9 +323,14 @@ impl Queue {
         }
     }
 
-    /// Whether a card is on its way in this channel.
-    pub fn card_on_its_way(&self, channel: &ChannelId) -> bool {
-        self.cards.contains_key(channel)
+    /// Since when a card is on its way in this channel, if one is, in milliseconds since 1970.
+    pub fn card_on_its_way_since(&self, channel: &ChannelId) -> Option<i64> {
+        self.cards.get(channel).map(|(_, since)| *since)
+    }
+
+    /// Whether one card at most is on its way in this channel.
+    pub fn last_card_on_its_way(&self, channel: &ChannelId) -> bool {
+        self.cards.get(channel).is_none_or(|(count, _)| *count <= 1)
     }
 
     /// Whether a card is on its way anywhere.

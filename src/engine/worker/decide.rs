@@ -158,6 +158,13 @@ impl Engine {
                 thread_id: thread.id.to_string(),
             });
         }
+        if let Some(Place::Posting { channel }) = before.map(|before| &before.place)
+            && !matches!(&thread.place, Place::Posting { channel: still } if still == channel)
+            && self.lock().queue.last_card_on_its_way(channel)
+        {
+            // What is held there and is not of this thread turned out to be of no bridged one.
+            commit.forget_held_in.push((channel.to_string(), now));
+        }
         let known = before.map_or(&[][..], |before| &before.people);
         commit.people.extend(
             thread

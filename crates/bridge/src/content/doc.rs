@@ -185,6 +185,14 @@ impl Doc {
         Doc { blocks: normal::blocks(self.blocks, 0) }
     }
 
+    /// The same in a quote, where it stands apart from what is around it.
+    pub fn quoted(self) -> Doc {
+        match self.is_empty() {
+            true => self,
+            false => Doc { blocks: vec![Block::Quote(self.blocks)] },
+        }
+    }
+
     /// Whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
         self.blocks.iter().all(|block| *block == Block::Rule)

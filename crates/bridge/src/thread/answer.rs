@@ -168,7 +168,11 @@ impl Deciding<'_> {
     /// Shows on the card who reads answers. What was found after a doubtful call says nothing of its readers.
     pub(super) fn show_readers(&mut self, readers: &[Reader]) {
         let mut readers = readers.to_vec();
+        if self.thread.forgotten {
+            readers.iter_mut().for_each(|reader| reader.name = notice::SOMEBODY.to_owned());
+        }
         readers.sort();
+        readers.dedup();
         let mut shown = self.thread.readers.clone();
         shown.sort();
         if !readers.is_empty() && readers != shown {

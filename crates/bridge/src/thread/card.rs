@@ -123,7 +123,10 @@ impl Deciding<'_> {
             let Some(message) = &entry.message else { continue };
             let name = &shown_name(&entry.actor);
             let (seconds, fallback) = time(entry.created_at_ms);
-            for (i, text) in text_parts(message.doc(), &message.files, POST_LIMIT - 200).into_iter().enumerate() {
+            // In a quote nothing passes for the name over somebody else's words.
+            for (i, text) in
+                text_parts(message.doc().quoted(), &message.files, POST_LIMIT - 200).into_iter().enumerate()
+            {
                 let text = if i == 0 { notice::earlier_message(name, seconds, &fallback, &text) } else { text };
                 match posts.last_mut() {
                     Some(post) if post.chars().count() + text.chars().count() + 2 <= POST_LIMIT => {

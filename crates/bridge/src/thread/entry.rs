@@ -36,7 +36,9 @@ impl Deciding<'_> {
             (Kind::Update { .. }, _) if !present => self.ignored = Some(Why::Stale),
             (Kind::Create | Kind::Reply, Some(_)) if !present => self.message(entry),
             (Kind::Create | Kind::Reply, Some(message)) => {
-                if let Some(subject) = message.subject.as_deref().filter(|subject| !subject.is_empty()) {
+                if self.thread.forgotten {
+                    // Its subject was erased with its ticket, which may still bear it.
+                } else if let Some(subject) = message.subject.as_deref().filter(|subject| !subject.is_empty()) {
                     self.thread.subject = subject.to_owned();
                 } else if let Some(about) = &entry.about
                     && !about.subject.is_empty()

@@ -148,7 +148,11 @@ impl Deciding<'_> {
     /// The card shows the ticket as it is.
     pub(super) fn ticket_changed(&mut self, ticket_id: TicketId, ticket: &Ticket) {
         let bridged = !matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone | Place::Asked);
-        if !bridged || self.thread.ticket_id != ticket_id || self.thread.ticket.as_ref() == Some(ticket) {
+        if !bridged
+            || self.thread.forgotten
+            || self.thread.ticket_id != ticket_id
+            || self.thread.ticket.as_ref() == Some(ticket)
+        {
             self.ignored = Some(Why::Stale);
             return;
         }

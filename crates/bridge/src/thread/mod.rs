@@ -53,7 +53,6 @@ pub use passing::Passing;
 pub use proposals::Proposal;
 pub use ready::Ready;
 pub use step::{EffectIds, Forgotten, Step, Why};
-pub use summary::heading;
 pub(crate) use summary::under_headings;
 pub use waits::WaitsFor;
 
@@ -206,6 +205,9 @@ pub struct BridgedThread {
     /// That its ticket cannot be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Gone>,
+    /// Whether what was kept of its ticket was erased: what the ticket says of itself is not taken up again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
     /// Who in Slack started it or wrote in it, each once, up to a hundred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<SlackUserId>,
@@ -252,6 +254,7 @@ impl BridgedThread {
             card_before: None,
             parents_before: Vec::new(),
             gone: None,
+            forgotten: false,
             people: Vec::new(),
             noticed: Noticed::default(),
         }

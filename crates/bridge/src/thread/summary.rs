@@ -8,10 +8,11 @@
 use super::super::content::Names;
 use super::super::effect::{Act, Effect, EffectId};
 use super::super::event::{Kind, SideConversationEvent, State};
+use super::super::heading;
 use super::super::ids::{ChannelId, SlackUserId};
 use super::super::notice::{self, Kept, Summary, short};
 use super::entry::shown_name;
-use super::{BridgedThread, Deciding, NAME_LIMIT, Why, time_with_offset};
+use super::{BridgedThread, Deciding, Why, time_with_offset};
 
 /// How long after it was done it is read, in milliseconds.
 const AFTER_MS: i64 = 60 * 1000;
@@ -141,7 +142,7 @@ pub(crate) fn under_headings(text: &str, slack_url: &str) -> Vec<Said> {
     let mut said: Vec<Said> = Vec::new();
     let mut after_blank = true;
     for line in text.lines() {
-        if after_blank && let Some((name, at_ms)) = heading(line, slack_url) {
+        if after_blank && let Some((name, at_ms)) = heading::read(line, slack_url) {
             said.push(Said { name, at_ms, text: String::new(), in_slack: true });
         } else if let Some(last) = said.last_mut() {
             last.text.push_str(line);
@@ -150,17 +151,6 @@ pub(crate) fn under_headings(text: &str, slack_url: &str) -> Vec<Said> {
         after_blank = line.trim().is_empty();
     }
     said
-}
-
-/// Who said it, and when (milliseconds since 1970):
-/// "Ana Souza in Slack (https://acme.slack.com/archives/C1/p1795341659123456?…):"
-pub fn heading(line: &str, slack_url: &str) -> Option<(String, i64)> {
-    let (who, link) = line.trim_end().strip_suffix("):")?.rsplit_once(" (")?;
-    let message = link.strip_prefix(slack_url)?.strip_prefix("archives/")?.split_once("/p")?.1;
-    let digits = message.split('?').next()?;
-    let micros: i64 = digits.parse().ok()?;
-    let (name, _) = who.rsplit_once(" in Slack")?;
-    Some((name.chars().take(NAME_LIMIT).collect(), micros / 1000))
 }
 
 #[cfg(test)]

@@ -89,6 +89,11 @@ impl FakeSlack {
         self.workspace().found(spec, kind)
     }
 
+    /// Names another firm's workspace.
+    pub fn name_firm(&self, team: &str, name: &str) {
+        self.workspace().world.firms.insert(team.to_owned(), name.to_owned());
+    }
+
     /// Adds a group of people that can be mentioned; gives its id.
     pub fn add_usergroup(&self, handle: &str, name: &str, users: &[&str]) -> String {
         let mut workspace = self.workspace();

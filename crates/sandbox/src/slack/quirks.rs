@@ -29,6 +29,8 @@ pub struct Quirks {
     pub envelopes_are_old: bool,
     /// The workspace keeps everything for an audit: `chat.delete` is refused with `compliance_exports_prevent_deletion`.
     pub nothing_is_deleted: bool,
+    /// Replies come without `parent_user_id`, which the reference shows in samples and promises nowhere.
+    pub parents_are_unnamed: bool,
     /// The app was installed from a manifest that did not ask for direct messages.
     pub no_direct_messages: bool,
 }

@@ -45,6 +45,9 @@ pub struct World {
     pub views: Views,
     #[serde(default)]
     pub usergroups: Vec<Usergroup>,
+    /// What other firms' workspaces are called.
+    #[serde(default)]
+    pub firms: BTreeMap<String, String>,
     pub answers: BTreeMap<u64, Value>,
     pub queue: Queue,
     #[serde(skip)]
@@ -190,6 +193,7 @@ impl World {
             shelf: Shelf::default(),
             views: Views::default(),
             usergroups: Vec::new(),
+            firms: BTreeMap::new(),
             answers: BTreeMap::new(),
             queue: Queue::default(),
             budgets: Budgets::default(),

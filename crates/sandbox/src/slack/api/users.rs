@@ -53,8 +53,11 @@ pub fn by_email(workspace: &mut Workspace<'_>, _: &Caller, args: &Args) -> Answe
 
 pub fn team_info(workspace: &mut Workspace<'_>, _: &Caller, args: &Args) -> Answer {
     let options = workspace.options;
-    if args.has("team") && args.text("team").as_deref() != Some(&options.team_id) {
-        return Err("team_not_found".into());
+    if let Some(team) = args.text("team").filter(|team| *team != options.team_id) {
+        // Shown are those with whom a channel is shared: <https://docs.slack.dev/reference/methods/team.info>
+        let met = workspace.channels.values().any(|channel| channel.shared_with.as_deref() == Some(team.as_str()));
+        let name = workspace.firms.get(&team).filter(|_| met).ok_or("team_not_found")?;
+        return Ok(object(json!({"team": {"id": team, "name": name, "domain": team.to_lowercase()}})));
     }
     let mut icon = object(json!({"image_default": true}));
     for size in [34, 44, 68, 88, 102, 132] {
