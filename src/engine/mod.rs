@@ -52,7 +52,8 @@ mod run;
 mod settings;
 mod spent;
 pub mod standing;
-pub mod worker;
+pub mod watch;
+mod worker;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -112,6 +113,7 @@ struct State {
     missing: gone::Missing,
     health: health::Health,
     feed: poll::Feed,
+    watched: watch::Watched,
     catch_up: catch_up::CatchUp,
 }
 
@@ -169,6 +171,7 @@ impl Engine {
             missing: gone::Missing::new(),
             health: health::Health::default(),
             feed,
+            watched: watch::Watched::default(),
             catch_up: catch_up::CatchUp::load(&remembered, now),
         };
         for row in waiting.events {

@@ -169,6 +169,7 @@ impl Engine {
             return;
         }
         self.ask_feed().await;
+        self.watch_tickets().await;
         self.lock().feed.asking = false;
     }
 
