@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
 
 /// Sends one HTTP request and reads its whole answer.
 #[async_trait]
@@ -28,6 +30,30 @@ pub enum WireError {
     /// No answer came in time.
     #[error("no answer came in time")]
     TimedOut,
+}
+
+/// The shortest wait that is taken from a vendor: one that names none would be asked as fast as it answers.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// The longest wait that is taken from a vendor: what is further in the future is a mistake, and a day is soon enough to
+/// ask again.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a vendor asks to be left alone: `Retry-After` in seconds or as a date, between a second and a day. `None` if it
+/// does not say, or says nonsense. `now_ms` is in milliseconds since 1970.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9110.html#section-10.2.3>
+pub fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let secs = match text.parse::<f64>() {
+        Ok(secs) => secs,
+        Err(_) => {
+            let until = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+            // Its clock and ours may differ; that is what the shortest wait is for.
+            (until.as_millisecond() - now_ms).max(0) as f64 / 1000.0
+        }
+    };
+    let secs = Some(secs).filter(|secs| *secs >= 0.0)?;
+    Some(Duration::from_secs_f64(secs.min(LONGEST.as_secs_f64())).max(SHORTEST))
 }
 
 /// The network.
@@ -107,5 +133,39 @@ fn read_error(error: reqwest::Error) -> WireError {
         WireError::TimedOut
     } else {
         WireError::Broken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_read_in_seconds_or_as_a_date_and_kept_within_bounds() {
+        // 1994-11-06 08:49:37 UTC, the date of the specification's examples.
+        const DATE_MS: i64 = 784_111_777_000;
+        let table: [(&'static str, Option<u64>); 14] = [
+            ("93", Some(93)),
+            (" 1 ", Some(1)),
+            ("0", Some(1)),
+            ("0.2", Some(1)),
+            ("3600", Some(3600)),
+            ("1e300", Some(86_400)),
+            ("inf", Some(86_400)),
+            ("soon", None),
+            ("-1", None),
+            ("NaN", None),
+            ("", None),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(1)),
+            ("Tue, 06 Nov 2094 08:49:37 GMT", None),
+        ];
+        for (value, expected) in table {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            assert_eq!(retry_after(&headers, DATE_MS), expected.map(Duration::from_secs), "{value:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), DATE_MS), None);
     }
 }

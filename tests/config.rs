@@ -99,7 +99,7 @@ fn a_wrong_rule_says_what_was_meant() {
         ("[ticket]\non_answer = { status = \"closed\" }", "no rule may; use solved"),
         ("[ticket]\non_answer = {}", "changes nothing"),
         ("[ticket]\non_answer = \"open\"", "must be a table, not text"),
-        ("[ticket]\non_ask = { tags_add = [\"two words\"] }", "is no tag"),
+        ("[ticket]\non_ask = { tags_add = [\"two words\"] }", "is not a tag"),
         ("[ticket]\non_ask = { tags_add = [\"a\"], tags_remove = [\"a\"] }", "adds and removes the tag a"),
         ("[ticket]\non_asked = { status = \"hold\" }", "did you mean on_ask?"),
         ("[done]\nnote = \"sumary\"", "did you mean summary?"),
@@ -260,8 +260,8 @@ fn a_secret_may_stand_in_a_file() {
     assert_eq!(
         errors(&with("bot_token = \"xoxb-1-SECRET\"", "bot_token_file = \"xoxb-SECRET\"")),
         [
-            "s.toml:4:18: slack.bot_token_file: the file cannot be read: there is no such file; name a file that this process may \
-          read and that holds the secret alone"
+            "s.toml:4:18: slack.bot_token_file: the file cannot be read: there is no such file; name a file that this user can \
+          read and that holds only the secret"
         ]
     );
 }
@@ -292,7 +292,7 @@ fn each_mistake_has_its_own_message() {
         (
             "[server]",
             "keep_days = 3\n[server]",
-            &["s.toml:1:1: keep_days: stands in no section; it belongs under [database]"],
+            &["s.toml:1:1: keep_days: is outside any section; it belongs under [database]"],
         ),
         ("[server]", "[server]\nzzz = 1", &["s.toml:2:1: server.zzz: unknown key"]),
         (
@@ -516,11 +516,14 @@ fn follow_ups_are_as_the_settings_say() {
     let config = parse_with(GOOD, &[("SIDETHREAD__FOLLOWUP__COPY", "tags, group")]).unwrap();
     assert_eq!(config.follow_up.copy, [Copied::Tags, Copied::Group]);
     for (lines, said) in [
-        ("status = \"solved\"", "followup.status: is no status for it; choose one of new, open, pending, hold"),
+        (
+            "status = \"solved\"",
+            "followup.status: is not a status that a follow-up can have; choose one of new, open, pending, hold",
+        ),
         ("copy = \"tags\"", "followup.copy: must be a list, not text; write it as in [\"assignee\", \"tags\"]"),
         (
             "copy = [\"tag\"]",
-            "followup.copy: is nothing that can be copied; choose of assignee, group, priority, type, tags, custom_fields, form, brand",
+            "followup.copy: cannot be copied; choose from assignee, group, priority, type, tags, custom_fields, form, brand",
         ),
         (
             "template = \" \"",
@@ -569,7 +572,7 @@ fn a_file_that_is_named_must_exist() {
     let error = Config::load(Some(Path::new("/nowhere/s.toml")), []).unwrap_err().to_string();
     assert_eq!(
         error,
-        "/nowhere/s.toml: the file cannot be read: there is no such file; name a file that this process may read"
+        "/nowhere/s.toml: the file cannot be read: there is no such file; name a file that this user can read"
     );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.toml");

@@ -1,6 +1,6 @@
 //! Joins the parts: settings, database, both edges, engine and HTTP make one running app.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -18,7 +18,7 @@ use crate::engine::clock::Clock;
 use crate::engine::pace::{Limit, Limits};
 use crate::engine::retry::Schedule;
 use crate::engine::{Engine, Settings};
-use crate::http::{Front, Ready};
+use crate::http::{Front, Ready, Refusals};
 use crate::slack::{Identity, SlackClient};
 use crate::store::{Commit, Store};
 use crate::telemetry::Metrics;
@@ -27,9 +27,6 @@ use crate::zendesk::ZendeskClient;
 
 /// How long until a vendor that does not answer is asked again who we are.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
-
-/// How long a request may take to end once the app is told to stop.
-const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
 /// An app that is open for requests and becomes ready once both vendors have said who it is.
 pub struct App {
@@ -51,6 +48,8 @@ impl App {
         let slack =
             SlackClient::new(wire.clone(), clock.clone(), &config.slack.api_url, config.slack.bot_token.clone());
         let zendesk = ZendeskClient::new(wire, clock.clone(), &config.zendesk.url, config.zendesk.credential.clone());
+        slack.keep_to(Schedule(config.bridge.retry_schedule.clone()));
+        zendesk.keep_to(Schedule(config.bridge.retry_schedule.clone()));
         let front = Front {
             slack_verifier: Arc::new(crate::slack::verify::Verifier::new(slack_secrets.iter().map(String::as_str))),
             zendesk_verifier: Arc::new(crate::zendesk::verify::Verifier::new(
@@ -61,6 +60,9 @@ impl App {
             metrics: Arc::new(Metrics::new()),
             zendesk_url: config.zendesk.url.as_str().trim_end_matches('/').to_owned(),
             writable_at: Arc::default(),
+            starting: Arc::new(Mutex::new("neither vendor has been asked yet who the app is".to_owned())),
+            unverified: Arc::default(),
+            refusals: Refusals::default(),
             ready: Arc::new(OnceLock::new()),
         };
         App { front, config, slack: Arc::new(slack), zendesk: Arc::new(zendesk), seed }
@@ -91,14 +93,19 @@ impl App {
     /// # Errors
     /// A person has to mend something first: a token that is not accepted, a database of another workspace, a disk.
     pub async fn become_ready(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        self.begin_bridging().await?;
         let mut said = false;
         while !stop.is_cancelled() {
             match self.try_to_become_ready().await {
                 Ok(()) => return Ok(()),
                 Err(NotYet::Stop(error)) => return Err(error),
-                Err(NotYet::Wait(error)) => {
+                Err(NotYet::Wait(vendor, error)) => {
+                    let why =
+                        format!("{vendor} does not say who the app is ({error}); it is asked again every 10 seconds");
+                    *self.front.starting.lock().unwrap_or_else(PoisonError::into_inner) = why;
                     if !std::mem::replace(&mut said, true) {
                         tracing::error!(
+                            vendor,
                             error = %error,
                             "a vendor does not say who the app is, so nothing can be taken yet; it is asked again every 10 seconds"
                         );
@@ -119,8 +126,14 @@ impl App {
     /// # Errors
     /// No bridge has run on this database yet, it cannot be read, or `wish` failed.
     pub async fn stand_in<T>(&self, wish: impl AsyncFnOnce(&Engine) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let before = "the bridge has never run on this database; start it once with `sidethread serve`";
         let mut memory = self.memory().await?;
+        let before = match memory.has_begun() {
+            true => {
+                "the bridge was started on this database, but Slack or Zendesk has not said yet who it is there; start it with \
+                 `sidethread serve` and see what its log and /readyz say"
+            }
+            false => "the bridge has never run on this database; start it once with `sidethread serve`",
+        };
         let identity: Identity = memory.was().context(before)?;
         let zendesk: ZendeskAccount = memory.was().context(before)?;
         let bridging_since_ms = memory.bridging_since(self.front.clock.now_ms())?;
@@ -132,6 +145,14 @@ impl App {
         stop.cancel();
         engine.work(stop).await;
         Ok(done)
+    }
+
+    /// Writes down since when side conversations are bridged, before a vendor is asked anything: what is asked of the app
+    /// while one of them is down at its first start is bridged later.
+    async fn begin_bridging(&self) -> anyhow::Result<()> {
+        let mut memory = self.memory().await?;
+        memory.bridging_since(self.front.clock.now_ms())?;
+        self.keep(memory).await
     }
 
     async fn try_to_become_ready(&self) -> Result<(), NotYet> {
@@ -193,6 +214,7 @@ impl App {
             zendesk_url: self.front.zendesk_url.clone(),
             bridging_since_ms,
             operator: self.config.bridge.operator_channel.is_some(),
+            order_window_ms: self.config.bridge.order_window.as_millis() as i64,
             rules: self.config.rules.clone(),
             permissions: Permissions::default(),
         };
@@ -242,27 +264,6 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-/// Serves until `stop`, then lets requests end; a caller who never finishes one is left after two seconds.
-///
-/// # Errors
-/// The address cannot be listened on.
-pub async fn serve(listener: tokio::net::TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // Small answers go at once.
-        let _ = stream.set_nodelay(true);
-    });
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let too_late = async {
-        stop.cancelled().await;
-        tokio::time::sleep(LAST_REQUESTS).await;
-    };
-    tokio::select! {
-        result = served => result?,
-        () = too_late => {}
-    }
-    Ok(())
-}
-
 /// Listens on an address.
 ///
 /// # Errors
@@ -273,7 +274,7 @@ pub async fn listen(address: std::net::SocketAddr) -> anyhow::Result<tokio::net:
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             bail!("{address} is in use by another program; stop that one or listen elsewhere")
         }
-        Err(error) => Err(error).with_context(|| format!("{address} cannot be listened on")),
+        Err(error) => Err(error).with_context(|| format!("sidethread cannot listen on {address}")),
     }
 }
 

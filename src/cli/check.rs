@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::ask::Asker;
+use super::words::clean;
 use crate::config::Config;
 use crate::engine::clock::Clock;
 use crate::wire::Wire;
@@ -84,21 +85,23 @@ impl fmt::Display for Report {
                 Level::Warn => "note",
                 Level::Fail => "FAIL",
             };
-            writeln!(f, "{mark}  {}", finding.what)?;
+            writeln!(f, "{mark}  {}", clean(&finding.what))?;
             if let Some(remedy) = &finding.remedy {
-                writeln!(f, "      {remedy}")?;
+                writeln!(f, "      {}", clean(remedy))?;
             }
         }
         match (self.count(Level::Fail), self.count(Level::Warn)) {
-            (0, 0) => writeln!(f, "\nAll that can be seen from here is in order.")?,
-            (0, _) => writeln!(f, "\nAll that can be seen from here will work. Please read the notes above.")?,
-            (1, _) => return writeln!(f, "\nOne thing must be mended before the bridge can work."),
-            (some, _) => return writeln!(f, "\n{some} things must be mended before the bridge can work."),
+            (0, 0) => writeln!(f, "\nEverything that can be checked from here is in order.")?,
+            (0, _) => {
+                writeln!(f, "\nEverything that can be checked from here will work. Please read the notes above.")?
+            }
+            (1, _) => return writeln!(f, "\nFix this one thing before you start the bridge."),
+            (some, _) => return writeln!(f, "\nFix these {some} things before you start the bridge."),
         }
         writeln!(
             f,
-            "Not seen from here: whether Slack and Zendesk reach {}, and whether Zendesk's webhook and triggers are as\n\
-             docs/install.md says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that all is.",
+            "Not checked from here: whether Slack and Zendesk reach {}, and whether Zendesk's webhook and triggers are as\n\
+             docs/install.md says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that they are.",
             self.delivered_at
         )
     }
@@ -111,7 +114,7 @@ pub async fn run(config: &Config, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) ->
         ..Report::default()
     };
     for warning in &config.warnings {
-        report.warn(warning.clone(), "It works today; change it when you can.");
+        report.warn(warning.clone(), "It works for now; change it when you can.");
     }
     example::check(config, &mut report);
     database(&config.database.path, &mut report);

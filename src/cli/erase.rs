@@ -34,7 +34,7 @@ pub fn whom(ticket: Option<i64>, user: Option<i64>, slack_user: Option<&str>) ->
         (None, Some(id), None) if id > 0 => Ok(Whom::User(ZendeskUserId(id))),
         (None, None, Some(id)) if is_slack_user(id) => Ok(Whom::SlackUser(SlackUserId::new(id))),
         (None, None, Some(_)) => bail!("a person in Slack is named by their member id, as in U0123456789"),
-        _ => bail!("say of what: --ticket NUMBER, --user ZENDESK-USER-ID or --slack-user SLACK-MEMBER-ID"),
+        _ => bail!("say what to erase: --ticket NUMBER, --user ZENDESK-USER-ID or --slack-user SLACK-MEMBER-ID"),
     }
 }
 
@@ -104,10 +104,11 @@ fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
             [] => "no name".to_owned(),
             names => format!("the name{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", ")),
         };
-        out.push_str(&clean(&format!(
-            "They were looked for under {names}. Cards and readers hold names alone: if they had another one, run this \
-             again with --name.\n"
-        )));
+        out.push_str(&format!(
+            "They were looked for under {}. Cards and readers hold names alone: if they had another one, run this \
+             again with --name.\n",
+            clean(&names)
+        ));
         if erased.unasked {
             out.push_str(
                 "Their present name could not be asked for: that takes a running bridge and a vendor that answers.\n",
@@ -178,7 +179,7 @@ fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
 /// There is nobody to ask.
 pub fn confirm() -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("nobody can be asked here whether it shall be erased for good; say --yes if so");
+        bail!("there is no terminal here to ask whether to erase it for good; add --yes to do so");
     }
     print!("Erase it for good? What waits of it is not delivered. [y/N] ");
     std::io::stdout().flush()?;

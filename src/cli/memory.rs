@@ -14,8 +14,8 @@ const BRIDGING_SINCE: &str = "bridging_since_ms";
 
 /// Why the app does not know itself yet.
 pub(super) enum NotYet {
-    /// A vendor does not answer: ask again.
-    Wait(CallError),
+    /// This vendor does not answer: ask again.
+    Wait(&'static str, CallError),
     /// A person has to mend something first.
     Stop(anyhow::Error),
 }
@@ -51,8 +51,13 @@ impl Memory {
                 Ok(before)
             }
             (Err(CallError::Paused { why }), None) => Err(NotYet::Stop(anyhow::anyhow!(why))),
-            (Err(error), None) => Err(NotYet::Wait(error)),
+            (Err(error), None) => Err(NotYet::Wait(T::VENDOR, error)),
         }
+    }
+
+    /// Whether the bridge was ever started.
+    pub(super) fn has_begun(&self) -> bool {
+        self.known.contains_key(BRIDGING_SINCE)
     }
 
     /// Since when side conversations are bridged: since `now` (milliseconds since 1970), if this is the first start.
@@ -76,12 +81,14 @@ impl Memory {
 pub(super) trait Whoami: Serialize + DeserializeOwned {
     const NAME: &str;
     const ACCOUNT: &str;
+    const VENDOR: &str;
     fn is_same_account(&self, other: &Self) -> bool;
 }
 
 impl Whoami for Identity {
     const NAME: &str = "slack_identity";
     const ACCOUNT: &str = "Slack workspace";
+    const VENDOR: &str = "Slack";
     fn is_same_account(&self, other: &Self) -> bool {
         self.team_id == other.team_id
     }
@@ -97,6 +104,7 @@ pub(super) struct ZendeskAccount {
 impl Whoami for ZendeskAccount {
     const NAME: &str = "zendesk_account";
     const ACCOUNT: &str = "Zendesk account";
+    const VENDOR: &str = "Zendesk";
     fn is_same_account(&self, other: &Self) -> bool {
         // The credential may pass to another user of the same account.
         self.url == other.url

@@ -60,33 +60,33 @@ enum Command {
     },
     /// Run the bridge
     Serve {
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Ask both vendors whether the settings work, and say what to mend
+    /// Ask Slack and Zendesk whether the settings work, and say what to fix
     Check {
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Look at what could not be delivered, and decide what becomes of it
+    /// List what could not be delivered, and retry it or give it up
     Parked {
         #[command(subcommand)]
         command: Parked,
     },
-    /// Show every step of each message of a thread, with times; the bridge may run meanwhile
+    /// Show every step of each message in a thread, with times; works while the bridge runs
     Trace {
         /// The link of a Slack message, the id of a side conversation, or the number of a ticket
         what: String,
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
-        /// Show what people wrote, too
+        /// Also show what people wrote
         #[arg(long)]
         text: bool,
     },
-    /// Erase what is kept of a ticket or of a person, and say what the vendors still have
+    /// Erase what is kept about a ticket or a person, and list what Slack and Zendesk still have
     Erase {
         /// A ticket, by its number
         #[arg(long)]
@@ -97,36 +97,36 @@ enum Command {
         /// Somebody in Slack, by their member id
         #[arg(long)]
         slack_user: Option<String>,
-        /// Another name or address of that person; may be said several times
+        /// Another name or address of that person; may be given several times
         #[arg(long)]
         name: Vec<String>,
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Say into which ticket another one was merged, where Zendesk does not say so
+    /// Tell the bridge into which ticket another one was merged, where Zendesk does not say
     Merged {
         /// The ticket that was merged, by its number
         ticket: i64,
-        /// The ticket that is left, by its number
+        /// The ticket it was merged into, by its number
         #[arg(long)]
         into: i64,
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
     },
     /// Print the Slack app manifest with the public URL filled in
     Manifest {
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
     },
     /// Ask the running bridge whether it is alive; ends with 0 if it is
     Health {
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
         /// Ask whether it is ready to take messages, too
@@ -142,20 +142,20 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Parked {
-    /// Everything that waits for a person, oldest first
+    /// List everything that waits for a person, oldest first
     List {
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// One of them, with all that is known of it
+    /// Show one of them, with all that is known about it
     Show {
         /// Its number in the list
         id: String,
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
-        /// Show what people wrote, too
+        /// Also show what people wrote
         #[arg(long)]
         text: bool,
     },
@@ -163,18 +163,18 @@ enum Parked {
     Retry {
         /// Its number in the list
         id: String,
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Give one of them up for good, and tell its people
+    /// Give one of them up for good; its people are told
     Drop {
         /// Its number in the list
         id: String,
-        /// The settings file; sidethread.toml in this folder if there is one
+        /// The settings file [default: sidethread.toml in this folder, if there is one]
         #[arg(long)]
         config: Option<PathBuf>,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -236,7 +236,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("sidethread cannot go on: {error:#}");
+            eprintln!("{}", words::clean_lines(&format!("sidethread cannot continue: {error:#}")));
             ExitCode::FAILURE
         }
     }
@@ -315,7 +315,7 @@ async fn erase(config: Config, whom: anyhow::Result<Whom>, names: Vec<String>, y
 
 /// Prints, also where nobody reads to the end.
 fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().write_all(words::clean_lines(text).as_bytes());
 }
 
 fn settings(path: Option<&Path>) -> Result<Config, ExitCode> {
@@ -324,7 +324,7 @@ fn settings(path: Option<&Path>) -> Result<Config, ExitCode> {
 
 fn given(read: Result<Config, ConfigErrors>) -> Result<Config, ExitCode> {
     read.map_err(|errors| {
-        eprintln!("{errors}");
+        eprintln!("{}", words::clean_lines(&errors.to_string()));
         ExitCode::from(SETTINGS_AT_FAULT)
     })
 }

@@ -147,7 +147,7 @@ pub(super) async fn ask_bridge(
     match body["problem"].as_str() {
         Some(problem) => bail!("the bridge refused: {}", clean(problem)),
         None => bail!(
-            "what answers at {address} (server.admin_listen) is no sidethread of this version: it said {}",
+            "what answers at {address} (server.admin_listen) is not a sidethread of this version: it said {}",
             answer.status()
         ),
     }
@@ -159,7 +159,7 @@ pub(super) async fn ask_bridge(
 /// There is nobody to ask.
 pub fn confirm(shown: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("nobody can be asked here whether it shall be given up for good; say --yes if so");
+        bail!("there is no terminal here to ask whether to give it up for good; add --yes to do so");
     }
     print!("{shown}Give it up for good? Its people are told. [y/N] ");
     std::io::stdout().flush()?;
@@ -180,7 +180,7 @@ pub fn number(id: &str) -> anyhow::Result<i64> {
              and an event that waits is handled at the next start",
             clean(id)
         ),
-        _ => bail!("{} is no number of a parked call; `sidethread parked list` shows them", clean(id)),
+        _ => bail!("{} is not the number of a parked call; `sidethread parked list` shows them", clean(id)),
     }
 }
 
@@ -216,10 +216,11 @@ fn line(parked: &ParkedCall, now_ms: i64) -> String {
     let vendor = if call.vendor == "slack" { "Slack" } else { "Zendesk" };
     let since = call.settled_at.unwrap_or(call.decided_at);
     format!(
-        "  {}  {what} to {vendor} · ticket {} · {} · since {} ({})\n      {}\n",
+        "  {}  {} to {vendor} · ticket {} · {} · since {} ({})\n      {}\n",
         call.id,
+        clean(&what),
         parked.ticket_id,
-        place(parked),
+        clean(&place(parked)),
         time(since),
         ago(now_ms, since),
         why(parked)
@@ -231,7 +232,7 @@ fn set_aside(prefix: &str, row: &SetAside, now_ms: i64) -> String {
     let mut line = format!(
         "  {prefix}{}  from {} · {ticket} · side conversation {} · since {} ({})\n",
         clean(&row.key),
-        row.source,
+        clean(&row.source),
         clean(&row.thread_id),
         time(row.received_at),
         ago(now_ms, row.received_at)
@@ -311,5 +312,5 @@ fn place(parked: &ParkedCall) -> String {
 }
 
 fn why(parked: &ParkedCall) -> String {
-    clean(parked.call.problem.as_deref().unwrap_or("no reason was stored")).replace('\n', " ")
+    clean(parked.call.problem.as_deref().unwrap_or("no reason was stored"))
 }

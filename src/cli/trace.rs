@@ -57,7 +57,7 @@ impl Asked {
             return Ok(Asked::SideConversation(text.to_lowercase()));
         }
         bail!(
-            "{} names nothing that can be traced; give the link of a Slack message (\"Copy link\"), the id of a side conversation, or the number of a ticket",
+            "{} is nothing that can be traced; give the link of a Slack message (\"Copy link\"), the id of a side conversation, or the number of a ticket",
             clean(text)
         )
     }

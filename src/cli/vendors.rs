@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::bridge::content::Names;
+use crate::bridge::content::{Doc, Names};
+use crate::bridge::effect::CreateSideConversation;
 use crate::bridge::erase::Whom;
 use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
+use crate::bridge::start::Prospects;
 use crate::bridge::{Act, Answer, Vendor};
-use crate::engine::outside::{Call, CallError, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow};
+use crate::engine::outside::{
+    Call, CallError, ChangedTickets, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow,
+};
 use crate::engine::pace::Plan;
 use crate::slack::SlackClient;
-use crate::slack::people::Profile;
+use crate::slack::people::{Profile, nameless};
 use crate::zendesk::{Author, ZendeskClient};
 
 /// When a reply whose author Slack does not name is tried again; it spends no attempt.
@@ -32,6 +36,7 @@ pub struct Vendors {
 struct Known {
     people: BTreeMap<SlackUserId, String>,
     channels: BTreeMap<ChannelId, String>,
+    groups: BTreeMap<String, String>,
 }
 
 impl Names for Known {
@@ -41,6 +46,10 @@ impl Names for Known {
 
     fn channel(&self, id: &ChannelId) -> Option<String> {
         self.channels.get(id).cloned()
+    }
+
+    fn group(&self, id: &str) -> Option<String> {
+        self.groups.get(id).cloned()
     }
 }
 
@@ -61,6 +70,8 @@ impl Outside for Vendors {
                 self.zendesk.seek_follow_up(call, *source, thread_url, *gone).await
             }
             Act::FollowUp { source, request, .. } => self.zendesk.follow_up(*source, request).await,
+            Act::LookForStart { user, channel, ticket_id } => self.look_for_start(user, channel, *ticket_id).await,
+            Act::CreateSideConversation(create) => self.create(call, create).await,
             Act::ContinueOn { ticket_id, name, thread_url, .. } => {
                 self.zendesk.continue_on(call, *ticket_id, name, thread_url).await
             }
@@ -78,6 +89,9 @@ impl Outside for Vendors {
             }
             (Act::ContinueOn { ticket_id, .. }, _) => {
                 self.zendesk.find_continued(call, *ticket_id).await.map(|found| vec![found])
+            }
+            (Act::CreateSideConversation(create), _) => {
+                self.zendesk.find_created(call, create).await.map(|found| vec![found])
             }
             (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await.map(|found| vec![found]),
             (_, Vendor::Slack) => self.slack.find(calls).await,
@@ -121,6 +135,10 @@ impl Outside for Vendors {
         self.zendesk.read_feed(start).await
     }
 
+    async fn changed_tickets(&self, start: i64, page: &str) -> Result<ChangedTickets, CallError> {
+        self.zendesk.changed_tickets(start, page).await
+    }
+
     async fn read_channel(&self, channel: &ChannelId, oldest: &str, page: &str) -> Result<ReadChannel, CallError> {
         self.slack.read_channel(channel, oldest, page).await
     }
@@ -147,6 +165,60 @@ impl Vendors {
         Ok(found.map_or(Answer::Done, Answer::Assignee))
     }
 
+    /// Whether somebody can start a side conversation.
+    async fn look_for_start(
+        &self,
+        user: &SlackUserId,
+        channel: &ChannelId,
+        ticket_id: TicketId,
+    ) -> Result<Answer, CallError> {
+        let Profile { mut person, email } = self.slack.profile(user).await.map_err(slack_is_late)?;
+        let zendesk_user = match &email {
+            Some(email) => self.zendesk.agent_by_email(email).await?,
+            None => None,
+        };
+        person.agent = zendesk_user.is_some();
+        let channel = self.slack.problem_of(channel).await.map_err(slack_is_late)?;
+        let ticket = self.zendesk.prospect(ticket_id).await?;
+        Ok(Answer::Prospects(Box::new(Prospects { person, zendesk_user, channel, ticket })))
+    }
+
+    async fn create(&self, call: &Call<'_>, create: &CreateSideConversation) -> Result<Answer, CallError> {
+        let profile = self.slack.profile(&create.user).await.map_err(slack_is_late)?;
+        let zendesk_user = match &profile.email {
+            // Who the author is in Zendesk only adds to the message; it must not hold it back.
+            Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),
+            None => None,
+        };
+        let mut known = Known::default();
+        self.name_all(&create.doc, &mut known).await?;
+        let author = Author { name: profile.person.name, zendesk_user };
+        self.zendesk.create_side_conversation(call, create, &author, &known).await
+    }
+
+    /// Looks up the names of whom and what a message mentions.
+    async fn name_all(&self, doc: &Doc, known: &mut Known) -> Result<(), CallError> {
+        let named = doc.people_with_names();
+        for user in doc.people() {
+            let profile = self.slack.profile(&user).await.map_err(slack_is_late)?;
+            // The name that the message itself gives is better than none.
+            if !named.contains(&user) || profile.person.name != nameless(&user) {
+                known.people.insert(user, profile.person.name);
+            }
+        }
+        for channel in doc.nameless_channels() {
+            if let Some(name) = self.slack.channel_name(&channel).await {
+                known.channels.insert(channel, name);
+            }
+        }
+        for group in doc.nameless_groups() {
+            if let Some(handle) = self.slack.group_handle(&group).await {
+                known.groups.insert(group, handle);
+            }
+        }
+        Ok(())
+    }
+
     async fn reply(&self, call: &Call<'_>) -> Result<Answer, CallError> {
         let mut known = Known::default();
         let mut authors = Vec::new();
@@ -162,15 +234,7 @@ impl Vendors {
             if profile.person.standing == Standing::Bot {
                 return Ok(Answer::OfABot);
             }
-            for user in reply.doc.people() {
-                let profile = self.slack.profile(&user).await.map_err(slack_is_late)?;
-                known.people.insert(user, profile.person.name);
-            }
-            for channel in reply.doc.nameless_channels() {
-                if let Some(name) = self.slack.channel_name(&channel).await {
-                    known.channels.insert(channel, name);
-                }
-            }
+            self.name_all(&reply.doc, &mut known).await?;
             let zendesk_user = match &profile.email {
                 // Who the author is in Zendesk only adds to the reply; it must not hold it back.
                 Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),

@@ -30,14 +30,17 @@ fn copied(text: &str) -> Result<Copied, Fault> {
     let known = Copied::ALL.into_iter().find(|known| known.as_str() == text);
     known.ok_or_else(|| {
         let names: Vec<&str> = Copied::ALL.iter().map(|known| known.as_str()).collect();
-        Fault::new("is nothing that can be copied", format!("choose of {}", names.join(", ")))
+        Fault::new("cannot be copied", format!("choose from {}", names.join(", ")))
     })
 }
 
 fn status(text: &str) -> Result<String, Fault> {
     match STATUSES.contains(&text) {
         true => Ok(text.to_owned()),
-        false => Err(Fault::new("is no status for it", format!("choose one of {}", STATUSES.join(", ")))),
+        false => Err(Fault::new(
+            "is not a status that a follow-up can have",
+            format!("choose one of {}", STATUSES.join(", ")),
+        )),
     }
 }
 

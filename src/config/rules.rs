@@ -81,7 +81,7 @@ fn one_of(text: &str, names: &[&str]) -> Result<String, Fault> {
 fn tag(text: &str) -> Result<String, Fault> {
     let refused = |c: char| c.is_whitespace() || c.is_control() || c == ',' || c == '"';
     if text.is_empty() || text.chars().count() > 255 || text.contains(refused) {
-        return Err(Fault::new("is no tag", "write one word, as in waiting_side_conversation"));
+        return Err(Fault::new("is not a tag", "write one word, as in waiting_side_conversation"));
     }
     Ok(text.to_lowercase())
 }
@@ -96,6 +96,6 @@ fn quiet_hours(text: &str) -> Result<QuietHours, Fault> {
     let read = text.split_once(['-', '–']).and_then(|(from, to)| minutes(from).zip(minutes(to)));
     match read {
         Some((from, to)) if from != to => Ok(QuietHours { from, to }),
-        _ => Err(Fault::new("is no stretch of the day", "write it as in 22:00-07:00")),
+        _ => Err(Fault::new("is not a range of times", "write it as in 22:00-07:00")),
     }
 }

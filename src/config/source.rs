@@ -51,6 +51,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "bridge",
         &[
+            "order_window_ms",
             "reconcile_interval_secs",
             "operator_channel",
             "slack_read_lag_secs",
@@ -248,7 +249,7 @@ impl Source {
     fn unknown_section(&mut self, origin: Origin, name: &str) {
         if let Some((section, _)) = SECTIONS.iter().find(|(_, keys)| keys.contains(&name)) {
             self.meant.insert(format!("{section}.{name}"));
-            return self.fault(origin, name, "stands in no section", Some(format!("it belongs under [{section}]")));
+            return self.fault(origin, name, "is outside any section", Some(format!("it belongs under [{section}]")));
         }
         let sections = SECTIONS.iter().map(|(section, _)| *section).chain(["routes"]);
         let remedy = nearest(name, sections).map(|section| {
@@ -324,7 +325,7 @@ impl Source {
                     self.entries.insert((*key).to_owned(), several(key, named.origin, &text, '\n'));
                 }
                 Err(reason) => {
-                    let remedy = "name a file that this process may read and that holds the secret alone".to_owned();
+                    let remedy = "name a file that this user can read and that holds only the secret".to_owned();
                     self.fault(named.origin, &full, format!("the file cannot be read: {reason}"), Some(remedy));
                 }
             }

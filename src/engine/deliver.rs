@@ -181,7 +181,7 @@ impl Engine {
             Ready::Moot(_) | Ready::Go => {}
         }
         if !load.item.doubtful {
-            match self.gathered(id, &first, thread.ticket_id).await? {
+            match self.gathered(id, &first, &thread).await? {
                 Gathered::Write(gathered) => load.effects[0] = gathered,
                 Gathered::Rest(until) => return Ok(Ended::Rests { until }),
             }
@@ -281,6 +281,7 @@ impl Engine {
             Err(CallError::Paused { why }) => Some(self.pause(item, why, true)),
             // A look that fails counts as an attempt, so that it too ends some day.
             Err(CallError::Later { after, problem }) => {
+                let after = after.map(|after| self.bounded(id, after));
                 self.hold_budget(&budget, after);
                 Some(self.later((id, None), item, item.attempts + 1, after, problem, true))
             }

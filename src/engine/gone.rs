@@ -18,8 +18,8 @@ use crate::bridge::{BridgedThread, Vendor};
 use crate::store::{Commit, StoreError};
 
 /// How long until the first of them is tried again: at the beginning, and at most.
-const FIRST: Duration = Duration::from_secs(60);
-const MOST: Duration = Duration::from_secs(15 * 60);
+const FIRST: Duration = Duration::from_secs(10);
+const MOST: Duration = Duration::from_secs(5 * 60);
 
 /// Tickets that Zendesk spoke of and did not show, and since when, in milliseconds since 1970.
 pub(super) type Missing = HashMap<TicketId, i64>;

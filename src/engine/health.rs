@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::Engine;
+use super::conclusions::LONG_WAIT_MS;
 use super::deliver::PAUSE;
 use super::outside::CallError;
 use super::pace::Budget;
@@ -57,6 +58,8 @@ struct Lately {
     unwritten_failures: u32,
     takes_nothing: Option<String>,
     down: bool,
+    /// Whether it has answered since the start.
+    heard: bool,
 }
 
 impl Lately {
@@ -100,6 +103,7 @@ impl Health {
     /// A vendor has answered as it should; `wrote` if something was written. Says whether it had been down.
     pub fn answered(&mut self, vendor: Vendor, wrote: bool) -> bool {
         let lately = self.vendors.entry(vendor).or_default();
+        lately.heard = true;
         lately.failed.clear();
         lately.failures = 0;
         if wrote {
@@ -116,6 +120,11 @@ impl Health {
     /// The vendors that answer reads and take nothing, and what they last answered.
     pub fn takes_nothing(&self) -> impl Iterator<Item = (Vendor, &str)> {
         self.vendors.iter().filter_map(|(vendor, lately)| Some((*vendor, lately.takes_nothing.as_deref()?)))
+    }
+
+    /// Whether a vendor has answered as it should since the start.
+    pub fn has_answered(&self, vendor: Vendor) -> bool {
+        self.vendors.get(&vendor).is_some_and(|lately| lately.heard)
     }
 
     /// A call is settled: what it failed before counts for nothing.
@@ -165,7 +174,12 @@ impl Engine {
     pub(super) fn hold_budget(&self, budget: &Budget, after: Option<Duration>) {
         if let Some(after) = after {
             let now = self.clock.now_ms();
-            self.lock().queue.pace().hold(budget, now, now + after.as_millis() as i64);
+            let until = now + after.as_millis() as i64;
+            let mut state = self.lock();
+            state.queue.pace().hold(budget, now, until);
+            if until - now > LONG_WAIT_MS {
+                state.conclusions.asked_to_wait(budget.vendor(), until);
+            }
         }
     }
 }

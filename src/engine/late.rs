@@ -24,6 +24,7 @@ pub(super) type Told = HashMap<(ThreadId, Vendor), i64>;
 
 impl Engine {
     pub(super) async fn look_for_late(&self) {
+        self.look_at_conclusions().await;
         if let Err(error) = self.tell_of_late().await {
             tracing::warn!(error = %error, "that words are late could not be stored; it is tried again in ten seconds");
         }

@@ -27,6 +27,7 @@
 pub mod bundle;
 mod catch_up;
 pub mod clock;
+mod conclusions;
 pub mod deliver;
 pub mod erase;
 mod follow_up;
@@ -34,6 +35,7 @@ mod gap;
 mod gather;
 mod gone;
 pub mod health;
+mod hidden;
 pub mod intake;
 mod late;
 mod life;
@@ -68,6 +70,7 @@ use crate::bridge::{BridgedThread, Event, Place, Policy, Vendor, What};
 use crate::store::{Commit, Store, StoreError};
 use crate::telemetry::Metrics;
 use clock::Clock;
+pub use conclusions::Lasting;
 use outside::Outside;
 use pace::Budget;
 use queue::{Item, Job, Queue};
@@ -111,6 +114,7 @@ struct State {
     /// Tickets and people to whom something is being written, and by which call.
     gathering: HashMap<gather::Reader, i64>,
     missing: gone::Missing,
+    conclusions: conclusions::Conclusions,
     health: health::Health,
     feed: poll::Feed,
     watched: watch::Watched,
@@ -169,6 +173,7 @@ impl Engine {
             late: late::Told::default(),
             gathering: HashMap::new(),
             missing: gone::Missing::new(),
+            conclusions: conclusions::Conclusions::load(store.conclusions().await?, now),
             health: health::Health::default(),
             feed,
             watched: watch::Watched::default(),
@@ -190,6 +195,9 @@ impl Engine {
             };
             let key = key.as_ref().and_then(|thread| thread.link()).map(|(channel, ts)| (channel.clone(), ts.clone()));
             state.add_or_wait(&thread_id, key.as_ref(), row.seq, event, now);
+        }
+        if let Some(setting) = state.catch_up.unwritten() {
+            store.commit(Commit { settings: vec![setting], ..Commit::default() }).await?;
         }
         Ok(Arc::new(Engine {
             store,
@@ -244,9 +252,8 @@ impl Engine {
             state.next_late = now + late::LOOK_EVERY_MS;
             jobs.push(Job::Late);
         }
-        if state.catch_up.begin(now) {
-            jobs.push(Job::CatchUp);
-        }
+        let State { queue, catch_up, .. } = &mut *state;
+        jobs.extend(catch_up.take(queue, now));
         jobs
     }
 
@@ -264,6 +271,7 @@ impl Engine {
                     Job::Poll => Box::pin(self.poll()).await,
                     Job::Clean => Box::pin(self.clean()).await,
                     Job::CatchUp => Box::pin(self.catch_up()).await,
+                    Job::ReadBack(id) => Box::pin(self.read_back(*id)).await,
                     Job::Late => Box::pin(self.look_for_late()).await,
                 }
                 None
@@ -280,11 +288,11 @@ impl Engine {
 
     /// When the next job falls due, in milliseconds since 1970; the feed and the sweep not counted.
     pub fn next_due(&self) -> Option<i64> {
-        let state = self.lock();
-        let queue = state.queue.next_due(self.clock.now_ms());
+        let now = self.clock.now_ms();
+        let State { queue, catch_up, .. } = &mut *self.lock();
         // Catch-up counts while somebody waits for it.
-        let catch_up = (state.catch_up.waiting() > 0).then(|| state.catch_up.due());
-        queue.into_iter().chain(catch_up).min()
+        let awaited = (catch_up.waiting() > 0).then(|| catch_up.due(queue, now)).filter(|due| *due < i64::MAX);
+        queue.next_due(now).into_iter().chain(awaited).min()
     }
 
     /// Whether nothing waits and nothing is under way.
@@ -335,7 +343,11 @@ impl Engine {
                 None
             }
             Job::CatchUp => {
-                state.catch_up.end();
+                state.catch_up.set_aside(None, self.clock.now_ms());
+                None
+            }
+            Job::ReadBack(id) => {
+                state.catch_up.set_aside(Some(*id), self.clock.now_ms());
                 None
             }
             Job::Clean | Job::Late => None,

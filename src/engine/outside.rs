@@ -139,6 +139,15 @@ pub struct ReadChannel {
     pub next: Option<String>,
 }
 
+/// A page of the tickets that have changed since a time.
+#[derive(Clone, Debug, Default)]
+pub struct ChangedTickets {
+    /// The tickets, in the order of their last change; those that are deleted are left out.
+    pub tickets: Vec<TicketId>,
+    /// What names the next page, unless this was the last.
+    pub next: Option<String>,
+}
+
 /// Both vendors.
 #[async_trait]
 pub trait Outside: Send + Sync {
@@ -175,6 +184,10 @@ pub trait Outside: Send + Sync {
     /// # Errors
     /// `Refused` also when the credential is no admin's: `None` is then the answer for the rest of the run.
     async fn read_feed(&self, start: i64) -> Result<FeedPage, FeedError>;
+
+    /// A page of the tickets that have changed since `start` (seconds since 1970, more than a minute ago); `page` is empty or
+    /// what the page before named.
+    async fn changed_tickets(&self, start: i64, page: &str) -> Result<ChangedTickets, CallError>;
 
     /// A page of the threads whose parents were posted in a channel from `oldest` on (a `ts`); `page` is empty or what
     /// the page before named.

@@ -19,7 +19,7 @@ pub use holds::Holds;
 use crate::bridge::ids::{ChannelId, TicketId};
 use crate::bridge::{Act, BridgedThread, Place, Vendor};
 
-/// How much of a Slack method's budget catch-up may use: one call of this many.
+/// How much of a Slack method's budget reads may use for which nobody waits: one call of this many.
 const CATCH_UP_SHARE: u32 = 2;
 /// Smaller budgets are not rationed: their stretches are short.
 const RATIONED_FROM: usize = 10;
@@ -33,6 +33,9 @@ const PATIENCE_MS: i64 = 4000;
 /// milliseconds.
 const AFTER_HOLD_MS: i64 = 10_000;
 
+/// Zendesk's limit of the ticket export, with two calls to spare for other apps.
+const EXPORT: Limit = Limit::new(8, 60);
+
 /// What is counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Budget {
@@ -42,7 +45,7 @@ pub enum Budget {
     SlackPostsTogether,
     /// Another method of Slack, by its tier.
     SlackMethod(&'static str),
-    /// What catch-up may use of a method.
+    /// What reads may use of a method for which nobody waits.
     SlackCatchUp(&'static str),
     /// Creates and replies of the whole Zendesk account: 300 in ten minutes.
     ZendeskWrites,
@@ -52,6 +55,8 @@ pub enum Budget {
     ZendeskTicketUpdates,
     /// The account-wide feed: 600 in ten minutes.
     ZendeskFeed,
+    /// The ticket export: 10 a minute.
+    ZendeskExport,
     /// Every call to Zendesk, as the plan allows; Zendesk says in each answer what is left.
     ZendeskPlan,
 }
@@ -63,8 +68,25 @@ impl Budget {
             Budget::SlackPosts(_) => Some(Budget::SlackPostsTogether),
             Budget::SlackCatchUp(method) => Some(Budget::SlackMethod(method)),
             Budget::ZendeskTicket(_) => Some(Budget::ZendeskTicketUpdates),
-            Budget::ZendeskWrites | Budget::ZendeskTicketUpdates | Budget::ZendeskFeed => Some(Budget::ZendeskPlan),
+            Budget::ZendeskWrites | Budget::ZendeskTicketUpdates | Budget::ZendeskFeed | Budget::ZendeskExport => {
+                Some(Budget::ZendeskPlan)
+            }
             Budget::SlackPostsTogether | Budget::SlackMethod(_) | Budget::ZendeskPlan => None,
+        }
+    }
+
+    /// Whose budget it is.
+    pub fn vendor(&self) -> Vendor {
+        match self {
+            Budget::SlackPosts(_) | Budget::SlackPostsTogether | Budget::SlackMethod(_) | Budget::SlackCatchUp(_) => {
+                Vendor::Slack
+            }
+            Budget::ZendeskWrites
+            | Budget::ZendeskTicket(_)
+            | Budget::ZendeskTicketUpdates
+            | Budget::ZendeskFeed
+            | Budget::ZendeskExport
+            | Budget::ZendeskPlan => Vendor::Zendesk,
         }
     }
 
@@ -78,18 +100,19 @@ impl Budget {
             Act::PostCard | Act::Post { .. } | Act::Tell { .. } => {
                 channel.map_or(Budget::SlackPostsTogether, Budget::SlackPosts)
             }
-            Act::TellOperator { .. } | Act::Notify { .. } => Budget::SlackPostsTogether,
+            Act::TellOperator { .. } | Act::Notify { .. } | Act::TellStarter { .. } => Budget::SlackPostsTogether,
             Act::UpdateCard | Act::ChangeTell { .. } => Budget::SlackMethod("chat.update"),
             Act::TakeBack { .. } => Budget::SlackMethod("chat.delete"),
             Act::Whisper { .. } => Budget::SlackMethod("chat.postEphemeral"),
             Act::AskWho { .. } => Budget::SlackMethod("users.info"),
             Act::OpenChannel { .. } => Budget::SlackMethod("conversations.info"),
-            Act::Reply(_) | Act::ContinueOn { .. } => Budget::ZendeskWrites,
+            Act::Reply(_) | Act::ContinueOn { .. } | Act::CreateSideConversation(_) => Budget::ZendeskWrites,
             Act::Note { .. } | Act::SetTicket { .. } => {
                 thread.map_or(Budget::ZendeskTicketUpdates, |thread| Budget::ZendeskTicket(thread.ticket_id))
             }
             Act::FollowUp { .. } => Budget::ZendeskTicketUpdates,
             Act::ReadTicket { .. }
+            | Act::LookForStart { .. }
             | Act::SeekFollowUp { .. }
             | Act::SetState { .. }
             | Act::ReadSaid
@@ -100,7 +123,7 @@ impl Budget {
     /// Under what it is counted when an act is looked for.
     pub fn of_a_look(act: &Act) -> Budget {
         match act {
-            Act::PostCard | Act::TellOperator { .. } | Act::Notify { .. } => {
+            Act::PostCard | Act::TellOperator { .. } | Act::Notify { .. } | Act::TellStarter { .. } => {
                 Budget::SlackMethod("conversations.history")
             }
             _ if act.vendor() == Vendor::Slack => Budget::SlackMethod("conversations.replies"),
@@ -187,17 +210,14 @@ impl Limits {
             Budget::SlackPostsTogether => self.slack_posts_together,
             Budget::SlackMethod(method) => self.tier_of(method),
             Budget::SlackCatchUp(method) => {
-                // Spread evenly, and not to be switched off: nobody waits for it.
-                let documented = match self.tier_of(method) {
-                    Limit { calls: 0, .. } => Limits::default().tier_of(method),
-                    limit => limit,
-                };
-                Limit { calls: 1, within: documented.within * CATCH_UP_SHARE / documented.calls }
+                let Limit { calls, within } = self.tier_of(method);
+                Limit { calls: calls.div_ceil(CATCH_UP_SHARE), within }
             }
             Budget::ZendeskWrites => self.zendesk_writes,
             Budget::ZendeskTicket(_) => self.zendesk_ticket,
             Budget::ZendeskTicketUpdates => self.zendesk_ticket_updates,
             Budget::ZendeskFeed => self.zendesk_feed,
+            Budget::ZendeskExport => EXPORT,
             Budget::ZendeskPlan => return None,
         };
         (limit.calls > 0 && !limit.within.is_zero()).then_some(limit)

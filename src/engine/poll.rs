@@ -13,9 +13,11 @@ use super::Engine;
 use super::deliver::PAUSE;
 use super::outside::{CallError, FeedError};
 use super::pace::Budget;
+use super::{conclusions, hidden};
+use crate::bridge::conclusion::About;
 use crate::bridge::event::{Event, SideConversationEvent, What};
 use crate::bridge::ids::{SideConversationEventId, ThreadId, TicketId};
-use crate::bridge::{Policy, Vendor};
+use crate::bridge::{Policy, Vendor, notice};
 use crate::store::{Commit, StoreError};
 
 /// How far back each poll reads again, in milliseconds.
@@ -28,6 +30,8 @@ const DEEP_MS: i64 = 24 * 60 * 60 * 1000;
 const DEEP_PAGES: usize = 5;
 /// How young a start may be where Zendesk refuses younger ones, in milliseconds.
 const YOUNGEST_MS: i64 = 61 * 1000;
+/// How long that is believed of one refusal, in milliseconds.
+const YOUNG_REFUSED_MS: i64 = 10 * 60 * 1000;
 /// How many pages one poll reads.
 const PAGES: usize = 50;
 /// How many entries make a page full. Not documented; seen by others.
@@ -40,16 +44,27 @@ const CURSOR: &str = "feed_cursor_ms";
 #[derive(Debug, Default)]
 pub(super) struct Feed {
     cursor_ms: i64,
-    not_admin: bool,
-    young_refused: bool,
+    /// That it may not be read, while that is believed.
+    denied: Option<Denied>,
+    /// When it last refused a young start, in milliseconds since 1970.
+    young_refused_at: Option<i64>,
     pub(super) asking: bool,
     round: i64,
     next_deep_at: i64,
     /// Where reading from further back goes on, in seconds since 1970.
     deep: Option<i64>,
     read_at: Option<i64>,
+    /// Seconds of which it does not show all.
+    pub(super) overfull: hidden::Overfull,
     /// Entries of the last page that are in the tables: each poll sees most of them again.
     known: HashSet<SideConversationEventId>,
+}
+
+/// That the feed may not be read.
+#[derive(Debug)]
+struct Denied {
+    tries: u32,
+    next_try_ms: i64,
 }
 
 /// How far a read of the feed has come.
@@ -78,8 +93,9 @@ impl Feed {
     }
 
     pub(super) fn words(&self) -> &'static str {
-        if self.not_admin {
-            "not readable: the Zendesk credential is no admin's; bridged tickets are asked one by one"
+        if self.denied.is_some() {
+            "not readable: Zendesk does not let the app's user read it, who may be no admin; bridged tickets are asked one by one, and the feed is \
+             tried again every few minutes"
         } else {
             "read"
         }
@@ -169,25 +185,30 @@ impl Engine {
             return;
         }
         self.ask_feed().await;
+        self.look_for_hidden().await;
         self.watch_tickets().await;
         self.lock().feed.asking = false;
     }
 
     async fn ask_feed(&self) {
         let now = self.clock.now_ms();
-        let (not_admin, young_refused, cursor_ms, deep) = {
+        let (denied, young_refused, cursor_ms, deep) = {
             let mut state = self.lock();
             let feed = &mut state.feed;
-            if !feed.not_admin && feed.deep.is_none() && feed.next_deep_at <= now {
+            // A time far ahead is of a clock that has been set back since.
+            let not_yet = |denied: &Denied| (now + 1..=now + DEEP_EVERY_MS).contains(&denied.next_try_ms);
+            let denied = feed.denied.as_ref().is_some_and(not_yet);
+            if !denied && feed.deep.is_none() && feed.next_deep_at <= now {
                 feed.next_deep_at = now + DEEP_EVERY_MS;
                 let oldest_ms = (now - DEEP_MS).max(self.policy.bridging_since_ms - OVERLAP_MS);
                 // What the cursor covers anyway is not read twice.
                 feed.deep =
                     Some(oldest_ms).filter(|at| *at < feed.cursor_ms - OVERLAP_MS).map(|at| at.div_euclid(1000));
             }
-            (feed.not_admin, feed.young_refused, feed.cursor_ms, feed.deep)
+            let young_refused = feed.young_refused_at.is_some_and(|at| (0..YOUNG_REFUSED_MS).contains(&(now - at)));
+            (denied, young_refused, feed.cursor_ms, feed.deep)
         };
-        if not_admin {
+        if denied {
             return self.ask_bridged_tickets().await;
         }
         if let Some(start) = deep {
@@ -221,20 +242,16 @@ impl Engine {
             let page = match self.outside.read_feed(start).await {
                 Ok(page) => {
                     self.answers(Vendor::Zendesk, false);
+                    self.feed_readable().await;
                     page
                 }
                 Err(FeedError::NotAdmin) => {
-                    self.lock().feed.not_admin = true;
-                    tracing::warn!(
-                        "the Zendesk credential is no admin's, so the account-wide feed cannot be read: bridged tickets \
-                         are asked one by one instead, and a side conversation on another ticket is noticed by the \
-                         webhook only. Make the credential's owner an admin to end this."
-                    );
+                    self.feed_denied().await;
                     self.ask_bridged_tickets().await;
                     return None;
                 }
                 Err(FeedError::TooYoung) if start > (now - YOUNGEST_MS).div_euclid(1000) => {
-                    self.lock().feed.young_refused = true;
+                    self.lock().feed.young_refused_at = Some(now);
                     start = (now - YOUNGEST_MS).div_euclid(1000);
                     continue;
                 }
@@ -258,7 +275,8 @@ impl Engine {
             let full = page.entries.len() >= FULL_PAGE;
             let last_second = page.entries.iter().map(|e| e.created_at_ms.div_euclid(1000)).max();
             let one_second = full && page.entries.iter().all(|e| e.created_at_ms.div_euclid(1000) == start);
-            if let Err(error) = self.take_feed(page.entries, one_second).await {
+            let overfull = one_second && self.note_overfull(start, &page.entries);
+            if let Err(error) = self.take_feed(page.entries, overfull).await {
                 tracing::warn!(error = %error, "what the feed said could not be stored; it is asked again");
                 return None;
             }
@@ -273,8 +291,39 @@ impl Engine {
         Some(Read::On(start))
     }
 
+    /// The feed may not be read, as one answer says: it is tried again soon, and the cursor stays where it is.
+    async fn feed_denied(&self) {
+        let now = self.clock.now_ms();
+        let is_news = {
+            let mut state = self.lock();
+            let tries = state.feed.denied.as_ref().map_or(0, |denied| denied.tries + 1);
+            let next_try_ms = now + conclusions::again_ms(tries);
+            state.next_poll = state.next_poll.min(next_try_ms);
+            state.feed.denied.replace(Denied { tries, next_try_ms }).is_none()
+        };
+        if is_news {
+            tracing::warn!(
+                "Zendesk does not let the app's user read the account-wide feed; it is tried again within ten seconds and then \
+                 every few minutes. Bridged tickets are asked one by one meanwhile, and a side conversation on another ticket \
+                 is noticed by the webhook only. If it stays so, make the credential's owner an admin."
+            );
+        }
+        if let Err(error) = self.conclude(About::Feed, "", Some(notice::feed_not_readable())).await {
+            tracing::warn!(error = %error, "that the feed may not be read could not be stored; it is tried again");
+        }
+    }
+
+    async fn feed_readable(&self) {
+        if self.lock().feed.denied.take().is_some() {
+            tracing::info!("the account-wide feed is read again, from where it stopped");
+        }
+        if let Err(error) = self.conclude(About::Feed, "", None).await {
+            tracing::warn!(error = %error, "that the feed is read again could not be stored; it is tried again");
+        }
+    }
+
     /// Takes a page of the feed. A page that is full within one second may hide more of that second, so its tickets
-    /// are read one by one.
+    /// are read one by one, once; the others are looked for ([`hidden`]).
     async fn take_feed(&self, entries: Vec<SideConversationEvent>, one_second: bool) -> Result<(), StoreError> {
         let Some(newest) = entries.iter().map(|entry| entry.created_at_ms).max() else { return Ok(()) };
         let before = std::mem::take(&mut self.lock().feed.known);

@@ -6,6 +6,7 @@ use super::Engine;
 use super::queue::Item;
 use crate::bridge::event::{Event, What};
 use crate::bridge::ids::{ChannelId, ThreadId};
+use crate::bridge::route::ChannelRef;
 use crate::store::{Commit, Delay, StoreError};
 
 /// How long a call rests; it is woken when its thread can be reached.
@@ -40,9 +41,18 @@ impl Engine {
         Ok(now + REST_MS)
     }
 
-    /// Slack says that a channel is another than it was: nobody goes on by what was read of it before.
-    pub fn channel_changed(&self, channel: &ChannelId) {
+    /// Slack says that a channel is another than it was, perhaps with its present name: nobody goes on by what was read of
+    /// it before, and what waits for it is tried at once. Where the name is not said, so is what waits for any name.
+    pub fn channel_changed(&self, channel: &ChannelId, name: Option<&str>) {
         self.outside.forget_channel(channel);
+        let now = self.clock.now_ms();
+        let may_be_it = |wanted: &ChannelRef| match wanted {
+            ChannelRef::Id(id) => id == channel,
+            ChannelRef::Name(wanted) => name.is_none_or(|name| name == wanted),
+        };
+        if self.lock().queue.wake_channel(may_be_it, now) {
+            self.wake.notify_one();
+        }
     }
 
     /// Slack has given a channel another id: every thread in it moves.

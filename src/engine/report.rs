@@ -1,6 +1,6 @@
 //! What an operator asks first.
 
-use super::Engine;
+use super::{Engine, Lasting};
 use crate::bridge::{Vendor, notice};
 
 /// What an operator asks first.
@@ -18,6 +18,10 @@ pub struct Report {
     pub oldest_to_zendesk_secs: Option<i64>,
     /// Which vendors are held or take no message, and why.
     pub paused: Vec<(Vendor, String)>,
+    /// Since when each of them is, in milliseconds since 1970, once that is noted.
+    pub paused_since_ms: Vec<Option<i64>>,
+    /// What is concluded for now and lasts.
+    pub lasting: Vec<Lasting>,
     /// Whether the account-wide feed is read.
     pub feed: &'static str,
     /// For how long at most a bridged thread has not been compared with Slack, in seconds.
@@ -41,7 +45,10 @@ impl Engine {
         let mut paused = state.queue.paused();
         let takes_nothing = state.health.takes_nothing();
         paused.extend(takes_nothing.map(|(vendor, problem)| (vendor, notice::takes_nothing(vendor, problem))));
+        let paused_since_ms = paused.iter().map(|(vendor, _)| state.conclusions.vendor_since(*vendor)).collect();
         Report {
+            lasting: state.conclusions.lasting().collect(),
+            paused_since_ms,
             events: events + state.catch_up.waiting(),
             to_slack,
             to_zendesk,

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest wait of the schedule that is kept for a vendor that answers "later" again and again.
+const REPEATED_MOST: Duration = Duration::from_secs(10 * 60);
+
 /// How long to wait after each failed attempt.
 #[derive(Clone, Debug)]
 pub struct Schedule(pub Vec<Duration>);
@@ -17,6 +20,16 @@ impl Schedule {
     /// How long all its waits take together.
     pub fn whole(&self) -> Duration {
         self.0.iter().sum()
+    }
+
+    /// What a vendor asks for, but never less than the schedule has after so many repetitions; up to ten minutes, because a
+    /// vendor that answers may take what waits at any time.
+    pub fn at_least(&self, repetitions: i64, asked: Duration) -> Duration {
+        if repetitions < 1 {
+            return asked;
+        }
+        let last = self.0.last().copied().unwrap_or_default();
+        asked.max(self.wait(repetitions, 0.5).unwrap_or(last).min(REPEATED_MOST))
     }
 
     /// The wait after `attempts` failed attempts, or `None` when there is none left. `jitter` is in 0..1 and spreads

@@ -93,7 +93,9 @@ impl Engine {
             self.lock().queue.end_handle(thread_id);
             return Ok(true);
         };
-        let Decided { thread, effects, commit, settled, arrived, begun } = decided;
+        let Decided { thread, effects, mut commit, settled, arrived, begun } = decided;
+        let conclusions = self.lock().conclusions.of_thread(&thread, self.clock.now_ms());
+        commit.conclusions.clone_from(&conclusions);
         let outbox_meta: Vec<_> = commit.outbox.iter().map(|row| (row.attempts, row.caused_at, row.doubtful)).collect();
         let now = self.clock.now_ms();
         let unless_known = commit.unless_known;
@@ -104,6 +106,7 @@ impl Engine {
             state.queue.end_handle(thread_id);
             return Ok(false);
         }
+        state.conclusions.apply(conclusions);
         for id in begun {
             state.queue.begun(id);
         }
@@ -163,7 +166,7 @@ impl Engine {
             }
             state.queue.add_call(id, item);
         }
-        let out_of_reach = |thread: &BridgedThread| thread.unreachable.is_some() || card_channel(thread).is_some();
+        let out_of_reach = |thread: &BridgedThread| thread.is_out_of_reach() || card_channel(thread).is_some();
         let stands = thread.link().is_some() && !out_of_reach(&thread);
         let is_back = stands && before.as_deref().is_some_and(out_of_reach);
         if is_back {
@@ -177,7 +180,9 @@ impl Engine {
         if before.as_deref().is_some_and(|before| thread.withdraws_a_note_since(before)) {
             state.queue.wake_notes(thread_id, now);
         }
-        let was_closed = is_back && before.as_deref().is_some_and(|before| before.unreachable.is_some());
+        // Where only posting was restricted, what people wrote was delivered all the while.
+        let kept_out = |before: &BridgedThread| before.unreachable.as_ref().is_some_and(|one| !one.is_shown_by_posts());
+        let was_closed = is_back && before.as_deref().is_some_and(kept_out);
         if !committed.given_up.is_empty() {
             state.late.remove(&(thread_id.clone(), Vendor::Zendesk));
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use slack_morphism::{SlackApiToken, SlackClient as Morphism};
 
 use super::connector::WireConnector;
-use super::errors::SlackError;
+use super::errors::{RATE_LIMITED, SlackError};
 use super::people::{People, is_fresh};
 use super::respond::Doors;
 use crate::bridge::event::ChannelProblem;
@@ -18,6 +18,7 @@ use crate::bridge::route::ChannelRef;
 use crate::engine::clock::Clock;
 use crate::engine::outside::CallError;
 use crate::engine::pace::Holds;
+use crate::engine::retry::Schedule;
 use crate::wire::Wire;
 
 /// How long it holds that a channel is not shared with another firm, in milliseconds.
@@ -102,6 +103,10 @@ struct Channel {
     is_member: Option<bool>,
     #[serde(default)]
     is_private: Option<bool>,
+    #[serde(default)]
+    is_im: Option<bool>,
+    #[serde(default)]
+    is_mpim: Option<bool>,
 }
 
 impl Channel {
@@ -118,7 +123,7 @@ impl SlackClient {
     /// `api_url` as in the settings.
     pub fn new(wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, api_url: &url::Url, token: SecretString) -> Self {
         // The connector holds the token, so that slack-morphism has none to print.
-        let connector = WireConnector::new(wire.clone(), api_url.as_str(), token);
+        let connector = WireConnector::new(wire.clone(), clock.clone(), api_url.as_str(), token);
         SlackClient {
             morphism: Morphism::new(connector),
             token: SlackApiToken::new(String::new().into()),
@@ -138,6 +143,11 @@ impl SlackClient {
     pub fn settle_in(&self, house: House) {
         // Told twice, it keeps what it was told first.
         let _ = self.house.set(house);
+    }
+
+    /// How long what Slack refuses for now, again and again, waits at the least; the first call holds.
+    pub fn keep_to(&self, schedule: Schedule) {
+        self.held.keep_to(schedule);
     }
 
     pub(super) fn house(&self) -> Result<&House, CallError> {
@@ -234,6 +244,21 @@ impl SlackClient {
         }
     }
 
+    /// Why the app cannot post in a channel, if it cannot; nobody sees that it looked.
+    pub(super) async fn look_at(&self, id: &ChannelId) -> Result<Option<ChannelProblem>, SlackError> {
+        let mut info: Value = self.get("conversations.info", &[("channel", id.as_str())]).await?;
+        let found: Channel = serde_json::from_value(info["channel"].take()).map_err(|_| unreadable())?;
+        let is_direct = found.is_im == Some(true) || found.is_mpim == Some(true);
+        Ok(match &found {
+            _ if found.is_archived == Some(true) => Some(ChannelProblem::Archived),
+            _ if found.is_shared_outside() => Some(ChannelProblem::Shared),
+            _ if is_direct || (found.is_private == Some(true) && found.is_member != Some(true)) => {
+                Some(ChannelProblem::NotMember)
+            }
+            _ => None,
+        })
+    }
+
     /// Whether a channel is shared with another firm, as Slack said within the last minute.
     pub(super) async fn is_shared_outside(&self, id: &ChannelId) -> Result<bool, SlackError> {
         let now = self.clock.now_ms();
@@ -257,8 +282,9 @@ impl SlackClient {
         said.map_err(SlackError::Channel)
     }
 
-    /// A channel is another than it was: whether it is shared is asked before the next words.
+    /// A channel is another than it was: whether it is shared is asked before the next words, and what it is called too.
     pub fn forget_channel(&self, id: &ChannelId) {
+        self.forget_name_of(id);
         self.shared().remove(id);
     }
 
@@ -321,7 +347,7 @@ impl SlackClient {
         self.not_held(method)?;
         let session = self.morphism.open_session(&self.token);
         let answer = session.http_session_api.http_post(method, request, None).await;
-        answer.map_err(|error| self.learn(method, SlackError::read(&error)))
+        self.learn(method, answer.map_err(|error| SlackError::read(&error)))
     }
 
     /// Calls a method that takes a query; about a third of Slack's methods take no JSON.
@@ -334,26 +360,33 @@ impl SlackClient {
         let parameters: Vec<(&str, Option<&str>)> =
             parameters.iter().map(|(key, value)| (*key, Some(*value))).collect();
         let answer = session.http_session_api.http_get(method, &parameters, None).await;
-        answer.map_err(|error| self.learn(method, SlackError::read(&error)))
+        self.learn(method, answer.map_err(|error| SlackError::read(&error)))
     }
 
     /// A method that Slack told to wait is not called before its time, whoever asks for it.
     fn not_held(&self, method: &str) -> Result<(), SlackError> {
         match self.held.left(method, self.clock.now_ms()) {
-            left @ Some(_) => {
-                Err(SlackError::Call(CallError::Later { after: left, problem: "ratelimited".to_owned() }))
-            }
+            left @ Some(_) => Err(SlackError::Call(CallError::Later { after: left, problem: RATE_LIMITED.to_owned() })),
             None => Ok(()),
         }
     }
 
-    fn learn(&self, method: &str, error: SlackError) -> SlackError {
-        // Posts are counted by channel, and the engine keeps that count.
-        if let SlackError::Call(CallError::Later { after: Some(after), .. }) = &error
-            && method != "chat.postMessage"
-        {
-            self.held.hold(method.to_owned(), self.clock.now_ms(), *after);
+    /// Takes Slack's word to wait within bounds.
+    fn learn<RS>(&self, method: &str, answer: Result<RS, SlackError>) -> Result<RS, SlackError> {
+        match answer {
+            Err(SlackError::Call(CallError::Later { after, problem })) if problem == RATE_LIMITED => {
+                // Posts are counted by channel, and the engine keeps that count.
+                let after = match method {
+                    "chat.postMessage" => self.held.alone(after),
+                    _ => self.held.hold(method.to_owned(), self.clock.now_ms(), after),
+                };
+                Err(SlackError::Call(CallError::Later { after: Some(after), problem }))
+            }
+            Err(error @ SlackError::Call(_)) => Err(error),
+            answered => {
+                self.held.answered(method);
+                answered
+            }
         }
-        error
     }
 }

@@ -1,7 +1,6 @@
 //! slack-morphism's transport over our own [`Wire`]: deadlines, base address and errors without bodies.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -18,15 +17,14 @@ use slack_morphism::{
 };
 use url::Url;
 
-use crate::wire::{Wire, WireError};
-
-/// The longest `Retry-After` that is believed, in seconds.
-const LONGEST_SECS: u64 = 24 * 60 * 60;
+use crate::engine::clock::Clock;
+use crate::wire::{Wire, WireError, retry_after};
 
 /// The transport.
 #[derive(Clone)]
 pub struct WireConnector {
     wire: Arc<dyn Wire>,
+    clock: Arc<dyn Clock>,
     api_url: String,
     token: SecretString,
 }
@@ -40,8 +38,8 @@ struct Envelope {
 
 impl WireConnector {
     /// `api_url` has no slash at its end.
-    pub fn new(wire: Arc<dyn Wire>, api_url: &str, token: SecretString) -> Self {
-        WireConnector { wire, api_url: api_url.trim_end_matches('/').to_owned(), token }
+    pub fn new(wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, api_url: &str, token: SecretString) -> Self {
+        WireConnector { wire, clock, api_url: api_url.trim_end_matches('/').to_owned(), token }
     }
 
     async fn send<RS>(&self, method: http::Method, uri: Url, body: Option<Vec<u8>>) -> ClientResult<RS>
@@ -61,24 +59,31 @@ impl WireConnector {
         let response = self.wire.send(request).await.map_err(protocol)?;
         let status = response.status();
         if status == http::StatusCode::TOO_MANY_REQUESTS {
-            let after = response
-                .headers()
-                .get(header::RETRY_AFTER)
-                .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok())
-                .map(|seconds| Duration::from_secs(seconds.min(LONGEST_SECS)));
+            let after = retry_after(response.headers(), self.clock.now_ms());
             return Err(SlackClientError::RateLimitError(SlackRateLimitError::new().opt_retry_after(after)));
         }
-        if !status.is_success() {
-            return Err(SlackClientError::HttpError(SlackClientHttpError::new(status)));
+        // What is not in Slack's words, whatever its status, comes from a proxy or an outage and is no verdict: a page, or a
+        // refusal that names no error. slack-morphism's own connector would take a page for success.
+        let http_error = || SlackClientError::HttpError(SlackClientHttpError::new(status));
+        if status.is_server_error() {
+            return Err(http_error());
         }
-        // A 200 that is no JSON comes from a proxy or an outage; slack-morphism's own connector would take it for success.
-        let envelope: Envelope = serde_json::from_slice(response.body()).map_err(|_| unreadable())?;
+        let unclear = || if status.is_success() { unreadable() } else { http_error() };
+        let envelope: Envelope = serde_json::from_slice(response.body()).map_err(|_| unclear())?;
         if !envelope.ok {
-            let code = envelope.error.unwrap_or_else(|| "unnamed_error".to_owned());
+            let code = envelope.error.filter(|code| is_code(code)).ok_or_else(unclear)?;
             return Err(SlackClientError::ApiError(SlackClientApiError::new(code)));
+        }
+        if !status.is_success() {
+            return Err(http_error());
         }
         serde_json::from_slice(response.body()).map_err(|_| unreadable())
     }
+}
+
+/// Whether this is one of Slack's error codes: a word in small letters.
+fn is_code(code: &str) -> bool {
+    !code.is_empty() && code.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'))
 }
 
 fn protocol(error: WireError) -> SlackClientError {

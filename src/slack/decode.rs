@@ -3,14 +3,12 @@
 //! Mirrored are the messages of people in threads: plain ones, files (`file_share`), "also send to channel"
 //! (`thread_broadcast`) and `/me` (`me_message`). Shapes: <https://docs.slack.dev/reference/events/message>.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::Identity;
-use crate::bridge::content::Doc;
+use crate::bridge::content::{Doc, file_name, mend_surrogates};
 use crate::bridge::event::{SlackMessage, State, What};
-use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, Ts};
+use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, ThreadId, Ts};
 
 /// What a delivery is.
 #[derive(Debug, PartialEq)]
@@ -43,6 +41,17 @@ pub enum Inbound {
         /// Where the question can be replaced.
         response_url: Option<String>,
     },
+    /// Something for a side conversation that is being started.
+    OfStart {
+        /// What makes a repetition the same.
+        key: String,
+        /// Its thread.
+        thread_id: ThreadId,
+        /// What happened.
+        what: What,
+        /// Where the message with the button can be replaced.
+        response_url: Option<String>,
+    },
     /// Names a thread, but cannot be read.
     Unreadable {
         /// What makes a repetition the same.
@@ -63,8 +72,13 @@ pub enum Inbound {
         /// The id that is.
         to: ChannelId,
     },
-    /// A channel is another than it was: who reads in it, or whether it takes messages.
-    ChannelChanged(ChannelId),
+    /// A channel is another than it was: who reads in it, whether it takes messages, what it is called.
+    ChannelChanged {
+        /// The channel.
+        channel: ChannelId,
+        /// What it is called, if that is said.
+        name: Option<String>,
+    },
     /// Not mirrored, for this reason; only counted.
     NotMirrored(&'static str),
 }
@@ -99,25 +113,29 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
         Some(
             "channel_archive" | "channel_unarchive" | "channel_left" | "channel_shared" | "channel_unshared"
             | "group_archive" | "group_unarchive" | "group_left",
-        ) if text(event, "channel").is_some() => {
-            Inbound::ChannelChanged(ChannelId::new(text(event, "channel").unwrap_or_default()))
-        }
+        ) if text(event, "channel").is_some() => changed(event),
+        // Somebody else who joins changes nothing for the app.
+        Some("member_joined_channel") if text(event, "user") == Some(us.bot_user_id.as_str()) => changed(event),
+        Some("channel_rename" | "group_rename" | "channel_created") => match text(&event["channel"], "id") {
+            Some(id) => {
+                let name = text(&event["channel"], "name_normalized").or_else(|| text(&event["channel"], "name"));
+                Inbound::ChannelChanged { channel: ChannelId::new(id), name: name.map(str::to_owned) }
+            }
+            None => Inbound::NotMirrored("workspace"),
+        },
         Some(
             "app_uninstalled"
             | "tokens_revoked"
             | "channel_archive"
-            | "channel_created"
             | "channel_unarchive"
             | "channel_deleted"
             | "channel_left"
-            | "channel_rename"
             | "channel_shared"
             | "channel_unshared"
             | "group_archive"
             | "group_unarchive"
             | "group_deleted"
             | "group_left"
-            | "group_rename"
             | "member_joined_channel"
             | "member_left_channel"
             | "emoji_changed"
@@ -126,6 +144,13 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
             | "user_change",
         ) => Inbound::NotMirrored("workspace"),
         _ => Inbound::NotMirrored("unknown"),
+    }
+}
+
+fn changed(event: &Value) -> Inbound {
+    match text(event, "channel") {
+        Some(channel) => Inbound::ChannelChanged { channel: ChannelId::new(channel), name: None },
+        None => Inbound::NotMirrored("workspace"),
     }
 }
 
@@ -155,6 +180,18 @@ pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound
                 .unwrap_or(Inbound::NotMirrored("deletion"));
         }
         Some("bot_message") => return Inbound::NotMirrored("bot"),
+        // Some workspaces tell of it by this line alone.
+        Some(
+            "channel_unarchive"
+            | "group_unarchive"
+            | "channel_name"
+            | "group_name"
+            | "channel_convert_to_private"
+            | "channel_convert_to_public",
+        ) => return changed(event),
+        Some("channel_join" | "group_join") if text(event, "user") == Some(us.bot_user_id.as_str()) => {
+            return changed(event);
+        }
         Some(_) => return Inbound::NotMirrored("notice"),
     }
     if is_ours(event, us) {
@@ -185,8 +222,7 @@ pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound
         None if text(event, "bot_id").is_some() => Inbound::NotMirrored("bot"),
         None => unreadable("it names no author"),
         Some(user) => {
-            let said = event.get("text").and_then(Value::as_str).unwrap_or_default();
-            let doc = Doc::from_slack(said, event.get("blocks"), event.get("attachments"));
+            let doc = Doc::from_slack_message(event);
             let team = text(event, "user_team").or_else(|| text(event, "team")).map(TeamId::new);
             let what = What::SlackMessage(SlackMessage {
                 ts: ts.clone(),
@@ -234,56 +270,12 @@ fn is_ours(event: &Value, us: &Identity) -> bool {
 
 fn file_names(event: &Value) -> Vec<String> {
     let Some(files) = event.get("files").and_then(Value::as_array) else { return Vec::new() };
-    files
-        .iter()
-        .map(|file| {
-            let name = text(file, "name").or_else(|| text(file, "title")).unwrap_or("a file");
-            // Some clients send a whole path as the name.
-            name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned()
-        })
-        .collect()
+    files.iter().map(file_name).collect()
 }
 
 /// A non-empty string under a key.
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-/// Replaces escaped lone surrogates by U+FFFD: Slack may send them, and serde_json refuses the whole body.
-pub(super) fn mend_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
-    let unit = |at: usize| -> Option<u16> {
-        let digits = body.get(at..at + 6)?;
-        let hex = std::str::from_utf8(digits.strip_prefix(b"\\u")?).ok()?;
-        u16::from_str_radix(hex, 16).ok()
-    };
-    if !body.windows(4).any(|w| w[0] == b'\\' && w[1] == b'u' && matches!(w[2], b'd' | b'D') && w[3] >= b'8') {
-        return Cow::Borrowed(body);
-    }
-    let mut mended = Vec::with_capacity(body.len());
-    let mut at = 0;
-    while at < body.len() {
-        if body[at] != b'\\' {
-            mended.push(body[at]);
-            at += 1;
-            continue;
-        }
-        match unit(at) {
-            Some(0xD800..=0xDBFF) if matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => {
-                mended.extend_from_slice(&body[at..at + 12]);
-                at += 12;
-            }
-            Some(0xD800..=0xDFFF) => {
-                mended.extend_from_slice(b"\\ufffd");
-                at += 6;
-            }
-            _ => {
-                let end = (at + 2).min(body.len());
-                mended.extend_from_slice(&body[at..end]);
-                at = end;
-            }
-        }
-    }
-    Cow::Owned(mended)
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 //! Codes and reactions: <https://docs.slack.dev/reference/methods/chat.postMessage> and the pages of the other
 //! methods.
 
-use std::time::Duration;
-
 use slack_morphism::errors::SlackClientError;
 
 use crate::bridge::event::ChannelProblem;
 use crate::engine::outside::CallError;
 use crate::wire::WireError;
+
+/// What is said of a call that Slack told to wait.
+pub(super) const RATE_LIMITED: &str = "ratelimited";
 
 /// What a code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,17 +136,13 @@ impl SlackError {
     pub fn read(error: &SlackClientError) -> SlackError {
         match error {
             SlackClientError::ApiError(api) => SlackError::Code(api.code.clone()),
-            SlackClientError::RateLimitError(limit) => SlackError::Call(CallError::Later {
-                after: Some(limit.retry_after.unwrap_or(Duration::from_secs(1))),
-                problem: "ratelimited".to_owned(),
-            }),
-            SlackClientError::HttpError(http) if http.status_code.is_server_error() => {
+            SlackClientError::RateLimitError(limit) => {
+                SlackError::Call(CallError::Later { after: limit.retry_after, problem: RATE_LIMITED.to_owned() })
+            }
+            // A page of something on the way may stand for an answer that it has kept back.
+            SlackClientError::HttpError(http) => {
                 SlackError::Call(CallError::Unknown { problem: format!("HTTP {}", http.status_code.as_u16()) })
             }
-            SlackClientError::HttpError(http) => SlackError::Call(CallError::Later {
-                after: None,
-                problem: format!("HTTP {}", http.status_code.as_u16()),
-            }),
             SlackClientError::HttpProtocolError(protocol) => {
                 let wire = protocol.cause.as_ref().and_then(|cause| cause.downcast_ref::<WireError>());
                 SlackError::Call(match wire {
@@ -153,10 +150,10 @@ impl SlackError {
                         CallError::Later { after: None, problem: WireError::NotSent.to_string() }
                     }
                     Some(other) => CallError::Unknown { problem: other.to_string() },
-                    None => CallError::Unknown { problem: "the answer could not be read".to_owned() },
+                    None => CallError::Unknown { problem: "the answer is not in Slack's words".to_owned() },
                 })
             }
-            _ => SlackError::Call(CallError::Unknown { problem: "the answer is not JSON".to_owned() }),
+            _ => SlackError::Call(CallError::Unknown { problem: "the answer is not Slack's".to_owned() }),
         }
     }
 

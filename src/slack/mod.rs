@@ -16,6 +16,7 @@ pub mod interactive;
 pub mod people;
 pub mod read;
 pub mod respond;
+mod starter;
 pub mod verify;
 pub mod views;
 

@@ -14,10 +14,19 @@ use crate::engine::outside::CallError;
 
 /// How long what was looked up holds, in milliseconds.
 const FRESH_MS: i64 = 10 * 60 * 1000;
+/// How long holds what Slack did not say, or said of somebody whom the app may not know yet, in milliseconds.
+const UNSAID_FRESH_MS: i64 = 10 * 1000;
 /// How long it serves where Slack does not answer, in milliseconds.
 const STALE_MS: i64 = 24 * 60 * 60 * 1000;
 /// How many are remembered.
 const REMEMBERED: usize = 10_000;
+
+/// Characters that show nothing and that Unicode does not count as spaces; people use them to have no name.
+const BLANK: &[char] = &[
+    '\u{ad}', '\u{34f}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}',
+    '\u{200f}', '\u{2060}', '\u{2061}', '\u{2062}', '\u{2063}', '\u{2064}', '\u{2800}', '\u{3164}', '\u{feff}',
+    '\u{ffa0}',
+];
 
 /// Somebody in Slack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +42,8 @@ pub struct Profile {
 pub struct People {
     profiles: Mutex<HashMap<SlackUserId, (i64, Profile)>>,
     channels: Mutex<HashMap<ChannelId, (i64, Option<String>)>>,
+    /// The handles of all user groups.
+    groups: Mutex<Option<(i64, HashMap<String, String>)>>,
 }
 
 impl SlackClient {
@@ -50,27 +61,25 @@ impl SlackClient {
         }
         let team_id = self.house()?.identity.team_id.clone();
         let asked: Result<Value, SlackError> = self.get("users.info", &[("user", user.as_str())]).await;
+        let mut looked_at = now;
         let profile = match asked {
             Ok(answer) if answer["user"].is_object() => read_profile(&answer["user"], user, &team_id),
             Ok(_) => {
                 // Somebody of whom nothing is known must not pass for a member.
                 return Err(CallError::Later { after: None, problem: "the answer does not read".to_owned() });
             }
-            Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => Profile {
-                person: Person {
-                    name: format!("Somebody ({user})"),
-                    standing: Standing::Stranger,
-                    agent: false,
-                    firm: None,
-                },
-                email: None,
-            },
+            Err(SlackError::Code(code)) if matches!(code.as_str(), "user_not_found" | "user_not_visible") => {
+                looked_at = unsaid_at(now);
+                let name = nameless(user);
+                let person = Person { name, standing: Standing::Stranger, agent: false, firm: None };
+                Profile { person, email: None }
+            }
             Err(error) => match remembered {
                 Some((at, profile)) if is_fresh(at, now, STALE_MS) => return Ok(profile),
                 _ => return Err(error.of_a_read()),
             },
         };
-        remember(&self.people.profiles, user.clone(), (now, profile.clone()));
+        remember(&self.people.profiles, user.clone(), (looked_at, profile.clone()));
         Ok(profile)
     }
 
@@ -83,10 +92,50 @@ impl SlackClient {
             return name;
         }
         let asked: Result<Value, SlackError> = self.get("conversations.info", &[("channel", channel.as_str())]).await;
-        let name = asked.ok().and_then(|answer| text(&answer["channel"], "name").map(str::to_owned));
-        remember(&self.people.channels, channel.clone(), (now, name.clone()));
+        let name = match asked {
+            Ok(answer) => text(&answer["channel"], "name").map(str::to_owned),
+            // A private channel in which the app is not.
+            Err(error) if error.channel_problem().is_some() => None,
+            // Nothing says that it is private; its id is better than an untruth, until Slack answers again.
+            Err(_) => return Some(channel.to_string()),
+        };
+        let looked_at = if name.is_some() { now } else { unsaid_at(now) };
+        remember(&self.people.channels, channel.clone(), (looked_at, name.clone()));
         name
     }
+
+    /// A user group's handle without `@`, if Slack tells: it does so for all of them at once.
+    pub async fn group_handle(&self, group: &str) -> Option<String> {
+        let now = self.clock.now_ms();
+        let remembered = self.people.groups.lock().expect("the people's lock is never poisoned").clone();
+        if let Some((at, handles)) = &remembered
+            && is_fresh(*at, now, FRESH_MS)
+        {
+            return handles.get(group).cloned();
+        }
+        let asked: Result<Value, SlackError> = self.get("usergroups.list", &[("include_disabled", "true")]).await;
+        let mut looked_at = now;
+        let handles = match asked {
+            Ok(answer) => {
+                let groups = answer["usergroups"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let named = |group| Some((text(group, "id")?.to_owned(), text(group, "handle")?.to_owned()));
+                groups.iter().filter_map(named).collect()
+            }
+            // Without the scope there are none; what is remembered is better than nothing.
+            Err(_) => {
+                looked_at = unsaid_at(now);
+                remembered.map(|(_, handles)| handles).unwrap_or_default()
+            }
+        };
+        let handle = handles.get(group).cloned();
+        *self.people.groups.lock().expect("the people's lock is never poisoned") = Some((looked_at, handles));
+        handle
+    }
+}
+
+/// As when something counts as looked up that Slack did not say now: it is asked again soon.
+fn unsaid_at(now: i64) -> i64 {
+    now - FRESH_MS + UNSAID_FRESH_MS
 }
 
 /// Whether what was looked up at a time is younger than this. What a clock that was set back has made one of the future is
@@ -107,14 +156,19 @@ fn remember<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, V>>, key: K, valu
     map.insert(key, value);
 }
 
+/// How somebody is called of whom Slack tells no name.
+pub fn nameless(user: &SlackUserId) -> String {
+    format!("Somebody ({user})")
+}
+
 /// The name to show is `profile.display_name`, else `profile.real_name`, else `name`.
 pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Profile {
     let profile = &user["profile"];
-    let name = text(profile, "display_name")
-        .or_else(|| text(profile, "real_name"))
-        .or_else(|| text(user, "real_name"))
-        .or_else(|| text(user, "name"))
-        .map_or_else(|| format!("Somebody ({id})"), str::to_owned);
+    let name = name(profile, "display_name")
+        .or_else(|| name(profile, "real_name"))
+        .or_else(|| name(user, "real_name"))
+        .or_else(|| name(user, "name"))
+        .map_or_else(|| nameless(id), str::to_owned);
     let is = |key: &str| user.get(key).and_then(Value::as_bool) == Some(true);
     let teams = user["enterprise_user"]["teams"].as_array();
     let of_our_org = teams.is_some_and(|teams| teams.iter().any(|team| team.as_str() == Some(ours.as_str())));
@@ -132,6 +186,11 @@ pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Pro
     };
     let email = text(profile, "email").filter(|_| standing == Standing::Member).map(str::to_lowercase);
     Profile { person: Person { name, standing, agent: false, firm: None }, email }
+}
+
+/// A name under a key, if it shows anything: one of blanks is no name.
+fn name<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    text(value, key).map(str::trim).filter(|name| name.chars().any(|c| !c.is_whitespace() && !BLANK.contains(&c)))
 }
 
 #[cfg(test)]
@@ -174,6 +233,14 @@ mod tests {
         let name = |profile: Value| read(serde_json::json!({"name": "ana", "profile": profile})).person.name;
         assert_eq!(name(serde_json::json!({"display_name": "Ana S.", "real_name": "Ana Souza"})), "Ana S.");
         assert_eq!(name(serde_json::json!({"display_name": "", "real_name": "Ana Souza"})), "Ana Souza");
+        for blank in [" ", "\t\u{3000}", "\u{200b}", " \u{2800}\u{3164} "] {
+            assert_eq!(
+                name(serde_json::json!({"display_name": blank, "real_name": " Ana Souza "})),
+                "Ana Souza",
+                "{blank:?}"
+            );
+            assert_eq!(name(serde_json::json!({"display_name": blank, "real_name": blank})), "ana", "{blank:?}");
+        }
         assert_eq!(name(serde_json::json!({})), "ana");
         assert_eq!(read(serde_json::json!({})).person.name, "Somebody (U1)");
     }

@@ -60,8 +60,9 @@ impl SlackClient {
                 Inbound::NotMirrored(_)
                 | Inbound::Challenge(_)
                 | Inbound::ChannelMoved { .. }
-                | Inbound::ChannelChanged(_)
-                | Inbound::Chosen { .. } => {}
+                | Inbound::ChannelChanged { .. }
+                | Inbound::Chosen { .. }
+                | Inbound::OfStart { .. } => {}
             }
         }
         Ok(read)

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::conclusion::ConclusionWrite;
 use super::read::{InboxRow, UnparkedRow};
 
 /// Rows that are written together or not at all.
@@ -58,6 +59,8 @@ pub struct Commit {
     pub side_conversations: Vec<SideConversationWrite>,
     /// Threads that go on in another side conversation.
     pub moves: Vec<MoveWrite>,
+    /// What becomes of what is believed for now.
+    pub conclusions: Vec<ConclusionWrite>,
     /// Who started a side conversation or wrote in its thread.
     pub people: Vec<PersonWrite>,
     /// Whether everything that waits may have been done already.
@@ -106,10 +109,16 @@ impl Commit {
             && self.not_followed.is_empty()
             && self.side_conversations.is_empty()
             && self.moves.is_empty()
+            && self.conclusions.is_empty()
             && self.people.is_empty()
             && !self.doubt_waiting
             && self.forget_held_before.is_none()
             && self.blank_before.is_none())
+    }
+
+    /// Whether words go with it that are not to be found any more, not even in the log.
+    pub(super) fn forgets(&self) -> bool {
+        !self.forgotten.is_empty() || self.done.iter().any(|done| done.forget)
     }
 }
 
@@ -311,7 +320,7 @@ pub struct Unparked {
     pub to: String,
     /// `waiting` or `dropped`.
     pub state: &'static str,
-    /// When, in milliseconds since 1970.
+    /// Not to be done before, in milliseconds since 1970.
     pub at: i64,
 }
 

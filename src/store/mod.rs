@@ -11,6 +11,7 @@
 
 mod begun;
 mod commit;
+mod conclusion;
 mod erase;
 mod follow_up;
 mod lanes;
@@ -30,6 +31,7 @@ pub use commit::{
     LinkWrite, MoveWrite, OutboxWrite, PersonWrite, Release, Settle, SideConversationWrite, Swept, ThreadWrite,
     Unparked, UnreadWrite,
 };
+pub use conclusion::{ConclusionRow, ConclusionWrite, Turn};
 pub use lanes::Lanes;
 pub use listed::{LinkedThread, Listed};
 pub use look::{Look, ParkedCall, Scope, SetAside, TracedAttempt, TracedCall, TracedEvent, TracedThread};
@@ -145,8 +147,8 @@ impl Store {
             // In pages of 4 KiB. The pages that change change often: the later they are copied back, the fewer copies.
             .pragma("wal_autocheckpoint", "8192")
             .pragma("temp_store", "MEMORY")
-            // What is blanked is gone from its page too, where that costs no further write.
-            .pragma("secure_delete", "FAST")
+            // What is blanked is gone from its pages, and from those that become free with it.
+            .pragma("secure_delete", "ON")
             .statement_cache_capacity(200);
         let writing = SqlitePoolOptions::new()
             .max_connections(1)
@@ -251,6 +253,7 @@ fn migrator() -> Migrator {
         step(4, "follow_up", include_str!("../../migrations/0004_follow_up.sql")),
         step(6, "link_before", include_str!("../../migrations/0006_link_before.sql")),
         step(7, "follow_up_deleted", include_str!("../../migrations/0007_follow_up_deleted.sql")),
+        step(12, "conclusion", include_str!("../../migrations/0012_conclusion.sql")),
         step(20, "thread_person", include_str!("../../migrations/0020_thread_person.sql")),
     ])
 }

@@ -58,7 +58,7 @@ impl Auth {
     /// The header to send; other calls wait while one asks for a token.
     ///
     /// # Errors
-    /// `Paused` when Zendesk gives no token, `Later` when it cannot be asked; the call itself was not made.
+    /// `Paused` when Zendesk itself refuses a token, `Later` when it cannot be asked; the call itself was not made.
     pub async fn header(&self, wire: &dyn Wire, clock: &dyn Clock, base: &Url) -> Result<HeaderValue, CallError> {
         let paused = |why: &str| CallError::Paused { why: why.to_owned() };
         let (id, secret, token) = match &self.kind {
@@ -88,8 +88,10 @@ impl Auth {
         let status = answer.status().as_u16();
         tracing::debug!(zendesk.call = "POST oauth/tokens", http.status = status, "Zendesk answered");
         if !answer.status().is_success() {
-            return Err(match (status, errors::of_an_answer(status, answer.headers(), answer.body())) {
-                (400..=403, _) | (_, CallError::Refused { .. }) => paused(REFUSED),
+            let told = errors::is_zendesks(answer.body());
+            return Err(match (status, errors::of_an_answer(status, answer.headers(), answer.body(), asked_ms)) {
+                (400..=403, _) if told => paused(REFUSED),
+                (_, CallError::Refused { .. }) => paused(REFUSED),
                 (_, other) => errors::of_a_read(other),
             });
         }

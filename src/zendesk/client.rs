@@ -19,6 +19,7 @@ use crate::config::ZendeskCredential;
 use crate::engine::clock::Clock;
 use crate::engine::outside::{CallError, FeedError, FeedPage};
 use crate::engine::pace::Plan;
+use crate::engine::retry::Schedule;
 use crate::wire::Wire;
 
 pub(super) const ME: &str = "GET users/me";
@@ -92,6 +93,10 @@ impl ZendeskClient {
     pub async fn identify(&self) -> Result<Identity, CallError> {
         let url = self.http.api(&["users", "me"], &[]);
         let answer = self.http.get(ME, &url).await.map_err(Failure::of_a_read)?;
+        if !answer.get("user").is_some_and(Value::is_object) {
+            // No user is no word about the credential.
+            return Err(CallError::Later { after: None, problem: "the answer holds no user".to_owned() });
+        }
         let id = answer.pointer("/user/id").and_then(decode::number).filter(|id| *id > 0);
         let role = answer.pointer("/user/role").and_then(Value::as_str).unwrap_or_default().to_lowercase();
         let paused = |why: &str| Err(CallError::Paused { why: why.to_owned() });
@@ -105,6 +110,11 @@ impl ZendeskClient {
     /// Tells the client what it needs before it can say who reads a reply; the first call holds.
     pub fn settle_in(&self, house: House) {
         let _ = self.house.set(house);
+    }
+
+    /// How long what Zendesk refuses for now, again and again, waits at the least; the first call holds.
+    pub fn keep_to(&self, schedule: Schedule) {
+        self.http.keep_to(schedule);
     }
 
     /// What Zendesk last said of its plan's limit.
@@ -132,7 +142,10 @@ impl ZendeskClient {
         for (id, about) in abouts.iter().filter(|(_, about)| !about.participants.is_empty()) {
             self.side_conversations.put(id.clone(), asked_ms, about.clone());
         }
-        let entries = pages.iter().flat_map(|page| decode::events(page, Some(ticket_id), None, &abouts)).collect();
+        let entries = pages
+            .iter()
+            .flat_map(|page| decode::events(self.http.account(), page, Some(ticket_id), None, &abouts))
+            .collect();
         let mut entries = self.with_names(entries).await?;
         in_order(&mut entries);
         Ok(entries)
@@ -155,7 +168,7 @@ impl ZendeskClient {
                 _ => FeedError::Call(failure.of_a_read()),
             }
         })?;
-        let entries = decode::events(&page, None, None, &decode::side_conversations(&page));
+        let entries = decode::events(self.http.account(), &page, None, None, &decode::side_conversations(&page));
         let entries = self.with_names(entries).await.map_err(FeedError::Call)?;
         let next = page.get("next_page").and_then(decode::text);
         let next_start = next.and_then(|next| {

@@ -19,7 +19,8 @@ use crate::engine::outside::CallError;
 const SIDE_CONVERSATION_LIVES_MS: i64 = 60_000;
 const ROLE_LIVES_MS: i64 = 5 * 60_000;
 const ADDRESS_LIVES_MS: i64 = 15 * 60_000;
-const NO_ADDRESS_LIVES_MS: i64 = 5 * 60_000;
+/// That nobody has an address is asked again soon: the search shows a new user late, and may miss one.
+const NO_ADDRESS_LIVES_MS: i64 = 10_000;
 /// Zendesk refuses more ids in one call.
 const MOST_IDS: usize = 100;
 /// The search is fuzzy, but what it finds first is nearest.

@@ -13,6 +13,7 @@ use super::{decode, errors};
 use crate::engine::clock::Clock;
 use crate::engine::outside::CallError;
 use crate::engine::pace::{Holds, Plan};
+use crate::engine::retry::Schedule;
 use crate::wire::Wire;
 
 /// More pages than any list has.
@@ -85,6 +86,11 @@ impl Transport {
     /// An address of the API.
     pub(super) fn api(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
         self.url(&[&["api", "v2"], segments].concat(), query)
+    }
+
+    /// The account's address, which its own texts leave out of their links.
+    pub(super) fn account(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
     }
 
     /// The next page on the configured account, wherever Zendesk says it is: recorded answers name other hosts, and a
@@ -180,11 +186,11 @@ impl Transport {
             *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, plan));
         }
         if !status.is_success() {
-            let error = errors::of_an_answer(status.as_u16(), answer.headers(), answer.body());
-            self.learn(call, &error);
-            let error = missing(status, error);
+            let error = errors::of_an_answer(status.as_u16(), answer.headers(), answer.body(), now);
+            let error = missing(status, self.learn(call, status, error));
             return Err(Failure { status: Some(status), error, body: answer.into_body() });
         }
+        self.held.answered(call);
         // A 2xx without a JSON object comes from a proxy or an outage.
         decode::json(answer.body()).filter(Value::is_object).ok_or_else(|| Failure {
             status: Some(status),
@@ -208,13 +214,24 @@ impl Transport {
         }
     }
 
-    fn learn(&self, call: &'static str, error: &CallError) {
-        // Of what is written the engine keeps the count.
-        if let CallError::Later { after: Some(after), .. } = error
-            && call.starts_with("GET ")
-        {
-            self.held.hold(call, self.now_ms(), *after);
+    /// Takes Zendesk's word to wait within bounds.
+    fn learn(&self, call: &'static str, status: StatusCode, error: CallError) -> CallError {
+        match error {
+            CallError::Later { after, problem } if status == StatusCode::TOO_MANY_REQUESTS => {
+                // Of what is written the engine keeps the count.
+                let after = match call.starts_with("GET ") {
+                    true => self.held.hold(call, self.now_ms(), after),
+                    false => self.held.alone(after),
+                };
+                CallError::Later { after: Some(after), problem }
+            }
+            other => other,
         }
+    }
+
+    /// How long what Zendesk refuses again and again waits.
+    pub(super) fn keep_to(&self, schedule: Schedule) {
+        self.held.keep_to(schedule);
     }
 }
 
@@ -244,8 +261,9 @@ fn plan(headers: &HeaderMap, now_ms: i64) -> Option<Plan> {
 
 /// `users/me` answers 200 with a name and no id to a credential that it does not accept.
 fn is_unauthenticated(call: &str, answer: &Response<Bytes>) -> bool {
-    answer.status() == StatusCode::UNAUTHORIZED
+    (answer.status() == StatusCode::UNAUTHORIZED && errors::is_zendesks(answer.body()))
         || (call == super::client::ME
             && answer.status().is_success()
-            && decode::json(answer.body()).is_some_and(|body| body.pointer("/user/id").is_none()))
+            && decode::json(answer.body())
+                .is_some_and(|body| body.get("user").is_some_and(|user| user.is_object() && user.get("id").is_none())))
 }

@@ -121,7 +121,7 @@ async fn a_doubtful_reply_to_a_deleted_ticket_is_found_when_it_is_restored() {
 }
 
 /// Zendesk tells of an event of the ticket, of which no trigger tells.
-async fn speaks(app: &House, event: &str) {
+pub async fn speaks(app: &House, event: &str) {
     let body =
         json!({"type": format!("zen:event-type:ticket.{event}"), "subject": format!("zen:ticket:{}", app.ticket),
         "detail": {"id": app.ticket.to_string()}})

@@ -71,7 +71,7 @@ async fn what_was_given_up_is_listed_and_shown() {
     let shown = show(&app, &number.to_string(), true).await.unwrap();
     assert!(shown.contains("    | on its way\n"), "{shown}");
     for (wrong, said) in
-        [("999", "no parked call has the number 999"), ("x\u{1b}", "is no number"), ("event:9", "waits")]
+        [("999", "no parked call has the number 999"), ("x\u{1b}", "is not the number"), ("event:9", "waits")]
     {
         let error = show(&app, wrong, false).await.unwrap_err();
         assert!(error.contains(said) && error.contains("parked list") && !error.contains('\u{1b}'), "{error}");

@@ -15,6 +15,7 @@
 //! order while a thread is prepared; state changes that overtake each other; messages before the card is linked.
 
 pub mod command;
+pub mod conclusion;
 pub mod content;
 pub mod effect;
 pub mod erase;
@@ -28,6 +29,7 @@ pub mod permit;
 pub mod readers;
 pub mod route;
 pub mod rules;
+pub mod start;
 pub mod thread;
 
 pub use effect::{Act, Class, Effect, EffectId, Vendor};

@@ -4,6 +4,7 @@
 
 mod command;
 mod follow_up;
+mod lasting;
 mod life;
 mod merged;
 mod undelivered;
@@ -11,6 +12,7 @@ mod waits;
 
 pub use command::*;
 pub use follow_up::*;
+pub use lasting::*;
 use life::SUBJECT_SHOWN;
 pub use life::*;
 pub use merged::*;
@@ -126,7 +128,8 @@ pub fn takes_nothing(vendor: Vendor, problem: &str) -> String {
     )
 }
 
-fn named(vendor: Vendor) -> &'static str {
+/// What a vendor is called.
+pub fn named(vendor: Vendor) -> &'static str {
     match vendor {
         Vendor::Slack => "Slack",
         Vendor::Zendesk => "Zendesk",

@@ -16,15 +16,25 @@ pub enum Fault {
         /// Milliseconds.
         ms: u64,
     },
-    /// Answers with this status; nothing is done.
+    /// Answers with this status; nothing is done. Zendesk's 4xx come in its own words, its 5xx and Slack's without any.
     Status {
         /// 400 to 599.
+        status: u16,
+    },
+    /// Something on the way answers with an HTML page and this status; nothing is done, and the vendor knows nothing of it.
+    Page {
+        /// 200 to 599.
         status: u16,
     },
     /// Answers 429 in the vendor's shape; nothing is done.
     RateLimited {
         /// Seconds, as in `Retry-After`.
         retry_after: u64,
+    },
+    /// Answers 429 in the vendor's shape, with a date to come back; nothing is done.
+    RateLimitedUntil {
+        /// In how many seconds that is, as an HTTP date in `Retry-After`.
+        secs: u64,
     },
     /// Answers 429 in plain text; nothing is done.
     RateLimitedPlain {
@@ -196,6 +206,27 @@ pub fn dropped() -> Response<Body> {
 pub fn html() -> Response<Body> {
     let mut response = Response::new(Body::from("<!DOCTYPE html><title>Please wait</title><p>Please wait."));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// A page with this status, as a firewall or a proxy shows it in a vendor's place.
+pub fn page(status: u16) -> Response<Body> {
+    let mut response = Response::new(Body::from(
+        "<!DOCTYPE html><title>Access denied</title><p>This request was blocked. It does not exist, or it is forbidden.",
+    ));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// The same answer, with `Retry-After` as a date: `secs` after `now_ms` (milliseconds since 1970).
+pub fn until(mut response: Response<Body>, now_ms: i64, secs: u64) -> Response<Body> {
+    let at = now_ms.div_euclid(1000).saturating_add(i64::try_from(secs).unwrap_or(i64::MAX));
+    let at = jiff::Timestamp::from_second(at).unwrap_or(jiff::Timestamp::MAX);
+    let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = header::HeaderValue::from_str(&date) {
+        response.headers_mut().insert(header::RETRY_AFTER, date);
+    }
     response
 }
 

@@ -28,11 +28,11 @@ const fn kind(
     Kind { name, title, parameter, says }
 }
 
-const WAIT: Option<(&str, u64, u64)> = Some(("retry_after", 1, 86_400));
+const WAIT: Option<(&str, u64, u64)> = Some(("retry_after", 0, 86_400));
 const SECS: Option<(&str, u64, u64)> = Some(("secs", 1, 86_400));
 
 /// All of them.
-pub const KINDS: [Kind; 16] = [
+pub const KINDS: [Kind; 18] = [
     kind("latency", "Slow answers", Some(("ms", 1, 600_000)), "Every answer takes this much longer."),
     kind(
         "status",
@@ -41,10 +41,22 @@ pub const KINDS: [Kind; 16] = [
         "The vendor is out of order and answers with an HTTP error. Nothing is done.",
     ),
     kind(
+        "page",
+        "A web page in between",
+        Some(("status", 200, 599)),
+        "A firewall or a proxy answers in the vendor's place, with a web page and an HTTP status. Nothing is done.",
+    ),
+    kind(
         "rate_limited",
         "Too many requests",
         WAIT,
         "The vendor refuses for now and says in how many seconds to come again (429). Nothing is done.",
+    ),
+    kind(
+        "rate_limited_until",
+        "Too many requests, with a date",
+        SECS,
+        "The vendor refuses for now and names the time at which to come again (429). Nothing is done.",
     ),
     kind(
         "rate_limited_plain",

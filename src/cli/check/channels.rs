@@ -89,8 +89,8 @@ async fn find(config: &Config, asker: &Asker<'_>, ids: &mut BTreeMap<String, Opt
 }
 
 fn not_found(shown: &str, report: &mut Report) {
-    let remedy = "Make it, correct its name, or, if it is private, invite the app there with /invite.";
-    report.fail(format!("{shown} is not there for the app."), remedy);
+    let remedy = "Create the channel or correct its name. If it is private, invite the app with /invite.";
+    report.fail(format!("{shown} cannot be seen by the app."), remedy);
 }
 
 fn judge(answer: &Answer, shown: &str, shared: bool, report: &mut Report) {

@@ -124,9 +124,9 @@ async fn a_healthy_installation_is_told_so() {
              ok    Zendesk takes the credential: it is Bridge, an admin.\n\
              ok    Side conversations by e-mail are on in Zendesk.\n\
              ok    Sidethread answers at https://bridge.acme.example/healthz, asked from this machine.\n\
-             \nAll that can be seen from here is in order.\n\
-             Not seen from here: whether Slack and Zendesk reach https://bridge.acme.example, and whether Zendesk's webhook and triggers are as\n\
-             docs/install.md says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that all is.\n",
+             \nEverything that can be checked from here is in order.\n\
+             Not checked from here: whether Slack and Zendesk reach https://bridge.acme.example, and whether Zendesk's webhook and triggers are as\n\
+             docs/install.md says. Start the bridge, then start a side conversation on a ticket: its card in Slack shows that they are.\n",
             database.display()
         )
     );
@@ -180,7 +180,7 @@ async fn each_trouble_has_its_sentence() {
         (
             "/api/conversations.info?channel=C1",
             answer(200, r#"{"ok":false,"error":"channel_not_found"}"#),
-            "Fail The channel #logistics of the route logistics is not there for the app. Make it",
+            "Fail The channel #logistics of the route logistics cannot be seen by the app. Create the channel",
         ),
         (
             "/api/conversations.info?channel=C1",
@@ -205,7 +205,7 @@ async fn each_trouble_has_its_sentence() {
         (
             "/oauth/tokens",
             answer(401, r#"{"error":"invalid_client"}"#),
-            "Fail Zendesk does not take the OAuth client: zendesk.client_id or zendesk.client_secret is wrong.",
+            "Fail Zendesk does not accept the OAuth client: zendesk.client_id or zendesk.client_secret is wrong.",
         ),
         (
             "/oauth/tokens",
@@ -337,7 +337,7 @@ async fn a_missing_directory_is_told() {
     config.database.path = "/nowhere/at/all/side.db".into();
     let (report, _) = report_of(&config, healthy()).await;
     assert_eq!(report.findings[0].what, "The database's directory /nowhere/at/all does not exist.");
-    assert!(report.to_string().ends_with("One thing must be mended before the bridge can work.\n"));
+    assert!(report.to_string().ends_with("Fix this one thing before you start the bridge.\n"));
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn credential(config: &Config, asker: &Asker<'_>, report: &mut Report) -> 
     answer.judge_clock("Zendesk", report);
     match (answer.status, answer.text("/error").as_str()) {
         (StatusCode::UNAUTHORIZED, _) | (_, "invalid_client") => report.fail(
-            "Zendesk does not take the OAuth client: zendesk.client_id or zendesk.client_secret is wrong.",
+            "Zendesk does not accept the OAuth client: zendesk.client_id or zendesk.client_secret is wrong.",
             "Compare both with Admin Center, Apps and integrations, APIs, OAuth clients; a new secret ends the old one.",
         ),
         (_, "invalid_scope") => report.fail(
@@ -62,7 +62,7 @@ async fn credential(config: &Config, asker: &Asker<'_>, report: &mut Report) -> 
             "Allow it both in Admin Center, Apps and integrations, APIs, OAuth clients.",
         ),
         (_, "unauthorized_client" | "unsupported_grant_type" | "invalid_grant") => report.fail(
-            "The OAuth client of zendesk.client_id may not sign in by itself.",
+            "The OAuth client of zendesk.client_id is not allowed to sign in by itself.",
             "Make one of the kind \"confidential\", owned by an admin who is active.",
         ),
         _ => unexpected(&answer, "a token for the OAuth client", report),
@@ -73,7 +73,7 @@ async fn credential(config: &Config, asker: &Asker<'_>, report: &mut Report) -> 
 async fn get(config: &Config, asker: &Asker<'_>, credential: &str, path: &str, report: &mut Report) -> Option<Answer> {
     let mut request = Request::get(below(&config.zendesk.url, path)).body(Bytes::new()).ok()?;
     if !authorize(&mut request, credential) {
-        report.fail("Zendesk's token holds signs that cannot be sent.", "Make a new one.");
+        report.fail("Zendesk's token holds characters that cannot be sent.", "Make a new one.");
         return None;
     }
     send(asker, request, report).await

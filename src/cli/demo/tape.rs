@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Recording> {
     let unread = || format!("{shown} cannot be read");
     // Looked at first: to open a pipe that nobody writes into would wait for ever.
     if !std::fs::metadata(path).with_context(unread)?.is_file() {
-        bail!("{shown} is no file, and cannot be played");
+        bail!("{shown} is not a file, so it cannot be played");
     }
     let mut text = String::new();
     std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text)).with_context(unread)?;
@@ -58,7 +58,7 @@ pub(super) fn file(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
     match options.open(path) {
         Ok(file) => Ok(Box::new(file)),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            bail!("{} is there already; name another file", path.display())
+            bail!("{} exists already; name another file", path.display())
         }
         Err(error) => Err(error).with_context(|| format!("{} cannot be written", path.display())),
     }

@@ -72,6 +72,7 @@ impl Engine {
                 Ended::Answered(Answer::Parked { reason, doubtful: false })
             }
             Err(CallError::Later { after, problem }) => {
+                let after = after.map(|after| self.bounded(id, after));
                 self.hold_budget(&item.budget, after);
                 self.later((id, writes), item, attempts, after, problem, item.doubtful)
             }
@@ -83,6 +84,12 @@ impl Engine {
             },
             Err(CallError::Paused { why }) => self.pause(item, why, item.doubtful),
         }
+    }
+
+    /// How long a call waits that its vendor has told to come back after some time: more, if it says so again.
+    pub(super) fn bounded(&self, id: i64, after: Duration) -> Duration {
+        let before = self.lock().queue.told_to_wait(id);
+        self.settings.schedule.at_least(before, after)
     }
 
     pub(super) fn later(

@@ -242,6 +242,13 @@ impl Queue {
         }
     }
 
+    /// Notes that the vendor has told it to come back later. Says how often it had before.
+    pub fn told_to_wait(&mut self, id: i64) -> i64 {
+        let Some(item) = self.calls.items.get_mut(&id) else { return 0 };
+        item.told_to_wait += 1;
+        item.told_to_wait - 1
+    }
+
     /// Notes that an attempt has ended: it may have been done as late as this.
     pub fn attempted(&mut self, id: i64, now: i64) {
         if let Some(item) = self.calls.items.get_mut(&id) {

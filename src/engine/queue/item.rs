@@ -48,6 +48,8 @@ pub struct Item {
     /// The first row of those it travels with, once that is written down.
     pub bundle: Option<i64>,
     pub(super) under_way: bool,
+    /// How often the vendor has told it to come back later.
+    pub told_to_wait: i64,
     /// Since when people wait for it, in milliseconds since 1970; `None` if nobody does.
     pub awaited_since: Option<i64>,
 }
@@ -115,6 +117,7 @@ impl Item {
             budget: Budget::of(&effect.act, thread),
             bundle: None,
             under_way: false,
+            told_to_wait: 0,
             effect: Some(effect),
         }
     }

@@ -99,7 +99,7 @@ pub fn in_slack_after_all(subject: &str) -> String {
 /// The ticket: the thread could not be made.
 pub fn card_not_posted(subject: &str, reason: &str) -> String {
     format!(
-        "Sidethread could not post {} in Slack: {reason} Nothing is lost: it is tried again every hour.",
+        "Sidethread could not post {} in Slack: {reason} Nothing is lost: it is tried again every few minutes at first, and then every hour.",
         side_conversation(subject)
     )
 }

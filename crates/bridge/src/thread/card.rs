@@ -8,8 +8,8 @@ use super::super::route::Target;
 use super::entry::{post_id, post_prefix, shown_name, text_parts};
 use super::passing::TICKET_GONE;
 use super::{
-    BridgedThread, CARD_LIMIT, Card, Deciding, POST_LIMIT, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, START_OVER_MS, Why,
-    time,
+    BridgedThread, CARD_LIMIT, Card, Deciding, POST_LIMIT, Place, REOPEN_FIRST_MS, REOPEN_MOST_MS, START_OVER_LATER_MS,
+    START_OVER_MS, START_OVER_SOON, Why, time,
 };
 
 impl Deciding<'_> {
@@ -54,6 +54,15 @@ impl Deciding<'_> {
         let channel = channel.clone();
         self.thread.readers = read.readers.clone();
         self.thread.ticket = Some(read.ticket.clone());
+        if !self.make_card_of_start(&read.ticket) {
+            self.make_card_of_read(read);
+        }
+        if let Some(channel) = channel {
+            self.post_card(channel);
+        }
+    }
+
+    fn make_card_of_read(&mut self, read: &TicketRead) {
         let messages: Vec<&SideConversationEvent> =
             read.entries.iter().filter(|entry| entry.message.is_some() && !self.marked(entry)).collect();
         if let Some(first) = messages.first() {
@@ -69,9 +78,6 @@ impl Deciding<'_> {
         } else {
             // The read lags behind the event that led here: the first held post stands in for it.
             self.make_card_from_held(&read.ticket);
-        }
-        if let Some(channel) = channel {
-            self.post_card(channel);
         }
     }
 
@@ -219,9 +225,10 @@ impl Deciding<'_> {
         }
     }
 
-    /// What could not be prepared or posted is tried again as a whole, an hour later.
+    /// What could not be prepared or posted is tried again as a whole, minutes later and then every hour.
     pub(super) fn start_over(&mut self, effect: &EffectId, reason: &str) {
-        let again = self.at_ms + START_OVER_MS;
+        let times = self.thread.told.reads.max(self.thread.told.opens);
+        let again = self.at_ms + if times <= START_OVER_SOON { START_OVER_MS } else { START_OVER_LATER_MS };
         let (read, asks_ticket) = match &self.thread.place {
             Place::Preparing { read, .. } => (*read, effect.as_str().starts_with("read-ticket")),
             Place::Posting { .. } => (true, false),

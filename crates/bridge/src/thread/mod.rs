@@ -25,6 +25,7 @@ mod passing;
 mod proposals;
 mod reach;
 mod ready;
+mod start;
 mod step;
 mod summary;
 mod unpark;
@@ -35,13 +36,14 @@ use serde::{Deserialize, Serialize};
 pub use follow_up::{Earlier, FollowUp};
 
 use super::effect::{Act, Effect, EffectId, Reply};
-use super::event::{Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
+use super::event::{Asks, Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, ThreadId, TicketId, Ts, ZendeskUserId,
 };
 use super::permit::Permissions;
 use super::route::{Route, Target};
 use super::rules::Rules;
+use super::start::Start;
 pub use gone::Gone;
 pub use merged::Continuing;
 pub use not_delivered::{NotDelivered, NoteStands};
@@ -62,10 +64,13 @@ pub const CARD_LIMIT: usize = 2800;
 /// What is sent this much later than it was written says when that was, in milliseconds.
 const LATE_MS: i64 = 2 * 60 * 1000;
 /// How long until a closed channel is tried again: the first time, and at most, in milliseconds.
-const REOPEN_FIRST_MS: i64 = 60 * 1000;
-const REOPEN_MOST_MS: i64 = 15 * 60 * 1000;
-/// How long until what was given up before the thread stood is tried again, in milliseconds.
-const START_OVER_MS: i64 = 60 * 60 * 1000;
+const REOPEN_FIRST_MS: i64 = 10 * 1000;
+const REOPEN_MOST_MS: i64 = 5 * 60 * 1000;
+/// How long until what was given up before the thread stood is tried again: the first times, and later, in milliseconds.
+const START_OVER_MS: i64 = 6 * 60 * 1000;
+const START_OVER_LATER_MS: i64 = 60 * 60 * 1000;
+/// How many times are the first.
+const START_OVER_SOON: u32 = 12;
 /// How the effects are called that carry a reply.
 const REPLY: &str = "reply";
 /// How many people of Slack a thread knows as its own.
@@ -90,6 +95,9 @@ pub struct Policy {
     pub bridging_since_ms: i64,
     /// Whether the settings name a channel for the operator.
     pub operator: bool,
+    /// How old a message of Slack is when it goes to the ticket, so that one written before it can still come before it, in
+    /// milliseconds; 0 for at once.
+    pub order_window_ms: i64,
     /// What the settings want done besides carrying words.
     pub rules: Rules,
     /// Who may do what.
@@ -158,6 +166,9 @@ pub struct BridgedThread {
     /// Whether earlier messages were left alone before it was linked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
+    /// What was asked for, if it is started from Slack, until its card is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Box<Start>>,
     /// Posts that wait for the link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Effect>,
@@ -228,6 +239,7 @@ impl BridgedThread {
             readers: Vec::new(),
             card_entry: None,
             late: false,
+            start: None,
             held: Vec::new(),
             maybe_echoes: Vec::new(),
             told: Told::default(),
@@ -243,6 +255,19 @@ impl BridgedThread {
             people: Vec::new(),
             noticed: Noticed::default(),
         }
+    }
+
+    /// The name of what is no thread at all: what the operator is told of the app as a whole goes out in its name.
+    pub const OPERATOR: &str = "operator";
+
+    /// What stands in for a thread where there is none.
+    pub fn of_the_operator() -> Self {
+        BridgedThread::new(SideConversationId::new(Self::OPERATOR), TicketId(0))
+    }
+
+    /// Whether nothing can be posted in the thread for now, as far as is known.
+    pub fn is_out_of_reach(&self) -> bool {
+        self.unreachable.as_ref().is_some_and(|unreachable| !unreachable.probing)
     }
 
     /// Where the thread stands in Slack, once it does.
@@ -274,6 +299,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
     };
     match &event.what {
         What::SlackMessage(message) => deciding.slack_message(message),
+        What::StartAsked(asked) => deciding.start_asked(asked),
         What::Pressed(press) => deciding.pressed(press),
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
@@ -290,6 +316,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
         }
         What::Related { ticket_id, follows, links } => deciding.related(*ticket_id, *follows, links),
         What::ChannelMoved { from, to } => deciding.channel_moved(from, to),
+        What::Operator { about, text } => deciding.operator(about, text),
         What::Unpark(unpark) => deciding.wished(unpark),
         What::Answered { effect, order, act, answer, in_doubt } => {
             deciding.answered(effect, *order, act, answer, *in_doubt);
@@ -330,17 +357,23 @@ impl Deciding<'_> {
         let channel = self.thread.link().map_or(&message.channel, |(channel, _)| channel);
         let permalink = self.permalink(&message.ts, channel, &thread_ts);
         let effect = EffectId::new(format!("{REPLY}:{}", message.ts));
-        self.ask(
-            effect,
-            message.ts.micros(),
-            Act::Reply(Reply {
-                ts: message.ts.clone(),
-                user: message.user.clone(),
-                permalink,
-                doc: message.doc.clone(),
-                files: message.files.clone(),
-            }),
-        );
+        let act = Act::Reply(Reply {
+            ts: message.ts.clone(),
+            user: message.user.clone(),
+            permalink,
+            doc: message.doc.clone(),
+            files: message.files.clone(),
+        });
+        let not_before_ms = self.in_order_from(&message.ts);
+        self.effects.push(Effect { id: effect, order: message.ts.micros(), not_before_ms, act });
+    }
+
+    /// From when on nothing is expected any more that was written before a message: Slack delivers each event over a
+    /// connection of its own, most within a few hundred milliseconds. 0 if that is over. A clock that is behind Slack's
+    /// delays no message for longer.
+    fn in_order_from(&self, ts: &Ts) -> i64 {
+        let from = ts.millis().min(self.at_ms) + self.policy.order_window_ms;
+        if from > self.at_ms { from } else { 0 }
     }
 
     fn permalink(&self, ts: &Ts, channel: &ChannelId, thread_ts: &Ts) -> String {
@@ -349,6 +382,9 @@ impl Deciding<'_> {
     }
 
     fn pressed(&mut self, press: &Press) {
+        if press.asks == Asks::StartOnFollowUp {
+            return self.start_on_follow_up(press);
+        }
         if self.thread.last_parent().is_none() {
             self.ignored = Some(Why::NotLinked);
             return;
@@ -377,6 +413,9 @@ impl Deciding<'_> {
     }
 
     fn whisper(&mut self, cause: &EffectId, user: &SlackUserId, text: String) {
+        if self.thread.starting().is_some() {
+            return self.tell_starter(cause, text, false);
+        }
         self.ask(EffectId::new(format!("whisper:{cause}")), 0, Act::Whisper { user: user.clone(), text });
     }
 

@@ -163,6 +163,15 @@ impl Deciding<'_> {
         self.ask(EffectId::new(format!("operator:{cause}")), 0, Act::TellOperator { text });
     }
 
+    pub(super) fn operator(&mut self, about: &str, text: &str) {
+        match self.policy.operator {
+            true => {
+                self.ask(EffectId::new(format!("operator:{about}")), 0, Act::TellOperator { text: text.to_owned() })
+            }
+            false => self.ignored = Some(Why::Stale),
+        }
+    }
+
     /// The thread's address for people.
     pub(super) fn thread_link(&self) -> Option<String> {
         let (channel, ts) = self.thread.link()?;

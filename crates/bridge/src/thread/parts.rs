@@ -17,6 +17,16 @@ pub struct Unreachable {
     /// Whether the ticket was told.
     #[serde(default)]
     pub told: bool,
+    /// Whether a post is let through to see if it is taken: where posting is restricted nothing else shows that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probing: bool,
+}
+
+impl Unreachable {
+    /// Whether only a post can show that posts are taken again: the channel itself looks fine.
+    pub fn is_shown_by_posts(&self) -> bool {
+        self.problem == ChannelProblem::Restricted
+    }
 }
 
 /// Words that are not in the ticket yet.
@@ -66,6 +76,8 @@ pub enum Place {
     Older,
     /// Not for Slack, so far.
     LeftAlone,
+    /// Somebody in Slack asked for it, and its side conversation is not there.
+    Asked,
     /// The ticket and the channel are being looked up.
     Preparing {
         /// Whether the ticket has been read.

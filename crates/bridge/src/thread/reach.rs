@@ -5,7 +5,7 @@
 //! under it; what is written under the old one meanwhile, or later, is still its own.
 
 use super::super::effect::{Act, Effect, EffectId};
-use super::super::event::ChannelProblem;
+use super::super::event::{Answer, ChannelProblem};
 use super::super::ids::{ChannelId, Ts};
 use super::super::notice;
 use super::super::route::ChannelRef;
@@ -27,14 +27,27 @@ impl BridgedThread {
 }
 
 impl Deciding<'_> {
-    /// The first time it is only tried: most often the app was removed from a public channel, and joins it again.
+    /// A call found the channel closed. The first time it is only tried: most often the app was removed from a public
+    /// channel, and joins it again. Where posting is restricted the channel itself looks fine, so the refusal of the post
+    /// counts, and is told at once.
     pub(super) fn unreachable(&mut self, problem: &ChannelProblem) {
-        let (Place::Linked { .. }, None) = (&self.thread.place, &self.thread.unreachable) else {
+        if !matches!(self.thread.place, Place::Linked { .. }) || self.thread.is_out_of_reach() {
             self.ignored = Some(Why::Known);
             return;
+        }
+        let before = self.thread.unreachable.take();
+        let refused = Unreachable {
+            problem: problem.clone(),
+            tries: before.as_ref().map_or(0, |before| before.tries),
+            told: before.as_ref().is_some_and(|before| before.told && before.problem == *problem),
+            probing: false,
         };
-        self.thread.unreachable = Some(Unreachable { problem: problem.clone(), tries: 0, told: false });
-        self.try_channel(self.at_ms);
+        let by_posts = refused.is_shown_by_posts();
+        self.thread.unreachable = Some(refused);
+        match by_posts || before.is_some() {
+            true => self.still_unreachable(problem),
+            false => self.try_channel(self.at_ms),
+        }
     }
 
     /// The channel of a thread that stands could not be opened.
@@ -44,7 +57,8 @@ impl Deciding<'_> {
             return;
         };
         let is_news = !unreachable.told || unreachable.problem != *problem;
-        *unreachable = Unreachable { problem: problem.clone(), tries: unreachable.tries + 1, told: true };
+        let tries = unreachable.tries + 1;
+        *unreachable = Unreachable { problem: problem.clone(), tries, told: true, probing: false };
         let wait = REOPEN_FIRST_MS.saturating_mul(1 << unreachable.tries.clamp(1, 8).saturating_sub(1));
         if is_news && let Some(target) = &self.thread.target {
             let text = notice::thread_out_of_reach(&target.channel, problem);
@@ -54,9 +68,20 @@ impl Deciding<'_> {
         self.try_channel(self.at_ms + wait.min(REOPEN_MOST_MS));
     }
 
+    /// The channel of a thread that stands is open, as far as can be seen without posting.
     pub(super) fn reachable_again(&mut self) {
-        if self.thread.unreachable.take().is_none() {
-            self.ignored = Some(Why::Known);
+        match &mut self.thread.unreachable {
+            Some(unreachable) if unreachable.is_shown_by_posts() => unreachable.probing = true,
+            Some(_) => self.thread.unreachable = None,
+            None => self.ignored = Some(Why::Known),
+        }
+    }
+
+    /// What was posted in the thread, or need not be any more, ends that posting is restricted.
+    pub(super) fn posts_are_taken(&mut self, act: &Act, answer: &Answer) {
+        let posts = matches!(act, Act::Post { .. } | Act::Tell { .. });
+        if posts && matches!(answer, Answer::Posted { .. } | Answer::Done) {
+            self.thread.unreachable.take_if(|unreachable| unreachable.is_shown_by_posts());
         }
     }
 

@@ -28,7 +28,7 @@ impl BridgedThread {
             return Ready::Moot(Answer::Withdrawn);
         }
         match effect.act.facts().needs {
-            Needs::Thread if self.unreachable.is_some() => Ready::WaitsForChannel,
+            Needs::Thread if self.is_out_of_reach() => Ready::WaitsForChannel,
             Needs::Thread if self.link().is_none() => Ready::WaitsForCard,
             Needs::Thread | Needs::Nothing => Ready::Go,
         }

@@ -142,6 +142,30 @@ impl FakeSlack {
         self.workspace().set_archived(channel, false)
     }
 
+    /// Lets only some people post in a channel, who are not the app, or everybody again. Nothing tells the app of it.
+    ///
+    /// # Errors
+    /// `channel_not_found`.
+    pub fn set_read_only(&self, channel: &str, read_only: bool) -> Result<(), String> {
+        self.workspace().channel_mut(channel)?.read_only = read_only;
+        Ok(())
+    }
+
+    /// Adds a channel while the app is there, which hears of it if it is public; gives the channel id.
+    pub fn create_channel(&self, spec: ChannelSpec) -> String {
+        let (private, name) = (spec.private, spec.name.clone());
+        let id = self.add_channel(spec);
+        if !private {
+            let mut workspace = self.workspace();
+            let event_ts = show::ts(workspace.next_key());
+            let created = workspace.now.div_euclid(1000);
+            let about = json!({"id": id, "name": name, "name_normalized": name, "created": created});
+            let event = json!({"type": "channel_created", "channel": about, "event_ts": event_ts});
+            workspace.tell("channel_created", &["channels:read"], None, object(event));
+        }
+        id
+    }
+
     /// Renames a channel.
     ///
     /// # Errors

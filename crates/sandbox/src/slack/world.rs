@@ -94,6 +94,9 @@ pub struct Channel {
     pub name: String,
     pub previous_names: Vec<String>,
     pub archived: bool,
+    /// Whether only some people may post in it; the app is none of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
     pub shared_with: Option<String>,
     pub members: Vec<String>,
     pub topic: String,
@@ -321,6 +324,7 @@ impl Workspace<'_> {
             name: spec.name,
             previous_names: Vec::new(),
             archived: spec.archived,
+            read_only: false,
             shared_with: spec.shared_with,
             creator: members.first().cloned().unwrap_or_else(|| SLACKBOT.to_owned()),
             members,

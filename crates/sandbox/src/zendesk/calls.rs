@@ -3,7 +3,8 @@
 use super::answer::{Ask, Outcome};
 use super::world::World;
 use super::{
-    auth, conversation_calls, ends, feed, files, macros, people, search, ticket_calls, trials, triggers, webhooks,
+    auth, conversation_calls, ends, exports, feed, files, macros, people, search, ticket_calls, trials, triggers,
+    webhooks,
 };
 
 /// One row of the table.
@@ -97,6 +98,7 @@ calls! {
     "POST tickets/{id}/tags": "tickets/{n}/tags", Agents, ticket_calls::set_tags;
     "PUT tickets/{id}/tags": "tickets/{n}/tags", Agents, ticket_calls::add_tags;
     "DELETE tickets/{id}/tags": "tickets/{n}/tags", Agents, ticket_calls::remove_tags;
+    "GET incremental/tickets/cursor": "incremental/tickets/cursor", Agents, exports::tickets;
     "GET side_conversations/events": "tickets/side_conversations/events", Agents, feed::read;
     "POST side_conversations/attachments": "tickets/side_conversations/attachments", Agents, files::upload;
     "GET tickets/{id}/side_conversations":

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::answer::{Answer, Ask};
+use super::exports;
 use crate::limits::Keeping;
 
 const MINUTE: i64 = 60_000;
@@ -14,6 +15,7 @@ const PLAN: Limit = Limit { most: 700, period: MINUTE, what: "API requests per m
 const MESSAGES: Limit = Limit { most: 300, period: 10 * MINUTE, what: "side conversation requests per 10 minutes" };
 const FEED: Limit =
     Limit { most: 600, period: 10 * MINUTE, what: "incremental side conversation events requests per 10 minutes" };
+const EXPORT: Limit = Limit { most: 10, period: MINUTE, what: "incremental export API requests per minute" };
 const UPDATES: Limit = Limit { most: 100, period: MINUTE, what: "ticket update API requests per minute" };
 const TICKET_UPDATES: Limit =
     Limit { most: 30, period: 10 * MINUTE, what: "updates to one ticket by one user per 10 minutes" };
@@ -55,6 +57,7 @@ impl Limits {
         match ask.call {
             "POST …/reply" | "POST …/side_conversations" => asked.push((MESSAGES, (MESSAGES.what, 0, 0), None)),
             "GET side_conversations/events" => asked.push((FEED, (FEED.what, 0, 0), None)),
+            exports::CALL => asked.push((EXPORT, (EXPORT.what, 0, 0), None)),
             "PUT tickets/{id}" => {
                 asked.push((UPDATES, (UPDATES.what, 0, 0), Some("zendesk-ratelimit-tickets-update")));
                 let key = (TICKET_UPDATES.what, ask.number(0), ask.user);

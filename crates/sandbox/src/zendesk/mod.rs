@@ -17,6 +17,7 @@ mod conversations;
 mod desk;
 mod desk_files;
 mod ends;
+mod exports;
 mod feed;
 mod files;
 mod follow_ups;

@@ -85,9 +85,14 @@ fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Reply, Option<Durat
     let concerns = |fault: &Fault| fault.is_of_calls() && !matches!(fault, Fault::Latency { .. });
     let fault = fake.shared.faults.strike(call.name, concerns);
     match &fault {
-        Some(Fault::Status { status }) => return (faults::bare(*status).into(), wait),
+        Some(Fault::Status { status }) => return (refused(*status).into(), wait),
+        Some(Fault::Page { status }) => return (faults::page(*status).into(), wait),
         Some(Fault::RateLimited { retry_after }) => {
             return (world.limits.refuse(*retry_after, "API requests per minute").into_response().into(), wait);
+        }
+        Some(Fault::RateLimitedUntil { secs }) => {
+            let limited = world.limits.refuse(*secs, "API requests per minute").into_response();
+            return (faults::until(limited, now, *secs).into(), wait);
         }
         Some(Fault::RateLimitedPlain { retry_after }) => return (faults::limited_plainly(*retry_after).into(), wait),
         Some(Fault::DroppedBefore) => return (faults::dropped().into(), wait),
@@ -122,6 +127,21 @@ fn answer(fake: &FakeZendesk, parts: Parts, body: Bytes) -> (Reply, Option<Durat
         (_, None) => answered.into_response().into(),
     };
     (reply, wait)
+}
+
+/// An answer with this status, in Zendesk's own words where it is Zendesk that refuses.
+fn refused(status: u16) -> Response<Body> {
+    match status {
+        401 => Answer::unauthenticated(),
+        403 => Answer::forbidden(),
+        404 => Answer::not_found(),
+        422 => Answer::record_invalid("base", "It is refused by a fault"),
+        400..=499 => {
+            Answer::json(status, serde_json::json!({"error": "Refused", "description": "It is refused by a fault"}))
+        }
+        _ => return faults::bare(status),
+    }
+    .into_response()
 }
 
 fn work(world: &mut World, call: &Call, mut ask: Ask) -> Answer {

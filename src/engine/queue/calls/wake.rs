@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::LaneKey;
-use crate::bridge::Vendor;
 use crate::bridge::facts::Reader;
 use crate::bridge::ids::ThreadId;
+use crate::bridge::route::ChannelRef;
+use crate::bridge::{Act, Vendor};
 use crate::engine::queue::{Item, Queue};
 
 impl Queue {
@@ -21,17 +22,31 @@ impl Queue {
         self.wake_those(thread_id, now, is_note);
     }
 
+    /// Whatever waits to try a channel that `is_it` accepts is due. Says whether anything was.
+    pub fn wake_channel(&mut self, is_it: impl Fn(&ChannelRef) -> bool, now: i64) -> bool {
+        let waits = |item: &Item| match item.effect.as_ref().map(|effect| &effect.act) {
+            Some(Act::OpenChannel { channel, .. }) => is_it(channel),
+            _ => false,
+        };
+        self.wake_all(now, waits)
+    }
+
     fn wake_those(&mut self, thread_id: &ThreadId, now: i64, is_meant: impl Fn(&Item) -> bool) {
+        self.wake_all(now, |item| item.thread_id == *thread_id && is_meant(item));
+    }
+
+    fn wake_all(&mut self, now: i64, is_meant: impl Fn(&Item) -> bool) -> bool {
         let calls = &mut self.calls;
         let mut lanes = BTreeSet::new();
         for (id, item) in &mut calls.items {
-            if item.thread_id == *thread_id && item.not_before > now && is_meant(item) {
+            if item.not_before > now && is_meant(item) {
                 item.not_before = now;
                 lanes.insert(LaneKey::of(*id, item));
             }
         }
-        for lane in lanes {
-            calls.schedule(&lane);
+        for lane in &lanes {
+            calls.schedule(lane);
         }
+        !lanes.is_empty()
     }
 }

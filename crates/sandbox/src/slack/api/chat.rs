@@ -17,6 +17,9 @@ const UPDATE_MOST: usize = 4_000;
 
 pub fn post_message(workspace: &mut Workspace<'_>, caller: &Caller, args: &Args) -> Answer {
     let channel = workspace.place_to_post(caller, &args.needed("channel")?)?;
+    if caller.is_app && workspace.channel(&channel)?.read_only {
+        return Err("restricted_action_read_only_channel".into());
+    }
     let content = Content::read(args, workspace.quirks)?;
     if content.says_nothing() {
         return Err("no_text".into());

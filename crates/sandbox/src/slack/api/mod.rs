@@ -133,7 +133,9 @@ async fn with_faults(slack: &FakeSlack, name: &str, work: impl FnOnce() -> Respo
     let struck = slack.faults().strike(name, |fault| fault.is_of_calls() && !matches!(fault, Fault::Latency { .. }));
     let response = match struck {
         Some(Fault::Status { status }) => faults::bare(status),
+        Some(Fault::Page { status }) => faults::page(status),
         Some(Fault::RateLimited { retry_after }) => limited(retry_after),
+        Some(Fault::RateLimitedUntil { secs }) => faults::until(limited(secs), slack.workspace().now, secs),
         Some(Fault::RateLimitedPlain { retry_after }) => faults::limited_plainly(retry_after),
         Some(Fault::DroppedBefore) => faults::dropped(),
         Some(Fault::Refused) => json_answer(&object(json!({"ok": false, "error": "invalid_arguments"}))),

@@ -11,7 +11,7 @@ async fn faults_are_switched_from_the_page() {
     let sandbox = sandbox();
     let router = sandbox.router();
     let page = get(&router, "/?panel=faults").await.text;
-    assert_eq!(page.matches("class=\"fault\"").count(), 16);
+    assert_eq!(page.matches("class=\"fault\"").count(), 18);
     let panel = ("panel", "faults");
     let on = [
         panel,
