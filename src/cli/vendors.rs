@@ -1,5 +1,6 @@
 //! Both vendors behind the engine's narrow waist: each act goes to the edge whose it is.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +97,10 @@ impl Outside for Vendors {
 
     async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError> {
         self.zendesk.ticket(ticket_id).await
+    }
+
+    async fn tickets(&self, ticket_ids: &[TicketId]) -> Result<HashMap<TicketId, TicketNow>, CallError> {
+        self.zendesk.tickets_now(ticket_ids).await
     }
 
     async fn names_of(&self, whom: &Whom) -> Result<Vec<String>, CallError> {

@@ -76,7 +76,7 @@ impl Engine {
         }
     }
 
-    async fn tell_of_ticket(&self, ticket_id: TicketId) -> Result<(), StoreError> {
+    pub(super) async fn tell_of_ticket(&self, ticket_id: TicketId) -> Result<(), StoreError> {
         let threads = self.store.threads_on_ticket(ticket_id.0).await?;
         if threads.is_empty() {
             return Ok(());

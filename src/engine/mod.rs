@@ -54,7 +54,8 @@ mod run;
 mod settings;
 mod spent;
 pub mod standing;
-pub mod worker;
+pub mod watch;
+mod worker;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -118,6 +119,7 @@ struct State {
     conclusions: conclusions::Conclusions,
     health: health::Health,
     feed: poll::Feed,
+    watched: watch::Watched,
     catch_up: catch_up::CatchUp,
 }
 
@@ -177,6 +179,7 @@ impl Engine {
             conclusions: conclusions::Conclusions::load(store.conclusions().await?, now),
             health: health::Health::default(),
             feed,
+            watched: watch::Watched::default(),
             catch_up: catch_up::CatchUp::load(&remembered, now),
         };
         for row in waiting.events {

@@ -1,6 +1,7 @@
 //! The narrow waist between the engine and the vendors: the edges implement it, tests implement it, nothing else
 //! crosses.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,6 +174,10 @@ pub trait Outside: Send + Sync {
 
     /// What a ticket is at present.
     async fn ticket(&self, ticket_id: TicketId) -> Result<TicketNow, CallError>;
+
+    /// What these tickets are at present, a hundred at most; those that are not shown are missing. Into which one a ticket
+    /// was merged is not asked.
+    async fn tickets(&self, ticket_ids: &[TicketId]) -> Result<HashMap<TicketId, TicketNow>, CallError>;
 
     /// Under which names and addresses a person is known, as far as the vendor says.
     async fn names_of(&self, whom: &Whom) -> Result<Vec<String>, CallError>;

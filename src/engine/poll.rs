@@ -186,6 +186,7 @@ impl Engine {
         }
         self.ask_feed().await;
         self.look_for_hidden().await;
+        self.watch_tickets().await;
         self.lock().feed.asking = false;
     }
 

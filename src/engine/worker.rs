@@ -128,6 +128,7 @@ impl Engine {
                 }
             }
         }
+        state.watched.heed(&thread);
         let card_after = card_channel(&thread);
         if card_before != card_after {
             if let Some(channel) = &card_after {

@@ -123,6 +123,8 @@ const BRIDGED_TICKETS: &str = "SELECT ticket_id FROM (
         SELECT ticket_id, updated_at FROM thread WHERE place NOT IN ('older', 'left_alone')
         UNION ALL SELECT s.ticket_id, t.updated_at FROM side_conversation AS s JOIN thread AS t ON t.id = s.thread_id)
     GROUP BY ticket_id ORDER BY max(updated_at) DESC LIMIT $1 OFFSET $2";
+const NOT_CLOSED: &str = "SELECT DISTINCT ticket_id FROM thread
+    WHERE place = 'linked' AND coalesce(thread_json ->> '$.ticket.status', '') <> 'closed'";
 const PARKED: &str = "SELECT vendor, count(*) FROM outbox WHERE state = 'parked' GROUP BY vendor";
 
 impl Store {
@@ -273,6 +275,15 @@ impl Store {
     pub async fn bridged_tickets(&self, limit: i64, offset: i64) -> Result<Vec<i64>, StoreError> {
         let rows =
             sqlx::query(BRIDGED_TICKETS).bind(limit).bind(offset).fetch_all(&mut *self.readers.one().await?).await?;
+        rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
+    }
+
+    /// The tickets of threads that stand in Slack, unless the thread knows that its ticket is closed.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn tickets_not_closed(&self) -> Result<Vec<i64>, StoreError> {
+        let rows = sqlx::query(NOT_CLOSED).fetch_all(&mut *self.readers.one().await?).await?;
         rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
     }
 

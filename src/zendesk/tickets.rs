@@ -3,6 +3,7 @@
 //! A ticket closes by an automation, without any event of its side conversations. So what is decided by its state is
 //! decided by a read that is some seconds old at most.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -30,6 +31,25 @@ impl ZendeskClient {
         Ok(TicketNow { merged, into, ..now(&read) })
     }
 
+    /// What these tickets are at present; those that Zendesk does not show are missing.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn tickets_now(&self, ticket_ids: &[TicketId]) -> Result<HashMap<TicketId, TicketNow>, CallError> {
+        let ids = ticket_ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let url = self.http.api(&["tickets", "show_many"], &[("ids", &ids), ("include", "users")]);
+        let answer = self.http.get("GET tickets/show_many", &url).await.map_err(Failure::of_a_read)?;
+        if !answer.get("tickets").is_some_and(Value::is_array) {
+            // No list is no word about any ticket, and must not pass for "deleted".
+            return Err(CallError::Later { after: None, problem: "the answer lists no tickets".to_owned() });
+        }
+        let read = decode::rows(&answer, "tickets").iter().filter_map(|ticket| {
+            let id = ticket.get("id").and_then(decode::number)?;
+            Some((TicketId(id), of(ticket, &answer)))
+        });
+        Ok(read.collect())
+    }
+
     /// A ticket with its people as it was a moment ago: Zendesk's `ticket` and `users`.
     pub(super) async fn ticket_lately(&self, ticket_id: TicketId) -> Result<Arc<Value>, CallError> {
         match self.tickets.get(&ticket_id, self.http.now_ms(), |_| TICKET_LIVES_MS) {
@@ -54,8 +74,12 @@ impl ZendeskClient {
 
 /// What an answer says of its ticket.
 pub(super) fn now(answer: &Value) -> TicketNow {
-    let ticket = &answer["ticket"];
-    let shown = shown(answer);
+    of(&answer["ticket"], answer)
+}
+
+/// What is said of a ticket in an answer that holds its people.
+fn of(ticket: &Value, answer: &Value) -> TicketNow {
+    let shown = shown(ticket, answer);
     let source = &ticket["via"]["source"];
     let follows = source["from"].get("ticket_id").and_then(decode::number).filter(|_| source["rel"] == "follow_up");
     let closed = shown.status.as_deref() == Some("closed");
@@ -70,8 +94,7 @@ pub(super) fn now(answer: &Value) -> TicketNow {
 }
 
 /// What the card shows of a ticket that was read with its people.
-fn shown(answer: &Value) -> Ticket {
-    let ticket = &answer["ticket"];
+fn shown(ticket: &Value, answer: &Value) -> Ticket {
     let text = |key: &str| ticket.get(key).and_then(decode::text);
     let name = |key: &str| {
         let id = ticket.get(key).and_then(decode::number)?;

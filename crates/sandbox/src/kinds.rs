@@ -87,7 +87,7 @@ pub const KINDS: [Kind; 18] = [
         "refused",
         "Refuses",
         None,
-        "The vendor says no for good (Slack invalid_arguments, Zendesk 422). Nothing is done; people are told, and can retry.",
+        "The vendor takes no message and says no for good (Slack invalid_arguments, Zendesk 422). Nothing is done; people are told on the other side, and can retry.",
     ),
     kind(
         "token_revoked",

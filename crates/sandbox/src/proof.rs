@@ -22,8 +22,12 @@ use standing::Linked;
 /// How long after it was said something may be on its way although the bridge tells of nothing, in milliseconds: it asks
 /// both sides for what it may have missed three times a minute.
 const SETTLES_IN_MS: i64 = 60_000;
-/// What the app's posts are named that tell a thread why what is written there stays there.
-const SAYS_WHY: [&str; 4] = ["withheld", "merged", "ticket-gone", "late"];
+/// What the app's posts are named that tell a thread that what is written there stays there, and that it does no longer. The
+/// other notices tell of what waits, and what waits is still to arrive.
+const STAYS: &str = "withheld";
+const GOES_AGAIN: &str = "not-withheld";
+/// How many letters of a message a note has to quote to be about it.
+const QUOTED: usize = 24;
 
 /// Something that was said, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +93,8 @@ pub(super) struct Proof {
 #[derive(Clone, Default)]
 pub(super) struct Memory {
     last: Arc<Mutex<Option<Kept>>>,
+    /// What the bridge said for good that it stays where it was written: it tells only of what was lately.
+    stays: Arc<Mutex<BTreeSet<String>>>,
 }
 
 type Kept = ([u64; 2], Arc<Counted>);
@@ -111,6 +117,13 @@ impl Sandbox {
                     said.waits = waits;
                     &mut proof.under_way
                 }
+                Known::Stays => {
+                    self.proof.stays.lock().unwrap_or_else(PoisonError::into_inner).insert(said.name().to_owned());
+                    &mut proof.told
+                }
+                Known::No if self.stays(&said) => &mut proof.told,
+                // Of a bridge that is down nobody knows what it would have done with it.
+                Known::No if lanes.is_none() => &mut proof.under_way,
                 Known::No if said.told => &mut proof.told,
                 Known::No if busy || now - said.at.max(since) < SETTLES_IN_MS => &mut proof.under_way,
                 Known::No => &mut proof.lost,
@@ -118,6 +131,10 @@ impl Sandbox {
             kind.push(said);
         }
         proof
+    }
+
+    fn stays(&self, said: &Said) -> bool {
+        self.proof.stays.lock().unwrap_or_else(PoisonError::into_inner).contains(said.name())
     }
 
     /// What became of a message that was edited or deleted in Slack.
@@ -151,7 +168,7 @@ impl Sandbox {
         let of_agents = self.zendesk.said(domain, &names);
         let mut counted = Counted::default();
         let linked = Linked::of(&of_agents.of_app);
-        let says_why = told_in(&posted);
+        let (stays, went_again) = told_in(&posted);
         for one in of_people {
             let stands = linked.count(&one.channel, &one.ts, &one.texts);
             if one.deleted || one.texts.len() > 1 {
@@ -168,7 +185,8 @@ impl Sandbox {
             if one.deleted && stands == 0 {
                 continue;
             }
-            let told = says_why.contains(&(one.channel.as_str(), one.thread_ts.as_str()));
+            let thread = (one.channel.as_str(), one.thread_ts.as_str());
+            let told = stays.contains(&thread) || went_again.get(&thread).is_some_and(|at| one.at < *at);
             let place = Place::Slack { channel: one.channel.clone(), ts: one.ts.clone() };
             counted.add(
                 stands,
@@ -185,7 +203,10 @@ impl Sandbox {
         let standing = standing::in_slack(&of_agents.said, &posted, &known);
         for one in &of_agents.said {
             let stands = standing.get(one.id.as_str()).copied().unwrap_or_default();
-            let told = of_agents.notes.iter().any(|(ticket, at)| *ticket == one.ticket && *at >= one.at);
+            let quoted: String = standing::letters(&one.text).chars().take(QUOTED).collect();
+            let quotes = |note: &str| !quoted.is_empty() && standing::letters(note).contains(&quoted);
+            let mut notes = of_agents.notes.iter().filter(|(ticket, at, _)| *ticket == one.ticket && *at >= one.at);
+            let told = notes.any(|(.., note)| quotes(note));
             let (side_conversation, entry) = (one.side_conversation.clone(), one.id.clone());
             let place = Place::Zendesk { ticket: one.ticket, side_conversation, entry };
             counted.add(
@@ -231,6 +252,8 @@ enum Known {
     /// It waits for this, where the bridge has words for it.
     UnderWay(Option<String>),
     SetAside,
+    /// It stays where it was written, for good.
+    Stays,
 }
 
 impl Said {
@@ -248,14 +271,19 @@ impl Said {
         shown
     }
 
-    /// What the bridge tells of it.
-    fn known(&self, lanes: &Value) -> Known {
-        let name = match &self.place {
+    /// How the bridge names it.
+    fn name(&self) -> &str {
+        match &self.place {
             Place::Slack { ts, .. } => ts,
             Place::Zendesk { entry, .. } => entry,
-        };
+        }
+    }
+
+    /// What the bridge tells of it.
+    fn known(&self, lanes: &Value) -> Known {
+        let name = self.name();
         let messages = lanes["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let Some(message) = messages.iter().find(|message| message["event"]["name"] == name.as_str()) else {
+        let Some(message) = messages.iter().find(|message| message["event"]["name"] == name) else {
             return Known::No;
         };
         let calls = message["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -267,6 +295,7 @@ impl Said {
             () if calls.iter().any(|call| call["state"] == "parked") => Known::SetAside,
             () if message["event"]["done_at"].is_null() => under_way(),
             () if waiting().next().is_some() => under_way(),
+            () if calls.iter().any(|call| call["state"] == "dropped" || call["result"] == "withheld") => Known::Stays,
             () => Known::No,
         }
     }
@@ -283,11 +312,21 @@ fn is_card(what: &str) -> bool {
     what == "card" || what.starts_with("card:")
 }
 
-/// Threads in which the app says why what is written there stays there.
-fn told_in(posted: &[in_slack::Posted]) -> BTreeSet<(&str, &str)> {
-    let tells = posted.iter().filter(|post| {
+/// A thread: its channel and its parent.
+type Thread<'a> = (&'a str, &'a str);
+
+/// Threads in which the app says that what is written there stays there, and when it last said in which that it does no longer,
+/// in milliseconds since 1970.
+fn told_in(posted: &[in_slack::Posted]) -> (BTreeSet<Thread<'_>>, BTreeMap<Thread<'_>, i64>) {
+    let (mut stays, mut went_again) = (BTreeSet::new(), BTreeMap::new());
+    for post in posted {
+        let thread = (post.channel.as_str(), post.thread_ts.as_str());
         let what = post.name.split_once('/').map_or("", |(_, what)| what);
-        SAYS_WHY.contains(&what.split(':').next().unwrap_or_default())
-    });
-    tells.map(|post| (post.channel.as_str(), post.thread_ts.as_str())).collect()
+        match what.split(':').next().unwrap_or_default() {
+            STAYS => drop(stays.insert(thread)),
+            GOES_AGAIN => drop(went_again.insert(thread, post.at)),
+            _ => {}
+        }
+    }
+    (stays, went_again)
 }

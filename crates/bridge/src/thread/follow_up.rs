@@ -327,8 +327,11 @@ impl Deciding<'_> {
         self.thread.ticket_id = ticket_id;
         self.thread.ticket_since_ms = self.at_ms;
         self.proposals_are_past();
-        if let Some(ticket) = ticket.or(known) {
-            self.thread.ticket = Some(ticket);
+        match (ticket.or(known), &mut self.thread.ticket) {
+            (Some(ticket), shown) => *shown = Some(ticket),
+            // What is known is of the ticket before.
+            (None, Some(shown)) if old_ticket != ticket_id => shown.status = None,
+            (None, _) => {}
         }
         if matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone) {
             return;

@@ -27,8 +27,16 @@ pub(super) struct Button {
 pub(super) fn of_message(message: &Value, names: &Names) -> Vec<Block> {
     let blocks = list(message, "blocks");
     let said = text(message, "text");
-    let repeats = blocks.iter().all(|block| text(block, "type") == "rich_text");
-    if repeats && !said.is_empty() {
+    let letters = |html: &str| -> String {
+        let outside = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, rest)| rest));
+        outside.flat_map(str::chars).filter(|c| c.is_alphanumeric()).collect()
+    };
+    let is_rich = blocks.iter().all(|block| text(block, "type") == "rich_text");
+    let repeats = || {
+        let shown: String = blocks.iter().map(|block| rich_text(block, names)).collect();
+        letters(&shown) == letters(&mrkdwn::to_html(said, names))
+    };
+    if is_rich && !said.is_empty() && (blocks.is_empty() || repeats()) {
         return vec![Block::Text(mrkdwn::to_html(said, names))];
     }
     blocks.iter().flat_map(|block| of_block(block, names)).collect()

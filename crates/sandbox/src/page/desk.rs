@@ -77,6 +77,8 @@ pub(super) struct Side {
     pub(super) open: bool,
     pub(super) with: String,
     pub(super) entries: Vec<Entry>,
+    /// Where its thread stands in the workspace, once it does.
+    pub(super) thread: Option<String>,
 }
 
 /// A message of a side conversation, or a line about a change.
@@ -130,7 +132,7 @@ impl Desk {
             pages,
             before: (place.page > 1).then(|| place.with_page(place.page - 1)),
             after: (place.page < pages).then(|| place.with_page(place.page + 1)),
-            open: place.ticket.and_then(|id| Ticket::look(zendesk, &place, &links(sandbox, &place), id)),
+            open: place.ticket.and_then(|id| Ticket::look(sandbox, &place, &links(sandbox, &place), id)),
             customers: zendesk.customers(CUSTOMERS),
             addresses: names.map(|name| format!("{name}@{domain}")).collect(),
             place,
@@ -139,7 +141,13 @@ impl Desk {
 }
 
 impl Ticket {
-    fn look(zendesk: &FakeZendesk, place: &Place, names: &Names, id: i64) -> Option<Self> {
+    fn look(sandbox: &Sandbox, place: &Place, names: &Names, id: i64) -> Option<Self> {
+        let zendesk = &sandbox.zendesk;
+        let threads = sandbox.slack.cards();
+        let thread = |side: &Value| {
+            let (channel, ts) = threads.get(text(side, "id"))?;
+            Some(format!("{}&at=m{ts}#m{ts}", place.with_channel(channel)))
+        };
         let ticket = zendesk.ticket(id)?;
         let (groups, organizations) = (named(zendesk.groups()), named(zendesk.organizations()));
         let tags: Vec<&str> = list(&ticket, "tags").iter().filter_map(Value::as_str).collect();
@@ -178,7 +186,12 @@ impl Ticket {
             earlier,
             comments,
             // The latest first: it is the one that somebody looks for.
-            sides: zendesk.side_conversations(id).iter().rev().map(|side| Side::look(zendesk, side, names)).collect(),
+            sides: zendesk
+                .side_conversations(id)
+                .iter()
+                .rev()
+                .map(|side| Side::look(zendesk, side, names, thread(side)))
+                .collect(),
             statuses: STATUSES.iter().map(choice).collect(),
             status,
         })
@@ -186,7 +199,7 @@ impl Ticket {
 }
 
 impl Side {
-    fn look(zendesk: &FakeZendesk, side: &Value, names: &Names) -> Self {
+    fn look(zendesk: &FakeZendesk, side: &Value, names: &Names, thread: Option<String>) -> Self {
         let id = text(side, "id");
         let with: Vec<String> = list(side, "participants").iter().map(participant).collect();
         Side {
@@ -195,6 +208,7 @@ impl Side {
             open: side["state"] == "open",
             with: with.join(", "),
             entries: zendesk.events(id).iter().map(|event| Entry::look(event, names)).collect(),
+            thread,
         }
     }
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{people_who_write, text};
+use super::{people_who_write, shown_name, text};
 use crate::Sandbox;
 
 /// How many steps the tour has.
@@ -97,19 +97,27 @@ impl Place {
         let channel = channels.iter().find(|channel| text(channel, "id") == asked.channel);
         let people = people_who_write(sandbox);
         let known = |id: &str| people.iter().any(|person| text(person, "id") == id);
-        let members = channel.and_then(|channel| channel.get("members")?.as_array());
-        let member = members.into_iter().flatten().filter_map(Value::as_str).find(|id| known(id));
-        let person = Some(asked.person.as_str()).filter(|id| known(id)).or(member);
-        let person = person.or_else(|| people.first().map(|person| text(person, "id"))).unwrap_or_default();
         let agents = &sandbox.world.agents;
         let is_agent = |id: &i64| agents.iter().any(|agent| agent.0 == *id);
         let assignee = found.and_then(|(_, ticket)| ticket["assignee_id"].as_i64());
         let agent = asked.agent.parse().ok().filter(is_agent).or(assignee.filter(is_agent));
+        let agent = agent.or_else(|| agents.first().map(|agent| agent.0)).unwrap_or_default();
+        // Whoever asks at the desk is answered by somebody else, though they may be in both.
+        let asks = agents.iter().find(|(id, _)| *id == agent).map_or("", |(_, name)| name.as_str());
+        let is_other = |id: &str| {
+            let person = people.iter().find(|person| text(person, "id") == id);
+            person.is_some_and(|person| text(person, "real_name") != asks && shown_name(person) != asks)
+        };
+        let members = channel.and_then(|channel| channel.get("members")?.as_array());
+        let members = || members.into_iter().flatten().filter_map(Value::as_str).filter(|id| known(id));
+        let person = Some(asked.person.as_str()).filter(|id| known(id));
+        let person = person.or_else(|| members().find(|id| is_other(id))).or_else(|| members().next());
+        let person = person.or_else(|| people.first().map(|person| text(person, "id"))).unwrap_or_default();
         Place {
             ticket,
             channel: channel.map(|channel| text(channel, "id").to_owned()).unwrap_or_default(),
             person: person.to_owned(),
-            agent: agent.or_else(|| agents.first().map(|agent| agent.0)).unwrap_or_default(),
+            agent,
             view: match asked.view.as_str() {
                 "bridge" => View::Bridge,
                 "slack" => View::Slack,
@@ -157,8 +165,14 @@ impl Place {
         Place { view, ..self.clone() }
     }
 
+    /// On a telephone the workspace begins at its newest message.
     pub(super) fn view_address(&self, view: View) -> String {
-        self.on(view).address()
+        let address = self.on(view).address();
+        if view == View::Slack { format!("{address}#latest") } else { address }
+    }
+
+    pub(crate) fn with_open(&self, ticket: i64) -> Place {
+        Place { ticket: Some(ticket), ..self.clone() }
     }
 
     pub(super) fn with_ticket(&self, ticket: i64) -> String {

@@ -81,7 +81,7 @@ impl Workspace {
         let row = |channel: &Value| Row {
             name: shown(channel, place, &directory),
             marks: if is_direct(channel) { Vec::new() } else { marks(channel) },
-            href: place.with_channel(text(channel, "id")),
+            href: format!("{}#latest", place.with_channel(text(channel, "id"))),
             chosen: text(channel, "id") == place.channel,
         };
         let choice = |person: &Value| Choice {

@@ -200,7 +200,7 @@ fn holds(text: &str, words: &str) -> bool {
 }
 
 /// The letters and digits of a text as it stands in Slack or on a ticket.
-fn letters(text: &str) -> String {
+pub(super) fn letters(text: &str) -> String {
     let text = text.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">");
     text.chars().filter(|c| c.is_alphanumeric()).collect()
 }

@@ -97,8 +97,14 @@ fn rules_of(filled: &Filled) -> Result<Vec<(Vendor, Rule)>, String> {
         None => (vec!["slack", "zendesk"], "*"),
     };
     let mut rules = Vec::new();
-    for vendor in vendors.into_iter().filter(|vendor| kind.is_of(vendor)) {
-        let call = if kind.name == "feed_late" { FEED } else { call };
+    let fits = vendors.into_iter().filter(|vendor| kind.is_of(vendor));
+    let struck = fits.flat_map(|vendor| match (kind.name, call) {
+        ("feed_late", _) => vec![(vendor, FEED)],
+        // People are told on the other side and can retry: so what is asked, and the key to the vendor, is not refused.
+        ("refused", "*") => words_of(vendor).into_iter().map(|call| (vendor, call)).collect(),
+        _ => vec![(vendor, call)],
+    });
+    for (vendor, call) in struck {
         let mut entry = Map::from_iter([
             ("vendor".to_owned(), json!(vendor)),
             ("call".to_owned(), json!(call)),
@@ -118,6 +124,19 @@ fn rules_of(filled: &Filled) -> Result<Vec<(Vendor, Rule)>, String> {
         rules.push(entry_of(&entry).map_err(|(field, why)| format!("{field}: {why}"))?);
     }
     Ok(rules)
+}
+
+/// The calls of a vendor by which the bridge brings people's words.
+fn words_of(vendor: &str) -> Vec<&'static str> {
+    match vendor {
+        "slack" => vec!["chat.postMessage"],
+        _ => {
+            let is_of_words = |call: &&str| {
+                call.starts_with("POST ") && (call.ends_with("/reply") || call.ends_with("/side_conversations"))
+            };
+            zendesk::CALLS.iter().copied().filter(is_of_words).collect()
+        }
+    }
 }
 
 async fn clear(State(desktop): State<Desktop>) -> Response<Body> {

@@ -2,14 +2,14 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Form, State};
 use axum::http::{Response, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Desktop;
 use super::json::answer;
+use super::{Desktop, Named};
 use crate::limits::Keeping;
 use crate::slack;
 use crate::zendesk::FakeZendesk;
@@ -21,6 +21,7 @@ const LONGEST: i64 = 400 * 86_400 * SECOND;
 pub(super) fn router() -> Router<Desktop> {
     Router::new()
         .route("/sandbox/clock", get(clock).post(forward))
+        .route("/sandbox/clock/on", post(forward_on_the_page))
         .route("/sandbox/limits", get(limits).post(set_limits))
 }
 
@@ -42,6 +43,17 @@ async fn forward(State(desktop): State<Desktop>, body: Bytes) -> Response<Body> 
     told["forwarded_ms"] = ms.into();
     told["closed"] = closed.into();
     answer(StatusCode::OK, &told)
+}
+
+/// The clock is moved on the page, which then shows a ticket that has closed by it.
+async fn forward_on_the_page(State(desktop): State<Desktop>, Form(filled): Form<Named>) -> Response<Body> {
+    let place = desktop.place(&filled.asked);
+    let done = read_time(&filled.what).map(|ms| desktop.sandbox.forward(ms));
+    desktop.changes.tell();
+    let closed = done.as_ref().ok().and_then(|closed| closed.first().copied());
+    let place = closed.map_or(place.clone(), |ticket| place.with_open(ticket));
+    let shown = closed.map_or("clock".to_owned(), |ticket| format!("ticket-{ticket}"));
+    desktop.back(&place, done.map(|_| shown).map_err(|why| format!("The clock was not moved: {why}."))).await
 }
 
 fn told_of_clock() -> Value {
@@ -105,10 +117,14 @@ fn read_forward(body: &[u8]) -> Result<i64, String> {
     if let Some(unknown) = fields.keys().find(|key| *key != "forward") {
         return Err(format!("{unknown:?} is unknown here"));
     }
-    let text = fields.get("forward").and_then(Value::as_str).ok_or(wanted)?;
+    read_time(fields.get("forward").and_then(Value::as_str).ok_or(wanted)?)
+}
+
+/// A time such as "4d", in milliseconds.
+fn read_time(text: &str) -> Result<i64, String> {
     let why = || format!("{text:?} is no time from 1s to 400d: a whole number and s, m, h or d");
     let unit = UNITS.iter().find(|(unit, _)| text.ends_with(*unit)).ok_or_else(why)?;
-    let number: i64 = text[..text.len() - 1].parse().map_err(|_| why())?;
+    let number: i64 = text.strip_suffix(unit.0).unwrap_or_default().parse().map_err(|_| why())?;
     number.checked_mul(unit.1).filter(|ms| (SECOND..=LONGEST).contains(ms)).ok_or_else(why)
 }
 

@@ -24,8 +24,7 @@ pub(super) fn is_closed(headers: &HeaderMap) -> bool {
 async fn close(State(desktop): State<Desktop>, Form(asked): Form<Asked>) -> Response<Body> {
     let place = desktop.place(&asked).with_tour_closed();
     let mut response = Redirect::to(&place.address()).into_response();
-    let cookie =
-        HeaderValue::from_static("sidethread_tour=closed; Path=/; Max-Age=31536000; SameSite=Strict; HttpOnly");
+    let cookie = HeaderValue::from_static("sidethread_tour=closed; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly");
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
 }

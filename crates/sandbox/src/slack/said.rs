@@ -1,6 +1,6 @@
 //! What stands in the threads that the app takes part in, for the comparison with the other side.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -28,6 +28,8 @@ pub(crate) struct Posted {
     pub(crate) name: String,
     /// With what stands in its blocks.
     pub(crate) text: String,
+    /// In milliseconds since 1970.
+    pub(crate) at: i64,
 }
 
 impl FakeSlack {
@@ -47,6 +49,7 @@ impl FakeSlack {
                     thread_ts: show::ts(root),
                     name: name.to_owned(),
                     text: whole_text(&message.fields),
+                    at: message.at,
                 });
             }
             let is_answer = |one: &&Message| one.root.is_some_and(|root| apps.contains(&root));
@@ -60,13 +63,34 @@ impl FakeSlack {
     }
 }
 
+impl FakeSlack {
+    /// Where the app's cards stand, by the names of what they show: the channel, and the card's `ts`.
+    pub(crate) fn cards(&self) -> BTreeMap<String, (String, String)> {
+        let workspace = self.workspace();
+        let mut cards = BTreeMap::new();
+        for channel in workspace.channels.values() {
+            for message in
+                channel.messages.values().filter(|message| message.root.is_none_or(|root| root == message.key))
+            {
+                let name = name_of(&message.fields).and_then(|name| name.split_once('/'));
+                if let Some((of, what)) = name
+                    && (what == "card" || what.starts_with("card:"))
+                {
+                    cards.insert(of.to_owned(), (channel.id.clone(), show::ts(message.key)));
+                }
+            }
+        }
+        cards
+    }
+}
+
 /// A message of a person that says something.
 fn said_by(channel: &Channel, message: &Message, is_person: &impl Fn(&str) -> bool) -> Option<Said> {
     let fields = &message.fields;
     let user = fields.get("user").and_then(Value::as_str).filter(|user| is_person(user))?;
     let files = fields.get("files").and_then(Value::as_array).is_some_and(|files| !files.is_empty());
     let texts: Vec<String> =
-        message.before_edits.iter().map(String::as_str).chain([text(fields)]).map(str::to_owned).collect();
+        message.before_edits.iter().map(String::as_str).map(str::to_owned).chain([seen(fields)]).collect();
     let says = files || texts.iter().any(|text| !text.trim().is_empty());
     (says && !message.is_tombstone() && !fields.contains_key("bot_id")).then(|| Said {
         channel: channel.id.clone(),
@@ -81,6 +105,42 @@ fn said_by(channel: &Channel, message: &Message, is_person: &impl Fn(&str) -> bo
 
 fn text(fields: &Fields) -> &str {
     fields.get("text").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What a reader sees of what somebody wrote: its blocks where it has any, and else its text, which Slack shows only where
+/// blocks cannot be.
+fn seen(fields: &Fields) -> String {
+    let blocks = fields.get("blocks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut seen = String::new();
+    blocks.iter().for_each(|block| add_words(block, &mut seen));
+    if seen.trim().is_empty() { text(fields).to_owned() } else { seen }
+}
+
+/// Adds what a block or a part of it says, as mrkdwn.
+fn add_words(part: &Value, seen: &mut String) {
+    let field = |name: &str| part.get(name).and_then(Value::as_str).unwrap_or_default();
+    let plain = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    match field("type") {
+        "text" => seen.push_str(&plain(field("text"))),
+        "link" if field("text").is_empty() => seen.push_str(&format!("<{}>", field("url"))),
+        "link" => seen.push_str(&plain(field("text"))),
+        "user" => seen.push_str(&format!("<@{}>", field("user_id"))),
+        "channel" => seen.push_str(&format!("<#{}>", field("channel_id"))),
+        "usergroup" => seen.push_str(&format!("<!subteam^{}>", field("usergroup_id"))),
+        "broadcast" => seen.push_str(&format!("<!{}>", field("range"))),
+        "emoji" => seen.push_str(&format!(":{}:", field("name"))),
+        "plain_text" => seen.push_str(&plain(field("text"))),
+        "mrkdwn" | "markdown" => seen.push_str(field("text")),
+        _ => {
+            if !seen.is_empty() && !seen.ends_with('\n') {
+                seen.push('\n');
+            }
+            let inner = ["text", "fields", "elements"].into_iter().filter_map(|name| part.get(name));
+            for one in inner.flat_map(|one| one.as_array().map_or(std::slice::from_ref(one), Vec::as_slice)) {
+                add_words(one, seen);
+            }
+        }
+    }
 }
 
 /// The text, and below it what its blocks say where they say more.

@@ -26,8 +26,8 @@ pub(crate) struct AllSaid {
     pub(crate) said: Vec<Said>,
     /// The texts of what the app wrote in any.
     pub(crate) of_app: Vec<String>,
-    /// Tickets with an internal note of the app, each with the time of the latest.
-    pub(crate) notes: Vec<(i64, i64)>,
+    /// The app's internal notes: the ticket, when, and the text.
+    pub(crate) notes: Vec<(i64, i64, String)>,
 }
 
 impl FakeZendesk {
@@ -71,8 +71,9 @@ impl FakeZendesk {
             let comments = world.tickets.get(&side.ticket).map(|ticket| ticket.comments.as_slice()).unwrap_or_default();
             let app = world.app_user;
             let own = |value: &Value| value["public"] == false && value["author_id"] == app;
-            let latest = comments.iter().rev().find(|comment| own(&comment.value));
-            all.notes.extend(latest.map(|comment| (side.ticket, comment.at)));
+            let text = |value: &Value| value["body"].as_str().unwrap_or_default().to_owned();
+            let notes = comments.iter().filter(|comment| own(&comment.value));
+            all.notes.extend(notes.map(|note| (side.ticket, note.at, text(&note.value))));
         }
         all.said.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
         all

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode, header};
 use serde_json::json;
 use sidethread_sandbox::post::Now;
 use sidethread_sandbox::slack::{ChannelSpec, PersonSpec, Say};
-use sidethread_sandbox::zendesk::{TicketSpec, UserSpec};
+use sidethread_sandbox::zendesk::{TicketChange, TicketSpec, UserSpec};
 use sidethread_sandbox::{Sandbox, guard};
 use tower::ServiceExt;
 
@@ -250,4 +250,79 @@ async fn a_long_thread_shows_its_latest_answers_and_all_of_them_to_who_asks() {
     assert!(!whole.contains("are not shown"));
     let nonsense = get(&router, &format!("{place}&whole=1.5")).await.text;
     assert!(nonsense.contains("15 earlier answers are not shown"));
+}
+
+#[tokio::test]
+async fn the_two_sides_begin_with_two_people() {
+    let router = sandbox().router();
+    let page = get(&router, "/").await.text;
+    let chosen: Vec<&str> = page.split(" selected>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+    let (agent, person) = (chosen.first().expect("an agent"), chosen.iter().find(|name| !name.contains("both")));
+    assert!(person.is_some() && chosen.iter().filter(|name| *name == agent).count() == 1, "{chosen:?}");
+    let marta = get(&router, "/?person=U0MARTA0001").await.text;
+    assert!(marta.contains("value=\"U0MARTA0001\" selected"), "whoever is chosen stays so");
+}
+
+#[tokio::test]
+async fn a_deleted_ticket_offers_nothing_but_to_be_restored() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let agent = sandbox.world.agents[0].0;
+    let to = format!("support-engineering@{}", sandbox.credentials().channel_domain);
+    sandbox.zendesk.desk_start(agent, 35436, &[&to], "Gate 4", "Who opens gate 4?").expect("started");
+    let page = get(&router, "/?ticket=35436").await.text;
+    for form in ["/sandbox/zendesk/reply", "/sandbox/zendesk/start", "/sandbox/zendesk/comment"] {
+        assert!(page.contains(form), "{form}");
+    }
+    let body = "ticket=35436";
+    let request =
+        Request::post("/sandbox/zendesk/delete").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    assert_eq!(send(&router, request.body(Body::from(body)).expect("a request")).await.status, 303);
+    let page = get(&router, "/?ticket=35436").await.text;
+    assert!(page.contains("Who opens gate 4?") && page.contains("/sandbox/zendesk/restore"), "{page}");
+    for form in
+        ["/sandbox/zendesk/reply", "/sandbox/zendesk/start", "/sandbox/zendesk/comment", "/sandbox/zendesk/state"]
+    {
+        assert!(!page.contains(form), "{form}");
+    }
+}
+
+#[tokio::test]
+async fn the_clock_is_moved_on_the_page() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    let solved = TicketChange { status: Some("solved".into()), ..Default::default() };
+    assert!(sandbox.zendesk.set_ticket(35436, solved));
+    assert!(get(&router, "/?panel=faults").await.text.contains("Let time pass"));
+    let move_by = async |what: &str| {
+        let request =
+            Request::post("/sandbox/clock/on").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        send(&router, request.body(Body::from(format!("what={what}"))).expect("a request")).await
+    };
+    let shown = move_by("4d").await.header("location").to_owned();
+    assert!(shown.contains("#ticket-"), "{shown}");
+    assert_eq!(sandbox.zendesk.ticket(35436).expect("a ticket")["status"], "closed");
+    assert!(move_by("1s").await.header("location").ends_with("#clock"), "nothing is left to close");
+    assert!(move_by("soon").await.header("location").contains("notice="));
+    assert!(move_by("4\u{e9}").await.header("location").contains("notice="));
+}
+
+#[tokio::test]
+async fn the_switch_that_refuses_leaves_what_is_needed_to_tell_of_it() {
+    let sandbox = sandbox();
+    let router = sandbox.router();
+    for vendor in ["slack", "zendesk"] {
+        let request =
+            Request::post("/sandbox/faults/on").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let body = format!("fault=refused&call={vendor}+*");
+        assert_eq!(send(&router, request.body(Body::from(body)).expect("a request")).await.status, 303);
+    }
+    let calls =
+        |rules: Vec<sidethread_sandbox::faults::Rule>| rules.into_iter().map(|rule| rule.call).collect::<Vec<_>>();
+    assert_eq!(calls(sandbox.slack.faults().list()), ["chat.postMessage"]);
+    assert_eq!(calls(sandbox.zendesk.faults().list()), ["POST …/side_conversations", "POST …/reply"]);
+    let request =
+        Request::post("/sandbox/faults/off").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    send(&router, request.body(Body::from("what=refused")).expect("a request")).await;
+    assert!(sandbox.slack.faults().list().is_empty() && sandbox.zendesk.faults().list().is_empty());
 }

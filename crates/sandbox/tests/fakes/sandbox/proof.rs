@@ -186,6 +186,74 @@ async fn what_stays_where_it_is_and_people_were_told_so_is_not_lost() {
     assert_eq!(played.counts().await, [2, 1, 0, 0, 0, 1], "what is written elsewhere does not cross");
 }
 
+/// What the bridge tells of a message of Slack and of the one call that it set off.
+fn told_of(ts: &str, call: &Value) -> String {
+    let event = json!({"seq": 7, "source": "slack", "key": format!("{ts}:{SUPPORT}"), "name": ts,
+        "received_at": START, "done_at": START, "ignored": null, "waits": null});
+    let mut lanes: Value = serde_json::from_str(IDLE).expect("JSON");
+    lanes["messages"] = json!([{"event": event, "thread": {"channel_id": SUPPORT}, "calls": [call]}]);
+    lanes.to_string()
+}
+
+#[tokio::test]
+async fn what_waits_is_still_to_arrive_whatever_was_told_and_whether_the_bridge_is_up_or_down() {
+    for notice in ["late:reply:x", "merged:35436:1", "ticket-gone:1", "withheld:1"] {
+        let played = Played::begin().await;
+        let (side, agent, ts) = played.asked().await;
+        played.post(Some(&ts), "A notice of the app", &format!("{side}/{notice}")).await;
+        let said = played.sandbox.slack.say(PRIYA, SUPPORT, Some(&ts), "Me.").expect("a message");
+        played.sandbox.zendesk.desk_reply(agent, &side, "And who closes it?").expect("a reply");
+        let token = played.sandbox.zendesk.token_of(played.sandbox.zendesk.app_user_id()).expect("a token");
+        let note = json!({"ticket": {"comment": {"body": "Ana marked it as done in Slack.", "public": false}}});
+        let request = Request::put(format!("/zendesk/api/v2/tickets/{TICKET}"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(note.to_string()))
+            .expect("a request");
+        assert_eq!(send(&played.router, request).await.status, 200);
+        *played.lanes.lock().expect("no panic") = "{".to_owned();
+        played.sandbox.operator.lanes_at_once().await;
+        played.pass(1000);
+        assert_eq!(played.counts().await, [3, 1, 0, 0, 2, 0], "{notice}: the bridge is down, and what waits waits");
+        let waits = json!({"for": "press", "words": "until somebody presses", "until": null});
+        let mut call = json!({"id": 4, "act": "reply", "vendor": "zendesk", "state": "waiting", "waits": waits});
+        *played.lanes.lock().expect("no panic") = told_of(&said, &call);
+        played.sandbox.operator.lanes_at_once().await;
+        assert_eq!(played.counts().await[3..], [1, 1, 0], "{notice}: it waits, and the agent's words are lost");
+        (call["state"], call["result"]) = ("done".into(), "withheld".into());
+        *played.lanes.lock().expect("no panic") = told_of(&said, &call);
+        played.sandbox.operator.lanes_at_once().await;
+        assert_eq!(played.counts().await[3..], [1, 0, 1], "{notice}: it stays for good");
+        *played.lanes.lock().expect("no panic") = IDLE.to_owned();
+        played.sandbox.operator.lanes_at_once().await;
+        assert_eq!(played.counts().await[3..], [1, 0, 1], "{notice}: that is not forgotten");
+    }
+}
+
+#[tokio::test]
+async fn of_a_message_with_blocks_what_a_reader_sees_is_counted_and_shown() {
+    let played = Played::begin().await;
+    let (side, _, ts) = played.asked().await;
+    let token = played.sandbox.slack.token_of(PRIYA).expect("a token");
+    let section = json!({"type": "rich_text_section", "elements": [
+        {"type": "text", "text": "Gate 4 & gate 5 "}, {"type": "emoji", "name": "tada"},
+        {"type": "user", "user_id": PRIYA}, {"type": "link", "url": "https://x.example", "text": "the plan"},
+    ]});
+    let body = json!({"channel": SUPPORT, "thread_ts": ts, "text": "This app cannot show the message",
+        "blocks": [{"type": "rich_text", "elements": [section]}]});
+    let said = played.call("/slack/api/chat.postMessage", &token, body).await["ts"].as_str().expect("a ts").to_owned();
+    assert_eq!(played.counts().await, [2, 1, 0, 0, 1, 0]);
+    let page = get(&played.router, "/?person=U0MARTA0001").await.text;
+    assert!(page.contains("Gate 4 &#38; gate 5") || page.contains("Gate 4 &amp; gate 5"), "{page}");
+    assert!(!page.contains("This app cannot show the message"), "{page}");
+    let link = format!("https://acme.slack.com/archives/{SUPPORT}/p{}?thread_ts={ts}", said.replace('.', ""));
+    let heading = format!("Priya in Slack ({link}):");
+    played.reply_with(&side, &format!("{heading}\nThis app cannot show the message")).await;
+    assert_eq!(played.counts().await, [2, 1, 0, 0, 1, 0], "other words stand there");
+    played.reply_with(&side, &format!("{heading}\nGate 4 & gate 5 🎉@Priya the plan (https://x.example)")).await;
+    assert_eq!(played.counts().await, [2, 2, 0, 0, 0, 0]);
+}
+
 #[tokio::test]
 async fn a_message_has_arrived_when_each_of_its_parts_stands_there() {
     let played = Played::begin().await;
