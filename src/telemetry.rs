@@ -1,5 +1,6 @@
 //! What the operator sees: metrics and the log, set up once.
 
+use std::io::Write;
 use std::sync::atomic::AtomicI64;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
@@ -230,6 +231,35 @@ impl Metrics {
     }
 }
 
+/// Whether a character steers whoever shows it: what controls a terminal, what turns the direction of writing, and what
+/// ends a line without being a line feed.
+pub fn steers(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hides = matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}');
+    c.is_control() || turns || hides
+}
+
+/// Standard error, to which each event is one line: what a vendor answered cannot pretend to be another one.
+struct OneLine(std::io::Stderr);
+
+impl Write for OneLine {
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        self.0.write_all(one_line(&String::from_utf8_lossy(event)).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// An event for a terminal; colours stay.
+fn one_line(event: &str) -> String {
+    let text = event.strip_suffix('\n').unwrap_or(event);
+    let shown = text.chars().map(|c| if c != '\u{1b}' && steers(c) { char::REPLACEMENT_CHARACTER } else { c });
+    shown.chain(['\n']).collect()
+}
+
 /// Starts the log: JSON lines on standard error when that is not a terminal, else lines for people.
 ///
 /// `RUST_LOG` chooses what is said; the default is this app at `info` and others at `warn`.
@@ -237,11 +267,23 @@ pub fn start_log() {
     use std::io::IsTerminal;
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,sidethread=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
     // A log that is already started, as in a test, stays as it is.
     let _ = if std::io::stderr().is_terminal() {
-        builder.with_target(false).try_init()
+        builder.with_writer(|| OneLine(std::io::stderr())).with_target(false).try_init()
     } else {
-        builder.json().flatten_event(true).try_init()
+        builder.with_writer(std::io::stderr).json().flatten_event(true).try_init()
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stays_one_line_on_a_terminal() {
+        let event = "\u{1b}[33m WARN\u{1b}[0m it failed error=no\n ERROR all is lost\u{202e}\u{2028}\n";
+        let shown = "\u{1b}[33m WARN\u{1b}[0m it failed error=no\u{fffd} ERROR all is lost\u{fffd}\u{fffd}\n";
+        assert_eq!(one_line(event), shown);
+    }
 }

@@ -101,6 +101,7 @@ struct World {
     firm: Firm,
     folder: tempfile::TempDir,
     listen: SocketAddr,
+    admin: SocketAddr,
     /// Names and ids of the channels.
     channels: Vec<(String, String)>,
     tickets: Vec<i64>,
@@ -227,6 +228,7 @@ impl World {
             firm,
             folder,
             listen,
+            admin,
             channels,
             tickets,
             talks: Vec::new(),
@@ -261,7 +263,7 @@ impl World {
 
     async fn ready(&self) -> Option<Value> {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let response = client.get(format!("http://{}/readyz", self.listen)).send().await.ok()?;
+        let response = client.get(format!("http://{}/readyz", self.admin)).send().await.ok()?;
         let ready = response.status() == 200;
         let body: Value = serde_json::from_slice(&response.bytes().await.ok()?).ok()?;
         (ready && body["waiting"].is_object()).then_some(body)

@@ -102,7 +102,7 @@ impl House {
         };
         let ((out, out_path), (err, err_path)) = (file("out"), file("err"));
         let child = self.command(command, config).stdout(out).stderr(err).spawn().unwrap();
-        let code = Running { child, log: err_path.clone(), listen: self.listen }.end().await;
+        let code = Running { child, log: err_path.clone(), listen: self.listen, admin: self.admin }.end().await;
         (code, std::fs::read_to_string(out_path).unwrap(), std::fs::read_to_string(err_path).unwrap())
     }
 
@@ -126,10 +126,10 @@ impl House {
         let log = self.folder.path().join("log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let child = self.command("serve", "sidethread.toml").stderr(file).spawn().unwrap();
-        let mut running = Running { child, log, listen: self.listen };
+        let mut running = Running { child, log, listen: self.listen, admin: self.admin };
         until("readiness", async || {
             assert_eq!(running.child.try_wait().unwrap(), None, "it ended: {}", running.said());
-            running.get("/readyz").await.is_some_and(|(status, body)| status == 200 && body["waiting"].is_object())
+            running.ask("/readyz").await.is_some_and(|(status, body)| status == 200 && body["waiting"].is_object())
         })
         .await;
         *self.app.lock().unwrap() = Some(self.listen);
@@ -197,6 +197,7 @@ struct Running {
     child: Child,
     log: PathBuf,
     listen: SocketAddr,
+    admin: SocketAddr,
 }
 
 impl Running {
@@ -206,6 +207,11 @@ impl Running {
 
     async fn get(&self, path: &str) -> Option<(u16, Value)> {
         get(self.listen, path).await
+    }
+
+    /// As its operator.
+    async fn ask(&self, path: &str) -> Option<(u16, Value)> {
+        get(self.admin, path).await
     }
 
     fn signal(&self, name: &str) {
@@ -422,7 +428,7 @@ async fn killed_in_the_middle_it_loses_and_doubles_nothing() {
     })
     .await;
     until("quiet", async || {
-        let (_, ready) = app.get("/readyz").await.unwrap();
+        let (_, ready) = app.ask("/readyz").await.unwrap();
         let waiting = &ready["waiting"];
         waiting["events"] == 0 && waiting["to_slack"] == 0 && waiting["to_zendesk"] == 0
     })
@@ -593,7 +599,7 @@ async fn the_service_manager_is_told() {
     let mut command = house.command("serve", "sidethread.toml");
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "100000").env_remove("WATCHDOG_PID");
     let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
-    let mut app = Running { child, log, listen: house.listen };
+    let mut app = Running { child, log, listen: house.listen, admin: house.admin };
     let first = heard().await;
     assert!(first.starts_with("READY=1\n"), "{first}");
     assert!(app.get("/healthz").await.is_some(), "it listens once it says so");

@@ -93,6 +93,7 @@ const ZENDESK_CONFIG: &str = "poll_interval_secs = 20";
 const NARROW_SLACK: &str = "posts_per_second_per_channel = 0.2";
 const NARROW_ZENDESK: &str = "poll_interval_secs = 20\n side_conversation_writes_per_10_min = 4";
 const BRIDGE_CONFIG: &str = r#"
+    order_window_ms = 250
     slack_read_lag_secs = 7
     zendesk_read_lag_secs = 7
     retry_schedule = ["1s", "1s", "2s", "2s", "3s", "3s", "4s", "4s", "5s", "5s", "5s", "5s", "5s", "5s", "5s", "5s",

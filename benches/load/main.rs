@@ -24,7 +24,8 @@
 //!   keeps nothing but the message's number and the time. `--whole-fake` goes without.
 //! - *The barest bridge* (`bare.rs`) takes the same load: the same crates with nothing but verify, store, call, mark
 //!   done. How fast a machine is changes with the hour; how many times the barest bridge a message costs does not.
-//! - The app's poll of the feed is set to an hour and its budgets are off: no account lets in as much as is sent here.
+//! - The app's poll of the feed is set to an hour and its budgets are off: no account lets in as much as is sent here. So is
+//!   the order window (`order_window_ms = 0`): each reply would wait for it, and what is measured is what the app costs.
 
 mod bare;
 
@@ -412,6 +413,8 @@ impl House {
             ticket_updates_per_min = 0
             updates_per_ticket_per_10_min = 0
             feed_reads_per_10_min = 0
+            [bridge]
+            order_window_ms = 0
             "#,
             folder.path().join("sidethread.db").display()
         );

@@ -18,7 +18,7 @@ use crate::engine::clock::Clock;
 use crate::engine::pace::{Limit, Limits};
 use crate::engine::retry::Schedule;
 use crate::engine::{Engine, Settings};
-use crate::http::{Front, Ready};
+use crate::http::{Front, Ready, Refusals};
 use crate::slack::{Identity, SlackClient};
 use crate::store::{Commit, Store};
 use crate::telemetry::Metrics;
@@ -27,9 +27,6 @@ use crate::zendesk::ZendeskClient;
 
 /// How long until a vendor that does not answer is asked again who we are.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
-
-/// How long a request may take to end once the app is told to stop.
-const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
 /// An app that is open for requests and becomes ready once both vendors have said who it is.
 pub struct App {
@@ -64,6 +61,8 @@ impl App {
             zendesk_url: config.zendesk.url.as_str().trim_end_matches('/').to_owned(),
             writable_at: Arc::default(),
             starting: Arc::new(Mutex::new("neither vendor has been asked yet who the app is".to_owned())),
+            unverified: Arc::default(),
+            refusals: Refusals::default(),
             ready: Arc::new(OnceLock::new()),
         };
         App { front, config, slack: Arc::new(slack), zendesk: Arc::new(zendesk), seed }
@@ -215,6 +214,7 @@ impl App {
             zendesk_url: self.front.zendesk_url.clone(),
             bridging_since_ms,
             operator: self.config.bridge.operator_channel.is_some(),
+            order_window_ms: self.config.bridge.order_window.as_millis() as i64,
             rules: self.config.rules.clone(),
             permissions: Permissions::default(),
         };
@@ -262,27 +262,6 @@ fn limits(config: &Config) -> Limits {
         zendesk_ticket: in_ten_minutes(zendesk.updates_per_ticket_per_10_min),
         zendesk_feed: in_ten_minutes(zendesk.feed_reads_per_10_min),
     }
-}
-
-/// Serves until `stop`, then lets requests end; a caller who never finishes one is left after two seconds.
-///
-/// # Errors
-/// The address cannot be listened on.
-pub async fn serve(listener: tokio::net::TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // Small answers go at once.
-        let _ = stream.set_nodelay(true);
-    });
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let too_late = async {
-        stop.cancelled().await;
-        tokio::time::sleep(LAST_REQUESTS).await;
-    };
-    tokio::select! {
-        result = served => result?,
-        () = too_late => {}
-    }
-    Ok(())
 }
 
 /// Listens on an address.

@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::ask::Asker;
+use super::words::clean;
 use crate::config::Config;
 use crate::engine::clock::Clock;
 use crate::wire::Wire;
@@ -84,9 +85,9 @@ impl fmt::Display for Report {
                 Level::Warn => "note",
                 Level::Fail => "FAIL",
             };
-            writeln!(f, "{mark}  {}", finding.what)?;
+            writeln!(f, "{mark}  {}", clean(&finding.what))?;
             if let Some(remedy) = &finding.remedy {
-                writeln!(f, "      {remedy}")?;
+                writeln!(f, "      {}", clean(remedy))?;
             }
         }
         match (self.count(Level::Fail), self.count(Level::Warn)) {

@@ -104,10 +104,11 @@ fn said(whom: &Whom, erased: &Erased, zendesk_url: &str) -> String {
             [] => "no name".to_owned(),
             names => format!("the name{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", ")),
         };
-        out.push_str(&clean(&format!(
-            "They were looked for under {names}. Cards and readers hold names alone: if they had another one, run this \
-             again with --name.\n"
-        )));
+        out.push_str(&format!(
+            "They were looked for under {}. Cards and readers hold names alone: if they had another one, run this \
+             again with --name.\n",
+            clean(&names)
+        ));
         if erased.unasked {
             out.push_str(
                 "Their present name could not be asked for: that takes a running bridge and a vendor that answers.\n",

@@ -236,7 +236,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("sidethread cannot continue: {error:#}");
+            eprintln!("{}", words::clean_lines(&format!("sidethread cannot continue: {error:#}")));
             ExitCode::FAILURE
         }
     }
@@ -315,7 +315,7 @@ async fn erase(config: Config, whom: anyhow::Result<Whom>, names: Vec<String>, y
 
 /// Prints, also where nobody reads to the end.
 fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().write_all(words::clean_lines(text).as_bytes());
 }
 
 fn settings(path: Option<&Path>) -> Result<Config, ExitCode> {
@@ -324,7 +324,7 @@ fn settings(path: Option<&Path>) -> Result<Config, ExitCode> {
 
 fn given(read: Result<Config, ConfigErrors>) -> Result<Config, ExitCode> {
     read.map_err(|errors| {
-        eprintln!("{errors}");
+        eprintln!("{}", words::clean_lines(&errors.to_string()));
         ExitCode::from(SETTINGS_AT_FAULT)
     })
 }

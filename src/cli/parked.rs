@@ -216,10 +216,11 @@ fn line(parked: &ParkedCall, now_ms: i64) -> String {
     let vendor = if call.vendor == "slack" { "Slack" } else { "Zendesk" };
     let since = call.settled_at.unwrap_or(call.decided_at);
     format!(
-        "  {}  {what} to {vendor} · ticket {} · {} · since {} ({})\n      {}\n",
+        "  {}  {} to {vendor} · ticket {} · {} · since {} ({})\n      {}\n",
         call.id,
+        clean(&what),
         parked.ticket_id,
-        place(parked),
+        clean(&place(parked)),
         time(since),
         ago(now_ms, since),
         why(parked)
@@ -231,7 +232,7 @@ fn set_aside(prefix: &str, row: &SetAside, now_ms: i64) -> String {
     let mut line = format!(
         "  {prefix}{}  from {} · {ticket} · side conversation {} · since {} ({})\n",
         clean(&row.key),
-        row.source,
+        clean(&row.source),
         clean(&row.thread_id),
         time(row.received_at),
         ago(now_ms, row.received_at)
@@ -311,5 +312,5 @@ fn place(parked: &ParkedCall) -> String {
 }
 
 fn why(parked: &ParkedCall) -> String {
-    clean(parked.call.problem.as_deref().unwrap_or("no reason was stored")).replace('\n', " ")
+    clean(parked.call.problem.as_deref().unwrap_or("no reason was stored"))
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::app::{App, listen, serve, told_to_stop};
+use super::app::{App, listen, told_to_stop};
 use super::supervisor::Supervisor;
 use crate::config::Config;
 use crate::engine::clock::{Clock, SystemClock};
+use crate::http::listen::{Limits, raise_descriptors, serve};
 use crate::store::Store;
 use crate::wire::HttpWire;
 
@@ -35,6 +36,7 @@ pub async fn run_until(
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let descriptors = raise_descriptors();
     let store = Arc::new(Store::open(&config.database.path).await?);
     let listener = listen(config.server.listen).await.context("server.listen")?;
     let admin_listener = listen(config.server.admin_listen).await.context("server.admin_listen")?;
@@ -50,8 +52,14 @@ pub async fn run_until(
     });
 
     let stop = CancellationToken::new();
-    let http = tokio::spawn(serve(listener, app.router(), stop.clone()));
-    let admin = tokio::spawn(serve(admin_listener, app.admin_router(), stop.clone()));
+    let http = tokio::spawn(serve(listener, app.router(), "listen", Limits::public(descriptors), stop.clone()));
+    let admin = tokio::spawn(serve(
+        admin_listener,
+        app.admin_router(),
+        "admin_listen",
+        Limits::admin(descriptors),
+        stop.clone(),
+    ));
     let signal = tokio::spawn({
         let (stop, supervisor) = (stop.clone(), supervisor.clone());
         async move {
@@ -69,8 +77,8 @@ pub async fn run_until(
     });
     let worked = worked.await.context("the engine ended");
     stop.cancel();
-    http.await.context("the server ended")??;
-    admin.await.context("the admin server ended")??;
+    http.await.context("the server ended")?;
+    admin.await.context("the admin server ended")?;
     store.close().await;
     signal.abort();
     alive.abort();

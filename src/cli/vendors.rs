@@ -1,15 +1,16 @@
 //! Both vendors behind the engine's narrow waist: each act goes to the edge whose it is.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::bridge::effect::CreateSideConversation;
 use crate::bridge::erase::Whom;
 use crate::bridge::event::{SideConversationEvent, Standing};
 use crate::bridge::heading;
 use crate::bridge::ids::{ChannelId, SlackUserId, TicketId, Ts};
+use crate::bridge::start::Prospects;
 use crate::bridge::{Act, Answer, Vendor};
 use crate::engine::outside::{
     Call, CallError, ChangedTickets, FeedError, FeedPage, Outside, ReadChannel, ReadThread, TicketNow,
@@ -47,6 +48,8 @@ impl Outside for Vendors {
                 self.zendesk.seek_follow_up(call, *source, thread_url, *gone).await
             }
             Act::FollowUp { source, request, .. } => self.zendesk.follow_up(*source, request).await,
+            Act::LookForStart { user, channel, ticket_id } => self.look_for_start(user, channel, *ticket_id).await,
+            Act::CreateSideConversation(create) => self.create(call, create).await,
             Act::ContinueOn { ticket_id, name, thread_url, .. } => {
                 self.zendesk.continue_on(call, *ticket_id, name, thread_url).await
             }
@@ -64,6 +67,9 @@ impl Outside for Vendors {
             }
             (Act::ContinueOn { ticket_id, .. }, _) => {
                 self.zendesk.find_continued(call, *ticket_id).await.map(|found| vec![found])
+            }
+            (Act::CreateSideConversation(create), _) => {
+                self.zendesk.find_created(call, create).await.map(|found| vec![found])
             }
             (Act::SetState { state, .. }, _) => self.zendesk.find_state(call, *state).await.map(|found| vec![found]),
             (_, Vendor::Slack) => self.slack.find(calls).await,
@@ -141,9 +147,39 @@ impl Vendors {
         Ok(found.map_or(Answer::Done, Answer::Assignee))
     }
 
+    /// Whether somebody can start a side conversation.
+    async fn look_for_start(
+        &self,
+        user: &SlackUserId,
+        channel: &ChannelId,
+        ticket_id: TicketId,
+    ) -> Result<Answer, CallError> {
+        let Profile { mut person, email } = self.slack.profile_for_rights(user).await.map_err(slack_is_late)?;
+        let zendesk_user = match &email {
+            Some(email) => self.zendesk.agent_by_email(email).await?,
+            None => None,
+        };
+        person.agent = zendesk_user.is_some();
+        let channel = self.slack.problem_of(channel).await.map_err(slack_is_late)?;
+        let ticket = self.zendesk.prospect(ticket_id).await?;
+        Ok(Answer::Prospects(Box::new(Prospects { person, zendesk_user, channel, ticket })))
+    }
+
+    async fn create(&self, call: &Call<'_>, create: &CreateSideConversation) -> Result<Answer, CallError> {
+        let profile = self.slack.profile(&create.user).await.map_err(slack_is_late)?;
+        let zendesk_user = match &profile.email {
+            // Who the author is in Zendesk only adds to the message; it must not hold it back.
+            Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),
+            None => None,
+        };
+        let names = self.slack.names_of_mentioned(&[&create.doc]).await;
+        let author = Author { name: heading::author(&profile.person), zendesk_user };
+        self.zendesk.create_side_conversation(call, create, &author, &names).await
+    }
+
     async fn reply(&self, call: &Call<'_>) -> Result<Answer, CallError> {
         let mut authors = Vec::new();
-        let (mut people, mut channels) = (BTreeSet::new(), BTreeSet::new());
+        let mut docs = Vec::new();
         for effect in call.effects() {
             let Act::Reply(reply) = &effect.act else {
                 return Err(CallError::Refused { reason: "this is no reply.".to_owned() });
@@ -156,8 +192,7 @@ impl Vendors {
             if profile.person.standing == Standing::Bot {
                 return Ok(Answer::OfABot);
             }
-            people.extend(reply.doc.people());
-            channels.extend(reply.doc.nameless_channels());
+            docs.push(&reply.doc);
             let zendesk_user = match &profile.email {
                 // Who the author is in Zendesk only adds to the reply; it must not hold it back.
                 Some(email) => self.zendesk.user_by_email(email).await.unwrap_or_default(),
@@ -165,7 +200,7 @@ impl Vendors {
             };
             authors.push((reply, Author { name: heading::author(&profile.person), zendesk_user }));
         }
-        let names = self.slack.names_of_mentioned(people, channels).await;
+        let names = self.slack.names_of_mentioned(&docs).await;
         self.zendesk.reply(call, &authors, &names).await
     }
 }

@@ -4,6 +4,7 @@ use crate::bridge::Effect;
 use crate::bridge::content::{Doc, Names};
 use crate::bridge::facts::Says;
 use crate::bridge::ids::{ChannelId, SlackUserId};
+use crate::telemetry::steers;
 
 /// A time in UTC, to the millisecond.
 pub(super) fn time(at_ms: i64) -> String {
@@ -22,14 +23,24 @@ pub(super) fn ago(now_ms: i64, at_ms: i64) -> String {
     }
 }
 
-/// A text without what would steer a terminal.
+/// A text as one line that steers no terminal: it can neither end the line it stands in nor change how the rest of it is
+/// read. Whatever the app did not write itself goes through here or through [`indented`] before it is printed.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c == '\n' { ' ' } else { shown(c) }).collect()
+}
+
+/// Lines of the app's own that steer no terminal, whatever they quote.
+pub(super) fn clean_lines(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' { c } else { shown(c) }).collect()
 }
 
 /// A text of several lines, each behind `margin`.
 pub(super) fn indented(text: &str, margin: &str) -> String {
-    clean(text).lines().map(|line| format!("{margin}{line}\n")).collect()
+    clean_lines(text).lines().map(|line| format!("{margin}{line}\n")).collect()
+}
+
+fn shown(c: char) -> char {
+    if steers(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 /// What an act is called, with the vendor it goes to.
@@ -80,7 +91,13 @@ mod tests {
         assert_eq!(time(i64::MAX), i64::MAX.to_string());
         let shown = [0, 119, 120, 7199, 7200, 172_799, 172_800].map(|secs| ago(secs * 1000, 0));
         assert_eq!(shown, ["0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 days"]);
-        assert_eq!(clean("a\u{1b}[2Jb\r\nc"), "a\u{fffd}[2Jb\u{fffd}\nc");
+        assert_eq!(clean("a\u{1b}[2Jb\r\nc"), "a\u{fffd}[2Jb\u{fffd} c");
+        for steering in ['\u{7f}', '\u{9b}', '\u{61c}', '\u{200e}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}'] {
+            assert_eq!(clean(&format!("a{steering}b")), "a\u{fffd}b", "{steering:?}");
+            assert_eq!(indented(&format!("a{steering}b\nc"), "| "), "| a\u{fffd}b\n| c\n", "{steering:?}");
+        }
+        let people_write_it = "שלום, \u{1f469}\u{200d}\u{1f4bb} né";
+        assert_eq!(clean(people_write_it), people_write_it);
         assert_eq!(indented("a\n\nb", "  "), "  a\n  \n  b\n");
     }
 }

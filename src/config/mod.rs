@@ -160,6 +160,8 @@ pub enum ZendeskCredential {
 /// How the bridge behaves.
 #[derive(Clone, Debug)]
 pub struct Bridge {
+    /// How old a reply is when it goes to the ticket, so that one written before it can still come before it.
+    pub order_window: Duration,
     /// The wait between two comparisons of every open thread.
     pub reconcile_interval: Duration,
     /// Where the app says that a person must act.
@@ -385,6 +387,8 @@ fn zendesk_credential(source: &mut Source) -> Option<ZendeskCredential> {
 }
 
 fn bridge(source: &mut Source) -> Option<Bridge> {
+    let why = "people wait that long for each reply; Slack delivers most of them within half a second";
+    let order_window = source.number_or("bridge.order_window_ms", 250, 0..=10_000, why);
     let why = "each round reads every open thread again";
     let reconcile_interval = source.seconds_or("bridge.reconcile_interval_secs", 300, 5..=86_400, why);
     let operator_channel = source.optional("bridge.operator_channel", values::channel);
@@ -393,6 +397,7 @@ fn bridge(source: &mut Source) -> Option<Bridge> {
     let zendesk_read_lag = source.seconds_or("bridge.zendesk_read_lag_secs", 300, 0..=3600, why);
     let retry_schedule = source.schedule_or("bridge.retry_schedule", RETRIES);
     Some(Bridge {
+        order_window: Duration::from_millis(order_window?.into()),
         reconcile_interval: reconcile_interval?,
         operator_channel: operator_channel?,
         slack_read_lag: slack_read_lag?,

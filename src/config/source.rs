@@ -51,6 +51,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "bridge",
         &[
+            "order_window_ms",
             "reconcile_interval_secs",
             "operator_channel",
             "slack_read_lag_secs",

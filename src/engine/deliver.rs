@@ -181,7 +181,7 @@ impl Engine {
             Ready::Moot(_) | Ready::Go => {}
         }
         if !load.item.doubtful {
-            match self.gathered(id, &first, thread.ticket_id).await? {
+            match self.gathered(id, &first, &thread).await? {
                 Gathered::Write(gathered) => load.effects[0] = gathered,
                 Gathered::Rest(until) => return Ok(Ended::Rests { until }),
             }

@@ -13,7 +13,7 @@ use super::pace::Budget;
 use crate::bridge::event::{Event, What};
 use crate::bridge::follow_up::{ClosedTicket, Followed};
 use crate::bridge::ids::{ThreadId, TicketId};
-use crate::bridge::{Act, Answer, BridgedThread, Effect};
+use crate::bridge::{Act, Answer, BridgedThread, Effect, Place};
 use crate::store::{Commit, FollowUpWrite, MoveWrite, SideConversationWrite, StoreError};
 
 /// How soon a thread sees whether another one has found what follows their ticket, in milliseconds.
@@ -168,7 +168,9 @@ pub(super) fn note_move(commit: &mut Commit, before: &BridgedThread, after: &Bri
             side_conversation_id: to.id.clone(),
             ticket_id: to.ticket_id,
         });
-        commit.side_conversations.extend([from, to]);
+        // Before it was there its thread's name stood for it.
+        let from = (before.place != Place::Asked).then_some(from);
+        commit.side_conversations.extend(from.into_iter().chain([to]));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A gap is a time in which Slack's deliveries may have gone nowhere. From its end on a thread is *open* until it has
 //! been compared with Slack. What is delivered live in an open thread is stored at once and handled when the thread
-//! has been read through, or after a minute: so it does not overtake what was missed before it. Without a gap a thread is
+//! has been read through: so it does not overtake what was missed before it. Without a gap a thread is
 //! open that was linked in doubt, and one while what was read back from it is being taken.
 
 use std::collections::{HashMap, HashSet};
@@ -11,7 +11,7 @@ use super::queue::Work;
 use crate::bridge::What;
 use crate::bridge::ids::{ChannelId, ThreadId, Ts};
 
-/// How long a delivery waits for what was missed before it, in milliseconds.
+/// How long a delivery waits at least for what was missed before it, in milliseconds.
 pub const PATIENCE_MS: i64 = 60 * 1000;
 
 /// A place in Slack: channel and parent.
@@ -127,29 +127,47 @@ impl Gap {
         self.differing = HashSet::new();
     }
 
-    /// What goes on now: it has waited long enough, or its thread is no longer open. `old` as in [`Gap::is_open`].
-    pub fn go_on(&mut self, now: i64, old: impl Fn(&Key) -> bool) -> Vec<(ThreadId, Vec<Work>)> {
-        let done = |(key, waiting): &(&Key, &Waiting)| waiting.until <= now || !self.is_open(key, old(key));
-        let keys: Vec<Key> = self.waiting.iter().filter(done).map(|(key, _)| key.clone()).collect();
-        keys.iter().filter_map(|key| self.waiting.remove(key)).map(|w| (w.thread_id, w.work)).collect()
+    /// The threads whose deliveries go on now: they are no longer open, or the deliveries have waited for a minute and
+    /// their read is given up. `old` as in [`Gap::is_open`].
+    pub fn not_waiting_on(&self, now: i64, old: impl Fn(&Key) -> bool, gives_up: impl Fn(&Key) -> bool) -> Vec<Key> {
+        let goes_on =
+            |(key, waiting): &(&Key, &Waiting)| !self.is_open(key, old(key)) || waiting.until <= now && gives_up(key);
+        self.waiting.iter().filter(goes_on).map(|(key, _)| key.clone()).collect()
     }
 
-    /// When the first of what waits has waited long enough, in milliseconds since 1970.
-    pub fn due(&self) -> Option<i64> {
-        self.waiting.values().map(|waiting| waiting.until).min()
+    /// What waits for a thread no longer does.
+    pub fn release(&mut self, key: &Key) -> Option<(ThreadId, Vec<Work>)> {
+        self.waiting.remove(key).map(|waiting| (waiting.thread_id, waiting.work))
     }
 
-    /// The rows of the inbox that wait, and until when at most, in milliseconds since 1970.
-    pub fn events(&self) -> impl Iterator<Item = (i64, i64)> {
-        let rows = |waiting: &Waiting| {
-            let until = waiting.until;
+    /// When the first of what waits goes on unread, in milliseconds since 1970. `gives_up_from` says from when on a read is
+    /// given up, if it is.
+    pub fn due(&self, gives_up_from: impl Fn(&Key) -> Option<i64>) -> Option<i64> {
+        self.waiting.iter().filter_map(|(key, waiting)| Some(gives_up_from(key)?.max(waiting.until))).min()
+    }
+
+    /// The threads for which somebody waits, or that lack something.
+    pub fn awaited(&self) -> Vec<Key> {
+        self.waiting.keys().chain(self.lacking.iter().filter(|key| !self.waiting.contains_key(*key))).cloned().collect()
+    }
+
+    /// Whether somebody waits for a thread, or it lacks something.
+    pub fn is_awaited(&self, key: &Key) -> bool {
+        self.waiting.contains_key(key) || self.lacking.contains(key)
+    }
+
+    /// The rows of the inbox that wait, and when each goes on unread, in milliseconds since 1970. `gives_up_from` as in
+    /// [`Gap::due`].
+    pub fn events(&self, gives_up_from: impl Fn(&Key) -> Option<i64>) -> impl Iterator<Item = (i64, Option<i64>)> {
+        let rows = move |(key, waiting): (&Key, &Waiting)| {
+            let until = gives_up_from(key).map(|from| from.max(waiting.until));
             let seq = |work: &Work| match work {
                 Work::Event { seq, .. } => Some((*seq, until)),
                 Work::Answer { .. } | Work::Arrived { .. } => None,
             };
             waiting.work.iter().filter_map(seq).collect::<Vec<_>>()
         };
-        self.waiting.values().flat_map(rows)
+        self.waiting.iter().flat_map(rows)
     }
 
     /// How many deliveries wait.
@@ -203,17 +221,22 @@ mod tests {
         assert!(gap.wait(one.clone(), ThreadId::new("t1"), work(1), 10));
         assert!(!gap.wait(one.clone(), ThreadId::new("t1"), work(2), 50));
         assert!(gap.wait(two.clone(), ThreadId::new("t2"), work(3), 70));
-        assert_eq!((gap.due(), gap.waiting()), (Some(10 + PATIENCE_MS), 3));
+        let never = |_: &Key| None;
+        let at_once = |_: &Key| Some(i64::MIN);
+        assert_eq!((gap.due(at_once), gap.due(never), gap.waiting()), (Some(10 + PATIENCE_MS), None, 3));
+        assert_eq!(gap.due(|_| Some(20 + PATIENCE_MS)), Some(20 + PATIENCE_MS), "Slack answered a while ago");
         let ids = |work: Vec<Work>| -> Vec<i64> {
             work.iter().map(|w| if let Work::Answer { id, .. } = w { *id } else { 0 }).collect()
         };
         let (thread_id, work) = gap.read_through(&one).unwrap();
         assert_eq!((thread_id.as_str(), ids(work)), ("t1", vec![1, 2]));
-        assert!(gap.go_on(69 + PATIENCE_MS, |_| false).is_empty());
-        assert_eq!(gap.go_on(70 + PATIENCE_MS, |_| false).len(), 1);
-        assert_eq!((gap.due(), gap.waiting()), (None, 0));
-        gap.wait(two, ThreadId::new("t2"), super::tests::work(4), 100);
+        assert!(gap.not_waiting_on(69 + PATIENCE_MS, |_| false, |_| true).is_empty());
+        assert!(gap.not_waiting_on(70 + PATIENCE_MS, |_| false, |_| false).is_empty(), "its read comes");
+        assert_eq!(gap.not_waiting_on(70 + PATIENCE_MS, |_| false, |_| true).len(), 1);
+        assert_eq!(gap.release(&two).unwrap().1.len(), 1);
+        assert_eq!((gap.due(at_once), gap.waiting()), (None, 0));
+        gap.wait(two.clone(), ThreadId::new("t2"), super::tests::work(4), 100);
         gap.close();
-        assert_eq!(gap.go_on(101, |_| false).len(), 1, "nothing is open any more");
+        assert_eq!(gap.not_waiting_on(101, |_| false, |_| false), [two], "nothing is open any more");
     }
 }

@@ -1,4 +1,5 @@
-//! A ticket gets at most one internal note in ten minutes, and a person one direct message for what is answered within
+//! A ticket gets at most one internal note in ten minutes, save that the first one about another side conversation does not
+//! wait; and a person gets one direct message for what is answered within
 //! some minutes, whichever threads it comes from.
 //!
 //! Before its first attempt such a call takes up what else waits for the same ticket or person: its row holds all the
@@ -49,11 +50,11 @@ impl Engine {
         &self,
         id: i64,
         effect: &Arc<Effect>,
-        ticket: TicketId,
+        thread: &BridgedThread,
     ) -> Result<Gathered, StoreError> {
         let reader = match effect.act.facts().gathers {
             // The others speak of the moment, and wait for nothing.
-            Some(facts::Reader::Ticket) if effect.id.as_str().starts_with("note:") => Reader::Ticket(ticket),
+            Some(facts::Reader::Ticket) if effect.id.as_str().starts_with("note:") => Reader::Ticket(thread.ticket_id),
             Some(facts::Reader::Person(user)) => Reader::Person(user.clone()),
             Some(facts::Reader::Ticket) | None => return Ok(Gathered::Write(effect.clone())),
         };
@@ -62,7 +63,7 @@ impl Engine {
             return Ok(Gathered::Rest(now + AGAIN_MS));
         }
         match reader {
-            Reader::Ticket(ticket) => self.gather_notes(id, ticket, now).await,
+            Reader::Ticket(ticket) => self.gather_notes(id, ticket, &thread.id, now).await,
             Reader::Person(user) => self.gather_news(id, user, now).await,
         }
     }
@@ -90,9 +91,18 @@ impl Engine {
         }
     }
 
-    async fn gather_notes(&self, id: i64, ticket: TicketId, now: i64) -> Result<Gathered, StoreError> {
+    async fn gather_notes(
+        &self,
+        id: i64,
+        ticket: TicketId,
+        thread_id: &ThreadId,
+        now: i64,
+    ) -> Result<Gathered, StoreError> {
+        let lately = |at: &i64| now - at < APART_MS;
         let last = self.store.last_noted(ticket.0, id).await?;
-        if let Some(last) = last.filter(|last| now - last < APART_MS) {
+        if let Some(last) = last.filter(lately)
+            && self.store.last_noted_of(thread_id.as_str(), id).await?.is_some_and(|at| lately(&at))
+        {
             return Ok(Gathered::Rest(last + APART_MS));
         }
         let (own, rows) = self.that_wait(id, self.store.notes_waiting(ticket.0).await?, now).await?;

@@ -15,6 +15,7 @@ use super::queue::Work;
 use super::worker::make_room;
 use crate::bridge::event::{Event, What};
 use crate::bridge::ids::{ChannelId, ThreadId, TicketId, Ts};
+use crate::bridge::start::StartAsked;
 use crate::store::{Commit, HeldWrite, InboxWrite, Release, StoreError, UnreadWrite};
 use crate::telemetry::Direction;
 
@@ -167,6 +168,30 @@ impl Engine {
     async fn has_room_for_held(&self, bytes: usize) -> Result<bool, StoreError> {
         let (held, size) = self.store.held_size().await?;
         Ok(held < MOST_HELD && size + bytes as i64 <= MOST_HELD_BYTES)
+    }
+
+    /// Takes a wish to start a side conversation. `key` makes a repetition the same.
+    ///
+    /// # Errors
+    /// It is not stored: whoever asked must be told so.
+    pub async fn take_start(&self, key: String, asked: StartAsked) -> Result<Taken, StoreError> {
+        self.take_for_thread(key, asked.id.clone(), What::StartAsked(Box::new(asked))).await
+    }
+
+    /// Takes something that happened to a thread that is known by its own name.
+    ///
+    /// # Errors
+    /// It is not stored: the caller must make Slack send it again.
+    pub async fn take_for_thread(&self, key: String, thread_id: ThreadId, what: What) -> Result<Taken, StoreError> {
+        let event = Arc::new(Event { at_ms: self.clock.now_ms(), what });
+        if let Some(taken) = self.handle_at_once(&thread_id, "slack", &key, &event).await {
+            if taken == Taken::Stored {
+                self.metrics.accepted(Direction::slack_to_zendesk, 1);
+                self.wake.notify_one();
+            }
+            return Ok(taken);
+        }
+        self.store_events("slack", thread_id, vec![(key, event)]).await
     }
 
     /// Keeps a delivery that names a bridged thread but cannot be read.

@@ -196,6 +196,9 @@ impl Engine {
             let key = key.as_ref().and_then(|thread| thread.link()).map(|(channel, ts)| (channel.clone(), ts.clone()));
             state.add_or_wait(&thread_id, key.as_ref(), row.seq, event, now);
         }
+        if let Some(setting) = state.catch_up.unwritten() {
+            store.commit(Commit { settings: vec![setting], ..Commit::default() }).await?;
+        }
         Ok(Arc::new(Engine {
             store,
             clock,
@@ -249,9 +252,8 @@ impl Engine {
             state.next_late = now + late::LOOK_EVERY_MS;
             jobs.push(Job::Late);
         }
-        if state.catch_up.begin(now) {
-            jobs.push(Job::CatchUp);
-        }
+        let State { queue, catch_up, .. } = &mut *state;
+        jobs.extend(catch_up.take(queue, now));
         jobs
     }
 
@@ -269,6 +271,7 @@ impl Engine {
                     Job::Poll => Box::pin(self.poll()).await,
                     Job::Clean => Box::pin(self.clean()).await,
                     Job::CatchUp => Box::pin(self.catch_up()).await,
+                    Job::ReadBack(id) => Box::pin(self.read_back(*id)).await,
                     Job::Late => Box::pin(self.look_for_late()).await,
                 }
                 None
@@ -285,11 +288,11 @@ impl Engine {
 
     /// When the next job falls due, in milliseconds since 1970; the feed and the sweep not counted.
     pub fn next_due(&self) -> Option<i64> {
-        let state = self.lock();
-        let queue = state.queue.next_due(self.clock.now_ms());
+        let now = self.clock.now_ms();
+        let State { queue, catch_up, .. } = &mut *self.lock();
         // Catch-up counts while somebody waits for it.
-        let catch_up = (state.catch_up.waiting() > 0).then(|| state.catch_up.due());
-        queue.into_iter().chain(catch_up).min()
+        let awaited = (catch_up.waiting() > 0).then(|| catch_up.due(queue, now)).filter(|due| *due < i64::MAX);
+        queue.next_due(now).into_iter().chain(awaited).min()
     }
 
     /// Whether nothing waits and nothing is under way.
@@ -340,7 +343,11 @@ impl Engine {
                 None
             }
             Job::CatchUp => {
-                state.catch_up.end();
+                state.catch_up.set_aside(None, self.clock.now_ms());
+                None
+            }
+            Job::ReadBack(id) => {
+                state.catch_up.set_aside(Some(*id), self.clock.now_ms());
                 None
             }
             Job::Clean | Job::Late => None,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::outside::CallError;
 use super::pace::Budget;
+use crate::bridge::BridgedThread;
 use crate::bridge::event::{Event, SideConversationEvent, What};
 use crate::bridge::follow_up::{self, StateNow};
 use crate::bridge::ids::{ChannelId, SideConversationId, ThreadId, TicketId, Ts};
@@ -229,6 +230,13 @@ impl Engine {
         if let Some((thread_id, _)) = message.marker.as_deref().and_then(|marker| marker.split_once('/')) {
             let thread_id = ThreadId::new(thread_id);
             return Ok(self.thread(&thread_id).await?.map(|_| thread_id));
+        }
+        for thread_id in self.store.threads_on_ticket(first.ticket_id.0).await?.into_iter().map(ThreadId::new) {
+            let thread = self.thread(&thread_id).await?;
+            let start = thread.as_deref().and_then(BridgedThread::starting);
+            if start.is_some_and(|start| start.is_begun_by(first, self.policy.app_user)) {
+                return Ok(Some(thread_id));
+            }
         }
         let text = message.plain.as_deref().or(message.html.as_deref()).unwrap_or_default();
         match address(text) {

@@ -19,7 +19,7 @@ pub use holds::Holds;
 use crate::bridge::ids::{ChannelId, TicketId};
 use crate::bridge::{Act, BridgedThread, Place, Vendor};
 
-/// How much of a Slack method's budget catch-up may use: one call of this many.
+/// How much of a Slack method's budget reads may use for which nobody waits: one call of this many.
 const CATCH_UP_SHARE: u32 = 2;
 /// Smaller budgets are not rationed: their stretches are short.
 const RATIONED_FROM: usize = 10;
@@ -45,7 +45,7 @@ pub enum Budget {
     SlackPostsTogether,
     /// Another method of Slack, by its tier.
     SlackMethod(&'static str),
-    /// What catch-up may use of a method.
+    /// What reads may use of a method for which nobody waits.
     SlackCatchUp(&'static str),
     /// Creates and replies of the whole Zendesk account: 300 in ten minutes.
     ZendeskWrites,
@@ -100,18 +100,19 @@ impl Budget {
             Act::PostCard | Act::Post { .. } | Act::Tell { .. } => {
                 channel.map_or(Budget::SlackPostsTogether, Budget::SlackPosts)
             }
-            Act::TellOperator { .. } | Act::Notify { .. } => Budget::SlackPostsTogether,
+            Act::TellOperator { .. } | Act::Notify { .. } | Act::TellStarter { .. } => Budget::SlackPostsTogether,
             Act::UpdateCard | Act::ChangeTell { .. } => Budget::SlackMethod("chat.update"),
             Act::TakeBack { .. } => Budget::SlackMethod("chat.delete"),
             Act::Whisper { .. } => Budget::SlackMethod("chat.postEphemeral"),
             Act::AskWho { .. } => Budget::SlackMethod("users.info"),
             Act::OpenChannel { .. } => Budget::SlackMethod("conversations.info"),
-            Act::Reply(_) | Act::ContinueOn { .. } => Budget::ZendeskWrites,
+            Act::Reply(_) | Act::ContinueOn { .. } | Act::CreateSideConversation(_) => Budget::ZendeskWrites,
             Act::Note { .. } | Act::SetTicket { .. } => {
                 thread.map_or(Budget::ZendeskTicketUpdates, |thread| Budget::ZendeskTicket(thread.ticket_id))
             }
             Act::FollowUp { .. } => Budget::ZendeskTicketUpdates,
             Act::ReadTicket { .. }
+            | Act::LookForStart { .. }
             | Act::SeekFollowUp { .. }
             | Act::SetState { .. }
             | Act::ReadSaid
@@ -122,7 +123,7 @@ impl Budget {
     /// Under what it is counted when an act is looked for.
     pub fn of_a_look(act: &Act) -> Budget {
         match act {
-            Act::PostCard | Act::TellOperator { .. } | Act::Notify { .. } => {
+            Act::PostCard | Act::TellOperator { .. } | Act::Notify { .. } | Act::TellStarter { .. } => {
                 Budget::SlackMethod("conversations.history")
             }
             _ if act.vendor() == Vendor::Slack => Budget::SlackMethod("conversations.replies"),
@@ -209,12 +210,8 @@ impl Limits {
             Budget::SlackPostsTogether => self.slack_posts_together,
             Budget::SlackMethod(method) => self.tier_of(method),
             Budget::SlackCatchUp(method) => {
-                // Spread evenly, and not to be switched off: nobody waits for it.
-                let documented = match self.tier_of(method) {
-                    Limit { calls: 0, .. } => Limits::default().tier_of(method),
-                    limit => limit,
-                };
-                Limit { calls: 1, within: documented.within * CATCH_UP_SHARE / documented.calls }
+                let Limit { calls, within } = self.tier_of(method);
+                Limit { calls: calls.div_ceil(CATCH_UP_SHARE), within }
             }
             Budget::ZendeskWrites => self.zendesk_writes,
             Budget::ZendeskTicket(_) => self.zendesk_ticket,

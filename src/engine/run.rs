@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::queue::Item;
-use super::{Engine, TAKE};
+use super::{Engine, State, TAKE};
 use crate::store::{Commit, Delay};
 
 /// How long what is under way may take to end after the signal to stop.
@@ -29,9 +29,10 @@ impl Engine {
                 continue;
             }
             let next = {
-                let state = self.lock();
-                let timers = state.next_poll.min(state.next_clean).min(state.next_late).min(state.catch_up.due());
-                state.queue.next_due(self.clock.now_ms()).map_or(timers, |due| due.min(timers))
+                let now = self.clock.now_ms();
+                let State { queue, catch_up, next_poll, next_clean, next_late, .. } = &mut *self.lock();
+                let timers = (*next_poll).min(*next_clean).min(*next_late).min(catch_up.due(queue, now));
+                queue.next_due(now).map_or(timers, |due| due.min(timers))
             };
             tokio::select! {
                 () = self.wake.notified() => {}

@@ -13,9 +13,9 @@ impl Engine {
         calls.filter_map(|id| Some((id, state.queue.standing(id, now)?))).collect()
     }
 
-    /// The events that wait until what was missed before them is read back, by their numbers in the inbox, and until when
-    /// at most, in milliseconds since 1970.
-    pub fn wait_for_what_was_missed_before(&self) -> BTreeMap<i64, i64> {
+    /// The events that wait until what was missed before them is read back, by their numbers in the inbox, and when each
+    /// goes on without, in milliseconds since 1970; `None` as long as Slack answers.
+    pub fn wait_for_what_was_missed_before(&self) -> BTreeMap<i64, Option<i64>> {
         self.lock().catch_up.waiting_events().collect()
     }
 }

@@ -4,19 +4,20 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::slack::{in_thread, refused};
+use super::slack::{in_thread, signed};
 use super::{Front, Ready};
 use crate::bridge::command::{self, Command, Listing, Which};
+use crate::bridge::content::Doc;
 use crate::bridge::event::{Asks, Press, State as Is, What};
 use crate::bridge::ids::{ChannelId, TicketId, Ts};
 use crate::bridge::notice;
 use crate::bridge::permit::{Action, Kind, permit};
+use crate::bridge::start::{StartAsked, thread_id};
 use crate::engine::intake::{Parent, Taken};
 use crate::slack::acts::ticket_url;
 use crate::slack::interactive::{self, CommandCall};
@@ -30,10 +31,11 @@ const CHOICES: i64 = 10;
 /// How long Slack may take to say who somebody is: the command has three seconds.
 const WHO: Duration = Duration::from_millis(1500);
 
-pub(super) async fn commands(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Some(refused) = refused(&front, &headers, &body) {
-        return refused;
-    }
+pub(super) async fn commands(State(front): State<Front>, request: Request) -> Response {
+    let (_, body) = match signed(&front, request).await {
+        Ok(signed) => signed,
+        Err(refused) => return refused,
+    };
     let Some(ready) = front.ready.get() else { return only_for_you(&notice::is_starting()) };
     let Some(call) = interactive::command(&body, &ready.identity) else {
         front.metrics.not_mirrored("foreign");
@@ -44,7 +46,8 @@ pub(super) async fn commands(State(front): State<Front>, headers: HeaderMap, bod
         Command::Help => Ok(only_for_you(&command::help())),
         Command::LinkMe => Ok(only_for_you(&notice::link_me())),
         Command::Mistake(mistake) => Ok(only_for_you(&command::say(&mistake))),
-        Command::Start { .. } => Ok(only_for_you(&command::help())),
+        Command::Start { ticket_id: None, .. } => Ok(only_for_you(&command::help())),
+        Command::Start { ticket_id: Some(ticket_id), text } => start(&front, ready, &call, ticket_id, &text).await,
         Command::List(listing) => list(&front, ready, &call, listing).await,
         Command::SetState { state, which } => set_state(&front, ready, &call, state, which).await,
     };
@@ -52,6 +55,42 @@ pub(super) async fn commands(State(front): State<Front>, headers: HeaderMap, bod
         tracing::error!(error = %error, "a command could not be carried out");
         only_for_you(&notice::not_just_now())
     })
+}
+
+/// Stores what is to be started; whether it can be is found out afterwards.
+async fn start(
+    front: &Front,
+    ready: &Ready,
+    call: &CommandCall,
+    ticket_id: TicketId,
+    text: &str,
+) -> Result<Response, StoreError> {
+    let doc = Doc::from_slack(text, None, None);
+    if doc.is_empty() {
+        return Ok(only_for_you(&notice::what_to_ask(ticket_id)));
+    }
+    let asked = StartAsked {
+        id: thread_id(&call.trigger_id),
+        user: call.user.clone(),
+        team: call.team.clone(),
+        channel: call.channel.clone(),
+        ticket_id,
+        subject: None,
+        doc,
+    };
+    // Before it is stored: what becomes of it may be known at once.
+    let url = call.response_url.as_deref().and_then(|url| ready.slack.response_url(url));
+    ready.slack.answer_at(asked.id.as_str(), url);
+    let (engine, key) = (ready.engine.clone(), format!("command:{}", call.trigger_id));
+    // In a task of its own: whoever asked may hang up at any moment, and what is begun here must come to its end.
+    match tokio::spawn(async move { engine.take_start(key, asked).await }).await {
+        Ok(Ok(_)) => Ok(only_for_you(&notice::starting(ticket_id, &ticket_url(&front.zendesk_url, ticket_id.0)))),
+        Ok(Err(error)) => {
+            tracing::error!(error = %error, "a side conversation could not be stored that somebody started");
+            Ok(only_for_you(&notice::start_refused(&notice::not_just_now(), text)))
+        }
+        Err(_) => Ok(only_for_you(&notice::start_refused(&notice::not_just_now(), text))),
+    }
 }
 
 async fn list(front: &Front, ready: &Ready, call: &CommandCall, listing: Listing) -> Result<Response, StoreError> {
@@ -161,13 +200,17 @@ async fn press(
 
 /// Puts what is done in the place of the question which one was meant.
 pub(super) fn was_chosen(ready: &Ready, state: Is, thread_url: &str, response_url: Option<&str>) {
+    replace(ready, response_url, notice::setting_state(state, &format!("<{thread_url}|this one>")));
+}
+
+/// Puts a text in the place of a message with a button.
+pub(super) fn replace(ready: &Ready, response_url: Option<&str>, text: String) {
     let Some(url) = response_url.and_then(|url| ready.slack.response_url(url)) else { return };
-    let text = notice::setting_state(state, &format!("<{thread_url}|this one>"));
     let slack = ready.slack.clone();
     tokio::spawn(async move {
         let answer = json!({"replace_original": true, "text": text});
         if let Err(error) = slack.respond(&url, &answer).await {
-            tracing::debug!(error = %error, "a question that was answered could not be replaced");
+            tracing::debug!(error = %error, "a message with a button that was pressed could not be replaced");
         }
     });
 }

@@ -18,7 +18,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 pub(super) async fn erase(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
     if let Some(reason) = refused(&headers) {
-        tracing::warn!(reason, "a request to erase was refused");
+        front.refusals.tell("a request to erase was refused", &reason);
         return problem(StatusCode::FORBIDDEN, reason);
     }
     let Ok(mut erasure) = serde_json::from_slice::<Erasure>(&body) else {

@@ -18,6 +18,13 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
+/// Ready or not, and no more: anybody may ask. The status is that of the details.
+pub(super) async fn ready_or_not(State(front): State<Front>) -> Response {
+    let (status, _) = readiness(&front).await;
+    (status, Json(json!({ "ready": status.is_success() }))).into_response()
+}
+
+/// How the app stands, for its operator.
 pub(super) async fn readyz(State(front): State<Front>) -> Response {
     let (status, body) = readiness(&front).await;
     (status, Json(body)).into_response()

@@ -20,7 +20,7 @@ struct Merged {
 
 pub(super) async fn merged(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
     if let Some(reason) = refused(&headers) {
-        tracing::warn!(reason, "a request to say where a merged ticket goes on was refused");
+        front.refusals.tell("a request to say where a merged ticket goes on was refused", &reason);
         return problem(StatusCode::FORBIDDEN, reason);
     }
     let Ok(Merged { source, into }) = serde_json::from_slice(&body) else {

@@ -7,9 +7,12 @@ mod command;
 mod erase;
 mod health;
 mod lanes;
+pub mod listen;
 mod merged;
 pub mod parked;
+mod refusals;
 mod slack;
+mod unverified;
 mod zendesk;
 
 use std::sync::atomic::AtomicI64;
@@ -25,6 +28,9 @@ use crate::slack::{Identity, SlackClient};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
+pub use refusals::Refusals;
+pub use unverified::Unverified;
+
 /// Where Slack sends events, below the public URL.
 pub const EVENTS_PATH: &str = "/slack/events";
 /// Where Slack sends the command, below the public URL.
@@ -33,8 +39,8 @@ pub const COMMANDS_PATH: &str = "/slack/commands";
 pub const INTERACTIONS_PATH: &str = "/slack/interactions";
 /// Where Zendesk's trigger sends its nudge, below the public URL.
 pub const WEBHOOK_PATH: &str = "/zendesk/webhook";
-/// The largest body that is taken, in bytes.
-const BODY_LIMIT: usize = 1 << 20;
+/// The largest body that the operator's own tools send, in bytes.
+const ADMIN_BODY_LIMIT: usize = 64 << 10;
 
 /// What the handlers need from the start.
 #[derive(Clone)]
@@ -55,6 +61,10 @@ pub struct Front {
     pub writable_at: Arc<AtomicI64>,
     /// What the start waits for.
     pub starting: Arc<Mutex<String>>,
+    /// The bodies that are being read.
+    pub unverified: Arc<Unverified>,
+    /// What was refused lately.
+    pub refusals: Refusals,
     /// What is known once both vendors have said who we are.
     pub ready: Arc<OnceLock<Ready>>,
 }
@@ -77,19 +87,20 @@ pub fn router(front: Front) -> Router {
         .route(INTERACTIONS_PATH, post(slack::interactions))
         .route(WEBHOOK_PATH, post(zendesk::webhook))
         .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .route("/readyz", get(health::ready_or_not))
         .with_state(front)
 }
 
 /// What the operator's own tools call.
 pub fn admin_router(front: Front) -> Router {
     Router::new()
+        .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .route("/lanes", get(lanes::lanes))
         .route("/parked/{id}/retry", post(parked::retry))
         .route("/parked/{id}/drop", post(parked::give_up))
         .route("/erase", post(erase::erase))
         .route("/merged", post(merged::merged))
+        .layer(DefaultBodyLimit::max(ADMIN_BODY_LIMIT))
         .with_state(front)
 }

@@ -28,7 +28,7 @@ pub(super) async fn give_up(State(front): State<Front>, Path(id): Path<String>, 
 
 async fn decide(front: &Front, id: &str, headers: &HeaderMap, retry: bool) -> Response {
     if let Some(reason) = refused(headers) {
-        tracing::warn!(reason, "a request about what is parked was refused");
+        front.refusals.tell("a request about what is parked was refused", &reason);
         return problem(StatusCode::FORBIDDEN, reason);
     }
     let Ok(id) = id.parse::<i64>() else {

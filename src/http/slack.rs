@@ -1,22 +1,25 @@
 //! Slack's addresses for events and for what is pressed; commands stand in `command`. A signed request is answered 200, whatever is in it, once what matters is stored.
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::{Front, Ready, command};
 use crate::bridge::event::What;
 use crate::bridge::ids::{ChannelId, Ts};
+use crate::bridge::notice;
 use crate::engine::intake::{Parent, Taken};
 use crate::slack::decode::{self, Inbound};
 use crate::slack::interactive;
+use crate::slack::verify::{self, Refusal};
 use crate::store::StoreError;
 
-pub(super) async fn events(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Some(refused) = refused(&front, &headers, &body) {
-        return refused;
-    }
+pub(super) async fn events(State(front): State<Front>, request: Request) -> Response {
+    let (headers, body) = match signed(&front, request).await {
+        Ok(signed) => signed,
+        Err(refused) => return refused,
+    };
     let Some(ready) = front.ready.get() else {
         // Slack checks the address while the app is being set up, before the app can know itself.
         return match challenge(&body) {
@@ -39,26 +42,29 @@ pub(super) async fn events(State(front): State<Front>, headers: HeaderMap, body:
     take(&front, ready, inbound).await
 }
 
-pub(super) async fn interactions(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Some(refused) = refused(&front, &headers, &body) {
-        return refused;
-    }
+pub(super) async fn interactions(State(front): State<Front>, request: Request) -> Response {
+    let (_, body) = match signed(&front, request).await {
+        Ok(signed) => signed,
+        Err(refused) => return refused,
+    };
     let Some(ready) = front.ready.get() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     take(&front, ready, interactive::interaction(&body, &ready.identity)).await
 }
 
-pub(super) fn refused(front: &Front, headers: &HeaderMap, body: &[u8]) -> Option<Response> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let verified = front.slack_verifier.verify(
-        header("x-slack-request-timestamp"),
-        header("x-slack-signature"),
-        body,
-        front.clock.now_ms(),
-    );
-    let refusal = verified.err()?;
-    front.metrics.not_mirrored("unsigned");
-    tracing::warn!(reason = %refusal, "a request that claims to be Slack's was refused");
-    Some((StatusCode::UNAUTHORIZED, refusal.to_string()).into_response())
+/// The headers and the body of a request, if Slack signed it.
+pub(super) async fn signed(front: &Front, request: Request) -> Result<(HeaderMap, Bytes), Response> {
+    let (parts, body) = request.into_parts();
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let (timestamp, signature) = (header("x-slack-request-timestamp"), header("x-slack-signature"));
+    let refuse = |refusal: Refusal| {
+        front.metrics.not_mirrored("unsigned");
+        front.refusals.tell("a request that claims to be Slack's was refused", &refusal);
+        (StatusCode::UNAUTHORIZED, refusal.to_string()).into_response()
+    };
+    verify::head(timestamp, signature, front.clock.now_ms()).map_err(refuse)?;
+    let body = front.unverified.read(&parts.headers, body).await.map_err(IntoResponse::into_response)?;
+    front.slack_verifier.verify(timestamp, signature, &body, front.clock.now_ms()).map_err(refuse)?;
+    Ok((parts.headers, body))
 }
 
 fn challenge(body: &[u8]) -> Option<String> {
@@ -105,6 +111,15 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
             };
             if taken.is_ok() {
                 command::was_chosen(ready, state, &link, response_url.as_deref());
+            }
+            taken
+        }
+        Inbound::OfStart { key, thread_id, what, response_url } => {
+            let engine = ready.engine.clone();
+            let taking = tokio::spawn(async move { engine.take_for_thread(key, thread_id, what).await });
+            let Ok(taken) = taking.await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+            if matches!(taken, Ok(Taken::Stored)) {
+                command::replace(ready, response_url.as_deref(), notice::starts_on_follow_up());
             }
             taken
         }

@@ -106,6 +106,9 @@ impl SlackClient {
                 let sent: Result<Value, SlackError> = self.post("chat.postEphemeral", &request).await;
                 sent.map(|_| Answer::Done).map_err(SlackError::into_call_error)
             }
+            Act::TellStarter { user, text, offers_follow_up } => {
+                self.tell_starter(call, user, text, *offers_follow_up).await
+            }
             Act::AskWho { press } => Ok(Answer::Person(self.profile_for_rights(&press.user).await?.person)),
             Act::ReadTicket { .. }
             | Act::Reply(_)
@@ -113,6 +116,8 @@ impl SlackClient {
             | Act::SeekFollowUp { .. }
             | Act::FollowUp { .. }
             | Act::ContinueOn { .. }
+            | Act::LookForStart { .. }
+            | Act::CreateSideConversation(_)
             | Act::Note { .. }
             | Act::SetTicket { .. }
             | Act::ReadSaid
@@ -129,7 +134,9 @@ impl SlackClient {
         let (method, channel, ts) = match &call.effect.act {
             Act::PostCard => ("conversations.history", card_channel(call)?, None),
             Act::TellOperator { .. } => ("conversations.history", self.operator_channel().await?, None),
-            Act::Notify { user, message: None, .. } => ("conversations.history", self.direct(user).await?, None),
+            Act::Notify { user, message: None, .. } | Act::TellStarter { user, .. } => {
+                ("conversations.history", self.direct(user).await?, None)
+            }
             Act::Post { .. } | Act::Tell { .. } => {
                 let (channel, ts) = link(call)?;
                 ("conversations.replies", channel, Some(ts))

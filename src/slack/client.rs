@@ -103,6 +103,10 @@ struct Channel {
     is_member: Option<bool>,
     #[serde(default)]
     is_private: Option<bool>,
+    #[serde(default)]
+    is_im: Option<bool>,
+    #[serde(default)]
+    is_mpim: Option<bool>,
 }
 
 impl Channel {
@@ -238,6 +242,21 @@ impl SlackClient {
                 None => Err(error),
             },
         }
+    }
+
+    /// Why the app cannot post in a channel, if it cannot; nobody sees that it looked.
+    pub(super) async fn look_at(&self, id: &ChannelId) -> Result<Option<ChannelProblem>, SlackError> {
+        let mut info: Value = self.get("conversations.info", &[("channel", id.as_str())]).await?;
+        let found: Channel = serde_json::from_value(info["channel"].take()).map_err(|_| unreadable())?;
+        let is_direct = found.is_im == Some(true) || found.is_mpim == Some(true);
+        Ok(match &found {
+            _ if found.is_archived == Some(true) => Some(ChannelProblem::Archived),
+            _ if found.is_shared_outside() => Some(ChannelProblem::Shared),
+            _ if is_direct || (found.is_private == Some(true) && found.is_member != Some(true)) => {
+                Some(ChannelProblem::NotMember)
+            }
+            _ => None,
+        })
     }
 
     /// Whether a channel is shared with another firm, as Slack said within the last minute.

@@ -3,14 +3,12 @@
 //! Mirrored are the messages of people in threads: plain ones, files (`file_share`), "also send to channel"
 //! (`thread_broadcast`) and `/me` (`me_message`). Shapes: <https://docs.slack.dev/reference/events/message>.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::Identity;
-use crate::bridge::content::Doc;
+use crate::bridge::content::{Doc, file_name, mend_surrogates};
 use crate::bridge::event::{SlackMessage, State, What};
-use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, Ts};
+use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, ThreadId, Ts};
 use crate::engine::intake::Parent;
 
 /// What a delivery is.
@@ -44,6 +42,17 @@ pub enum Inbound {
         /// The state that is to be set.
         state: State,
         /// Where the question can be replaced.
+        response_url: Option<String>,
+    },
+    /// Something for a side conversation that is being started.
+    OfStart {
+        /// What makes a repetition the same.
+        key: String,
+        /// Its thread.
+        thread_id: ThreadId,
+        /// What happened.
+        what: What,
+        /// Where the message with the button can be replaced.
         response_url: Option<String>,
     },
     /// Names a thread, but cannot be read.
@@ -242,8 +251,7 @@ pub(super) fn message(envelope: &Value, event: &Value, us: &Identity) -> Inbound
         None if text(event, "bot_id").is_some() => Inbound::NotMirrored("bot"),
         None => unreadable("it names no author"),
         Some(user) => {
-            let said = event.get("text").and_then(Value::as_str).unwrap_or_default();
-            let doc = Doc::from_slack(said, event.get("blocks"), event.get("attachments"));
+            let doc = Doc::from_slack_message(event);
             let team = text(event, "user_team").or_else(|| text(event, "team")).map(TeamId::new);
             let what = What::SlackMessage(SlackMessage {
                 ts: ts.clone(),
@@ -301,56 +309,12 @@ fn is_ours(event: &Value, us: &Identity) -> bool {
 
 fn file_names(event: &Value) -> Vec<String> {
     let Some(files) = event.get("files").and_then(Value::as_array) else { return Vec::new() };
-    files
-        .iter()
-        .map(|file| {
-            let name = text(file, "name").or_else(|| text(file, "title")).unwrap_or("a file");
-            // Some clients send a whole path as the name.
-            name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned()
-        })
-        .collect()
+    files.iter().map(file_name).collect()
 }
 
 /// A non-empty string under a key.
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-/// Replaces escaped lone surrogates by U+FFFD: Slack may send them, and serde_json refuses the whole body.
-pub(super) fn mend_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
-    let unit = |at: usize| -> Option<u16> {
-        let digits = body.get(at..at + 6)?;
-        let hex = std::str::from_utf8(digits.strip_prefix(b"\\u")?).ok()?;
-        u16::from_str_radix(hex, 16).ok()
-    };
-    if !body.windows(4).any(|w| w[0] == b'\\' && w[1] == b'u' && matches!(w[2], b'd' | b'D') && w[3] >= b'8') {
-        return Cow::Borrowed(body);
-    }
-    let mut mended = Vec::with_capacity(body.len());
-    let mut at = 0;
-    while at < body.len() {
-        if body[at] != b'\\' {
-            mended.push(body[at]);
-            at += 1;
-            continue;
-        }
-        match unit(at) {
-            Some(0xD800..=0xDBFF) if matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => {
-                mended.extend_from_slice(&body[at..at + 12]);
-                at += 12;
-            }
-            Some(0xD800..=0xDFFF) => {
-                mended.extend_from_slice(b"\\ufffd");
-                at += 6;
-            }
-            _ => {
-                let end = (at + 2).min(body.len());
-                mended.extend_from_slice(&body[at..end]);
-                at = end;
-            }
-        }
-    }
-    Cow::Owned(mended)
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::Identity;
-use super::decode::{Inbound, mend_surrogates, text};
-use super::views::{CHOOSE_DONE, CHOOSE_REOPEN};
+use super::decode::{Inbound, text};
+use super::views::{CHOOSE_DONE, CHOOSE_REOPEN, START_ON_FOLLOW_UP};
+use crate::bridge::content::mend_surrogates;
 use crate::bridge::event::{Asks, Press, State, What};
-use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, TicketId, Ts};
+use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, ThreadId, TicketId, Ts};
 use crate::bridge::permit::Action;
 use crate::engine::intake::Parent;
 
@@ -77,6 +78,9 @@ fn pressed(payload: &Value) -> Option<Inbound> {
     if let Some(chosen) = chosen(payload, action, action_id) {
         return Some(chosen);
     }
+    if action_id == START_ON_FOLLOW_UP {
+        return on_follow_up(payload, action);
+    }
     // A button that is a link tells of itself too.
     let Some(asked) = Action::named(action_id) else { return Some(Inbound::NotMirrored("link")) };
     let container = &payload["container"];
@@ -138,6 +142,26 @@ fn chosen(payload: &Value, action: &Value, action_id: &str) -> Option<Inbound> {
         thread_ts: thread_ts.parse().ok()?,
         what,
         state,
+        response_url: text(payload, "response_url").map(str::to_owned),
+    })
+}
+
+/// The button that starts a side conversation on a follow-up of its closed ticket.
+fn on_follow_up(payload: &Value, action: &Value) -> Option<Inbound> {
+    let (user, action_ts) = (text(&payload["user"], "id")?, text(action, "action_ts")?);
+    let thread_id = ThreadId::new(text(action, "value")?);
+    let channel = text(&payload["container"], "channel_id").or_else(|| text(&payload["channel"], "id"))?;
+    let what = What::Pressed(Press {
+        user: SlackUserId::new(user),
+        team: text(&payload["user"], "team_id").map(TeamId::new),
+        channel: ChannelId::new(channel),
+        action_ts: action_ts.to_owned(),
+        asks: Asks::StartOnFollowUp,
+    });
+    Some(Inbound::OfStart {
+        key: format!("press:{thread_id}:{user}:{START_ON_FOLLOW_UP}:{action_ts}"),
+        thread_id,
+        what,
         response_url: text(payload, "response_url").map(str::to_owned),
     })
 }

@@ -17,6 +17,7 @@ pub mod names;
 pub mod people;
 pub mod read;
 pub mod respond;
+mod starter;
 pub mod verify;
 pub mod views;
 

@@ -13,8 +13,8 @@ use serde_json::Value;
 use super::client::SlackClient;
 use super::decode::text;
 use super::errors::SlackError;
-use super::people::{is_fresh, read_profile, remember, remembered, unsaid_at};
-use crate::bridge::content::Names;
+use super::people::{is_fresh, nameless, read_profile, remember, remembered, unsaid_at};
+use crate::bridge::content::{Doc, Names};
 use crate::bridge::ids::{ChannelId, SlackUserId};
 use crate::engine::outside::CallError;
 
@@ -61,6 +61,7 @@ impl Lookups {
 pub struct Known {
     people: BTreeMap<SlackUserId, String>,
     channels: BTreeMap<ChannelId, String>,
+    groups: BTreeMap<String, String>,
 }
 
 impl Names for Known {
@@ -71,15 +72,37 @@ impl Names for Known {
     fn channel(&self, id: &ChannelId) -> Option<String> {
         self.channels.get(id).cloned()
     }
+
+    fn group(&self, id: &str) -> Option<String> {
+        self.groups.get(id).cloned()
+    }
 }
 
 impl SlackClient {
     /// The names of those who are mentioned, as many as can be had soon.
-    pub async fn names_of_mentioned(&self, people: BTreeSet<SlackUserId>, channels: BTreeSet<ChannelId>) -> Known {
+    pub async fn names_of_mentioned(&self, docs: &[&Doc]) -> Known {
+        let people = docs.iter().flat_map(|doc| doc.people()).collect();
+        let channels: BTreeSet<ChannelId> = docs.iter().flat_map(|doc| doc.nameless_channels()).collect();
         let mut known = Known::default();
         tokio::select! {
-            () = self.find_names(people, channels, &mut known) => {}
+            () = self.find_names(people, channels.clone(), &mut known) => {}
             () = self.clock.sleep(PATIENCE) => {}
+        }
+        // The name that the message itself gives is better than none.
+        for user in docs.iter().flat_map(|doc| doc.people_with_names()) {
+            known.people.retain(|id, name| *id != user || *name != nameless(&user));
+        }
+        // Of a channel that nobody was asked about nothing says that it is private: its id is better than an untruth.
+        for id in channels {
+            if remembered(&self.people.channels, &id).is_none() {
+                known.channels.entry(id.clone()).or_insert_with(|| id.to_string());
+            }
+        }
+        // Slack gives all of them in one call.
+        for group in docs.iter().flat_map(|doc| doc.nameless_groups()) {
+            if let Some(handle) = self.group_handle(&group).await {
+                known.groups.insert(group, handle);
+            }
         }
         known
     }
@@ -119,7 +142,12 @@ impl SlackClient {
             }
             left -= 1;
             let asked: Result<Value, SlackError> = self.get("conversations.info", &[("channel", id.as_str())]).await;
-            let name = asked.ok().and_then(|answer| text(&answer["channel"], "name").map(str::to_owned));
+            let name = match asked {
+                Ok(answer) => text(&answer["channel"], "name").map(str::to_owned),
+                // A private channel in which the app is not.
+                Err(error) if error.channel_problem().is_some() => None,
+                Err(_) => continue,
+            };
             let looked_at = if name.is_some() { now } else { unsaid_at(now) };
             remember(&self.people.channels, id.clone(), (looked_at, name.clone()));
             known.channels.extend(name.map(|name| (id, name)));

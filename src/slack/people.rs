@@ -24,6 +24,13 @@ const STALE_MS: i64 = 24 * 60 * 60 * 1000;
 /// How many are remembered.
 const REMEMBERED: usize = 10_000;
 
+/// Characters that show nothing and that Unicode does not count as spaces; people use them to have no name.
+const BLANK: &[char] = &[
+    '\u{ad}', '\u{34f}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}',
+    '\u{200f}', '\u{2060}', '\u{2061}', '\u{2062}', '\u{2063}', '\u{2064}', '\u{2800}', '\u{3164}', '\u{feff}',
+    '\u{ffa0}',
+];
+
 /// Somebody in Slack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -42,6 +49,8 @@ pub struct People {
     pub(super) listed: Mutex<HashMap<SlackUserId, (i64, String)>>,
     firms: Mutex<HashMap<TeamId, (i64, Option<String>)>>,
     pub(super) lookups: Mutex<Lookups>,
+    /// The handles of all user groups.
+    groups: Mutex<Option<(i64, HashMap<String, String>)>>,
 }
 
 impl SlackClient {
@@ -119,11 +128,39 @@ impl SlackClient {
         remember(&self.people.firms, team.clone(), (now, name.clone()));
         name
     }
+
+    /// A user group's handle without `@`, if Slack tells: it does so for all of them at once.
+    pub async fn group_handle(&self, group: &str) -> Option<String> {
+        let now = self.clock.now_ms();
+        let remembered = self.people.groups.lock().expect("the people's lock is never poisoned").clone();
+        if let Some((at, handles)) = &remembered
+            && is_fresh(*at, now, FRESH_MS)
+        {
+            return handles.get(group).cloned();
+        }
+        let asked: Result<Value, SlackError> = self.get("usergroups.list", &[("include_disabled", "true")]).await;
+        let mut looked_at = now;
+        let handles = match asked {
+            Ok(answer) => {
+                let groups = answer["usergroups"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let named = |group| Some((text(group, "id")?.to_owned(), text(group, "handle")?.to_owned()));
+                groups.iter().filter_map(named).collect()
+            }
+            // Without the scope there are none; what is remembered is better than nothing.
+            Err(_) => {
+                looked_at = unsaid_at(now);
+                remembered.map(|(_, handles)| handles).unwrap_or_default()
+            }
+        };
+        let handle = handles.get(group).cloned();
+        *self.people.groups.lock().expect("the people's lock is never poisoned") = Some((looked_at, handles));
+        handle
+    }
 }
 
 /// Somebody of whom Slack says nothing: certainly no member.
 fn stranger(user: &SlackUserId) -> Person {
-    Person { name: format!("Somebody ({user})"), standing: Standing::Stranger, agent: false, firm: None }
+    Person { name: nameless(user), standing: Standing::Stranger, agent: false, firm: None }
 }
 
 /// As when something counts as looked up that Slack did not say now: it is asked again soon.
@@ -149,14 +186,19 @@ pub(super) fn remember<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, V>>, k
     map.insert(key, value);
 }
 
+/// How somebody is called of whom Slack tells no name.
+pub fn nameless(user: &SlackUserId) -> String {
+    format!("Somebody ({user})")
+}
+
 /// The name to show is `profile.display_name`, else `profile.real_name`, else `name`.
 pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Profile {
     let profile = &user["profile"];
-    let name = text(profile, "display_name")
-        .or_else(|| text(profile, "real_name"))
-        .or_else(|| text(user, "real_name"))
-        .or_else(|| text(user, "name"))
-        .map_or_else(|| format!("Somebody ({id})"), str::to_owned);
+    let name = name(profile, "display_name")
+        .or_else(|| name(profile, "real_name"))
+        .or_else(|| name(user, "real_name"))
+        .or_else(|| name(user, "name"))
+        .map_or_else(|| nameless(id), str::to_owned);
     let is = |key: &str| user.get(key).and_then(Value::as_bool) == Some(true);
     let teams = user["enterprise_user"]["teams"].as_array();
     let of_our_org = teams.is_some_and(|teams| teams.iter().any(|team| team.as_str() == Some(ours.as_str())));
@@ -174,6 +216,11 @@ pub(super) fn read_profile(user: &Value, id: &SlackUserId, ours: &TeamId) -> Pro
     };
     let email = text(profile, "email").filter(|_| standing == Standing::Member).map(str::to_lowercase);
     Profile { person: Person { name, standing, agent: false, firm: None }, email }
+}
+
+/// A name under a key, if it shows anything: one of blanks is no name.
+fn name<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    text(value, key).map(str::trim).filter(|name| name.chars().any(|c| !c.is_whitespace() && !BLANK.contains(&c)))
 }
 
 #[cfg(test)]
@@ -216,6 +263,14 @@ mod tests {
         let name = |profile: Value| read(serde_json::json!({"name": "ana", "profile": profile})).person.name;
         assert_eq!(name(serde_json::json!({"display_name": "Ana S.", "real_name": "Ana Souza"})), "Ana S.");
         assert_eq!(name(serde_json::json!({"display_name": "", "real_name": "Ana Souza"})), "Ana Souza");
+        for blank in [" ", "\t\u{3000}", "\u{200b}", " \u{2800}\u{3164} "] {
+            assert_eq!(
+                name(serde_json::json!({"display_name": blank, "real_name": " Ana Souza "})),
+                "Ana Souza",
+                "{blank:?}"
+            );
+            assert_eq!(name(serde_json::json!({"display_name": blank, "real_name": blank})), "ana", "{blank:?}");
+        }
         assert_eq!(name(serde_json::json!({})), "ana");
         assert_eq!(read(serde_json::json!({})).person.name, "Somebody (U1)");
     }

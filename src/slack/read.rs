@@ -63,7 +63,8 @@ impl SlackClient {
                 | Inbound::ChannelChanged { .. }
                 | Inbound::ChannelShared(_)
                 | Inbound::PersonChanged(_)
-                | Inbound::Chosen { .. } => {}
+                | Inbound::Chosen { .. }
+                | Inbound::OfStart { .. } => {}
             }
         }
         Ok(read)

@@ -28,20 +28,22 @@ impl Doors {
 }
 
 impl SlackClient {
-    /// Remembers where to answer whoever began something, for as long as Slack takes answers there.
+    /// Remembers where to answer whoever began something, for as long as Slack takes answers there; forgets it without an
+    /// address.
     pub fn answer_at(&self, what: &str, response_url: Option<Url>) {
         let now = self.clock.now_ms();
         let mut doors = self.doors.lock();
         doors.retain(|_, (_, until)| *until > now);
-        if let Some(url) = response_url {
-            doors.insert(what.to_owned(), (url, now + LIVES_MS));
-        }
+        match response_url {
+            Some(url) => doors.insert(what.to_owned(), (url, now + LIVES_MS)),
+            None => doors.remove(what),
+        };
     }
 
-    /// Where to answer whoever began this, once: an answer that is lost is not tried there again.
-    pub fn take_door(&self, what: &str) -> Option<Url> {
+    /// Where to answer whoever began this, while that is possible.
+    pub(super) fn door(&self, what: &str) -> Option<Url> {
         let now = self.clock.now_ms();
-        self.doors.lock().remove(what).filter(|(_, until)| *until > now).map(|(url, _)| url)
+        self.doors.lock().get(what).filter(|(_, until)| *until > now).map(|(url, _)| url.clone())
     }
 
     /// The address, if it is Slack's: what is answered there goes nowhere else.

@@ -44,12 +44,7 @@ impl Verifier {
         body: &[u8],
         now_ms: i64,
     ) -> Result<(), Refusal> {
-        let (Some(timestamp), Some(signature)) = (timestamp, signature) else { return Err(Refusal::Missing) };
-        let seconds: i64 = timestamp.parse().map_err(|_| Refusal::Missing)?;
-        let tag = signature.strip_prefix("v0=").and_then(unhex).ok_or(Refusal::Missing)?;
-        if (now_ms.div_euclid(1000).saturating_sub(seconds)).saturating_abs() > WINDOW_SECS {
-            return Err(Refusal::Stale);
-        }
+        let (timestamp, tag) = head(timestamp, signature, now_ms)?;
         let mut message = Vec::with_capacity(body.len() + timestamp.len() + 4);
         message.extend_from_slice(b"v0:");
         message.extend_from_slice(timestamp.as_bytes());
@@ -57,6 +52,24 @@ impl Verifier {
         message.extend_from_slice(body);
         if self.keys.iter().any(|key| hmac::verify(key, &message, &tag).is_ok()) { Ok(()) } else { Err(Refusal::Wrong) }
     }
+}
+
+/// What can be said before the body is there: time and signature, if they are there, read, and are of this time.
+///
+/// # Errors
+/// The request must be answered 401, and its body need not be read.
+pub fn head<'a>(
+    timestamp: Option<&'a str>,
+    signature: Option<&str>,
+    now_ms: i64,
+) -> Result<(&'a str, [u8; 32]), Refusal> {
+    let (Some(timestamp), Some(signature)) = (timestamp, signature) else { return Err(Refusal::Missing) };
+    let seconds: i64 = timestamp.parse().map_err(|_| Refusal::Missing)?;
+    let tag = signature.strip_prefix("v0=").and_then(unhex).ok_or(Refusal::Missing)?;
+    if (now_ms.div_euclid(1000).saturating_sub(seconds)).saturating_abs() > WINDOW_SECS {
+        return Err(Refusal::Stale);
+    }
+    Ok((timestamp, tag))
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -118,6 +118,11 @@ impl Commit {
             && self.forget_held_in.is_empty()
             && self.blank_before.is_none())
     }
+
+    /// Whether words go with it that are not to be found any more, not even in the log.
+    pub(super) fn forgets(&self) -> bool {
+        !self.forgotten.is_empty() || self.done.iter().any(|done| done.forget)
+    }
 }
 
 /// An event that has come in.
@@ -318,7 +323,7 @@ pub struct Unparked {
     pub to: String,
     /// `waiting` or `dropped`.
     pub state: &'static str,
-    /// When, in milliseconds since 1970.
+    /// Not to be done before, in milliseconds since 1970.
     pub at: i64,
 }
 

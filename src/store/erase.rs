@@ -53,6 +53,9 @@ const OPEN_CALLS: &str = "SELECT id, effect_json FROM outbox
     WHERE state = 'parked' AND thread_id = $1 AND effect_json IS NOT NULL";
 const PLACE: &str = "SELECT channel_id, thread_ts FROM link WHERE thread_id = $1";
 
+const WORDS_WENT: &str = "SELECT 1 FROM setting WHERE name = 'words_went' AND value = '1'";
+const WORDS_ARE_GONE: &str = "UPDATE setting SET value = '0' WHERE name = 'words_went'";
+
 /// Says which call was given up.
 pub(super) async fn forget(db: &mut SqliteConnection, row: &ForgetWrite) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query(FORGET_INBOX).bind(&row.key).execute(&mut *db).await?;
@@ -93,6 +96,25 @@ pub(super) async fn scrub(db: &mut SqliteConnection) -> Result<bool, sqlx::Error
     sqlx::query("VACUUM").execute(&mut *db).await?;
     let busy: i64 = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *db).await?.try_get(0)?;
     Ok(busy == 0)
+}
+
+/// Empties the log, in which older pages still hold what newer ones do not, if anything that held words went. Says
+/// whether none is in it any more: whoever reads just now may be in the way, and is not waited for.
+pub(super) async fn empty_log(db: &mut SqliteConnection, went: bool) -> Result<bool, sqlx::Error> {
+    let noted = sqlx::query(WORDS_WENT).fetch_optional(&mut *db).await?.is_some();
+    if !(went || noted) {
+        return Ok(true);
+    }
+    sqlx::query("PRAGMA busy_timeout = 20").execute(&mut *db).await?;
+    let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *db).await;
+    sqlx::query("PRAGMA busy_timeout = 5000").execute(&mut *db).await?;
+    if emptied?.try_get::<i64, _>(0)? != 0 {
+        return Ok(false);
+    }
+    if noted {
+        sqlx::query(WORDS_ARE_GONE).execute(&mut *db).await?;
+    }
+    Ok(true)
 }
 
 impl Store {

@@ -147,8 +147,8 @@ impl Store {
             // In pages of 4 KiB. The pages that change change often: the later they are copied back, the fewer copies.
             .pragma("wal_autocheckpoint", "8192")
             .pragma("temp_store", "MEMORY")
-            // What is blanked is gone from its page too, where that costs no further write.
-            .pragma("secure_delete", "FAST")
+            // What is blanked is gone from its pages, and from those that become free with it.
+            .pragma("secure_delete", "ON")
             .statement_cache_capacity(200);
         let writing = SqlitePoolOptions::new()
             .max_connections(1)

@@ -10,6 +10,9 @@ use crate::bridge::Effect;
 
 const LAST_NOTED: &str = "SELECT max(attempted_at) FROM outbox WHERE effect_id >= 'note:' AND effect_id < 'note;'
     AND thread_id IN (SELECT id FROM thread WHERE ticket_id = $1) AND id <> $2";
+const LAST_NOTED_OF: &str =
+    "SELECT max(CASE WHEN result LIKE 'gathered:%' THEN settled_at ELSE attempted_at END) FROM outbox
+    WHERE effect_id >= 'note:' AND effect_id < 'note;' AND thread_id = $1 AND id <> $2";
 const NOTES_WAITING: &str = "SELECT id, thread_id, effect_json, not_before FROM outbox
     WHERE effect_id >= 'note:' AND effect_id < 'note;' AND state = 'waiting' AND doubtful = 0
     AND thread_id IN (SELECT id FROM thread WHERE ticket_id = $1) ORDER BY id LIMIT 100";
@@ -46,6 +49,16 @@ impl Store {
     /// The database failed.
     pub async fn last_noted(&self, ticket_id: i64, id: i64) -> Result<Option<i64>, StoreError> {
         let row = sqlx::query(LAST_NOTED).bind(ticket_id).bind(id).fetch_one(&mut *self.readers.one().await?).await?;
+        row.try_get(0).map_err(StoreError::from)
+    }
+
+    /// When a note of a thread other than `id` was last attempted, or taken along by another, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn last_noted_of(&self, thread_id: &str, id: i64) -> Result<Option<i64>, StoreError> {
+        let row =
+            sqlx::query(LAST_NOTED_OF).bind(thread_id).bind(id).fetch_one(&mut *self.readers.one().await?).await?;
         row.try_get(0).map_err(StoreError::from)
     }
 

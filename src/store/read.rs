@@ -115,6 +115,10 @@ const SWEPT: &str = "SELECT thread_ts, swept_ts, 1 FROM link
     WHERE channel_id = $1 AND thread_ts IN (SELECT value FROM json_each($2))
     UNION ALL SELECT thread_ts, swept_ts, 0 FROM link_before
     WHERE channel_id = $1 AND thread_ts IN (SELECT value FROM json_each($2)) ORDER BY 3";
+const HEARD_OF: &str = "SELECT j.value, i.received_at FROM json_each($2) AS j
+    JOIN inbox AS i ON i.source = 'slack' AND i.key = j.value || ':' || $1
+    UNION ALL SELECT o.result, o.settled_at FROM outbox AS o JOIN link AS l ON l.thread_id = o.thread_id
+    WHERE o.vendor = 'slack' AND o.result IN (SELECT value FROM json_each($2)) AND l.channel_id = $1";
 const BRIDGED_TICKETS: &str = "SELECT ticket_id FROM (
         SELECT ticket_id, updated_at FROM thread WHERE place NOT IN ('older', 'left_alone')
         UNION ALL SELECT s.ticket_id, t.updated_at FROM side_conversation AS s JOIN thread AS t ON t.id = s.thread_id)
@@ -245,6 +249,21 @@ impl Store {
         let rows = sqlx::query(SWEPT).bind(channel_id).bind(parents).fetch_all(&mut *self.readers.one().await?).await?;
         // Of two, the last holds: where the thread stands, not where it stood.
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// When the app heard of these messages of a channel (each a `ts`), or posted them, in milliseconds since 1970. What is
+    /// not there is not known.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn heard_of(&self, channel_id: &str, messages: &[&str]) -> Result<HashMap<String, i64>, StoreError> {
+        if messages.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let messages = serde_json::to_string(messages).unwrap_or_default();
+        let rows =
+            sqlx::query(HEARD_OF).bind(channel_id).bind(messages).fetch_all(&mut *self.readers.one().await?).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<Option<i64>, _>(1)?.unwrap_or(i64::MAX)))).collect()
     }
 
     /// Tickets with threads, the ones that changed last first.

@@ -106,6 +106,10 @@ const BLANKED_OUTBOX: &str = "INSERT INTO setting (name, value)
     AND id >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'blanked_outbox'), 0)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
+/// Notes that rows lost words just before, for whoever empties the log in which those still stand.
+const WORDS_WENT: &str = "INSERT INTO setting (name, value) SELECT 'words_went', '1' WHERE changes() > 0
+    ON CONFLICT (name) DO UPDATE SET value = '1'";
+
 /// The next free ids; they come from the one writer, in the order of its commits. One that was given to what could not be
 /// written is given to nothing else.
 #[derive(Debug, Clone, Copy)]
@@ -261,12 +265,13 @@ async fn write_rare(
         }
         if let Some(before) = commit.forget_held_before {
             script.with(FORGET_HELD, before)?;
+            script.add(WORDS_WENT);
         }
         if let Some(before) = commit.blank_before {
-            script.with(BLANK_INBOX, before)?;
-            script.with(BLANK_OUTBOX, before)?;
-            script.with(FORGET_ATTEMPTS, before)?;
-            script.with(BLANK_UNREAD, before)?;
+            for blank in [BLANK_INBOX, BLANK_OUTBOX, FORGET_ATTEMPTS, BLANK_UNREAD] {
+                script.with(blank, before)?;
+                script.add(WORDS_WENT);
+            }
             script.add(BLANKED_INBOX);
             script.add(BLANKED_OUTBOX);
         }

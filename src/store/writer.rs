@@ -60,6 +60,8 @@ async fn run(
     stop: tokio_util::sync::CancellationToken,
 ) {
     let mut batch = Vec::with_capacity(MOST);
+    // What the last process blanked may be in the log still.
+    let mut words_went = true;
     loop {
         tokio::select! {
             biased;
@@ -87,6 +89,13 @@ async fn run(
                     };
                     // Whoever asked may be gone; what it wanted is written all the same.
                     let _ = answer.send(result);
+                }
+                words_went |= commits.iter().any(Commit::forgets);
+                if commits.iter().any(|commit| commit.blank_before.is_some()) {
+                    words_went = !erase::empty_log(&mut connection, words_went).await.unwrap_or_else(|error| {
+                        tracing::debug!(error = %error, "the log could not be emptied; it is tried again in a minute");
+                        false
+                    });
                 }
             }
             Err(error) if commits.len() == 1 => {

@@ -142,7 +142,10 @@ impl ZendeskClient {
         for (id, about) in abouts.iter().filter(|(_, about)| !about.participants.is_empty()) {
             self.side_conversations.put(id.clone(), asked_ms, about.clone());
         }
-        let entries = pages.iter().flat_map(|page| decode::events(page, Some(ticket_id), None, &abouts)).collect();
+        let entries = pages
+            .iter()
+            .flat_map(|page| decode::events(self.http.account(), page, Some(ticket_id), None, &abouts))
+            .collect();
         let mut entries = self.with_names(entries).await?;
         in_order(&mut entries);
         Ok(entries)
@@ -165,7 +168,7 @@ impl ZendeskClient {
                 _ => FeedError::Call(failure.of_a_read()),
             }
         })?;
-        let entries = decode::events(&page, None, None, &decode::side_conversations(&page));
+        let entries = decode::events(self.http.account(), &page, None, None, &decode::side_conversations(&page));
         let entries = self.with_names(entries).await.map_err(FeedError::Call)?;
         let next = page.get("next_page").and_then(decode::text);
         let next_start = next.and_then(|next| {

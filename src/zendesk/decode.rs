@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use crate::bridge::content::mend_surrogates;
 use crate::bridge::event::{Kind, Message, Participant, SideConversation, SideConversationEvent, State};
 use crate::bridge::ids::{SideConversationEventId, SideConversationId, TicketId, ZendeskUserId};
 
@@ -21,7 +22,7 @@ pub type Abouts = HashMap<SideConversationId, SideConversation>;
 /// Reads a body as JSON; a lone surrogate, which serde_json refuses, becomes U+FFFD.
 pub fn json(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body)
-        .or_else(|_| serde_json::from_str(&without_lone_surrogates(&String::from_utf8_lossy(body))))
+        .or_else(|_| serde_json::from_slice(&mend_surrogates(String::from_utf8_lossy(body).as_bytes())))
         .ok()
 }
 
@@ -61,9 +62,10 @@ pub fn side_conversation(value: &Value) -> SideConversation {
     }
 }
 
-/// Reads the `events` of an answer; what does not say where it belongs belongs to `ticket_id` and
-/// `side_conversation_id`.
+/// Reads the `events` of an answer of the account at this address; what does not say where it belongs belongs to
+/// `ticket_id` and `side_conversation_id`.
 pub fn events(
+    account: &str,
     answer: &Value,
     ticket_id: Option<TicketId>,
     side_conversation_id: Option<&SideConversationId>,
@@ -74,6 +76,9 @@ pub fn events(
         .iter()
         .filter_map(|value| {
             let mut entry = event(value, ticket_id, side_conversation_id)?;
+            if let Some(message) = entry.message.as_mut().filter(|message| message.html.is_some()) {
+                message.account = Some(account.to_owned());
+            }
             entry.about = abouts.get(&entry.side_conversation_id).cloned();
             if let Some(about) = entry.about.as_mut().filter(|about| about.created_at_ms == 0) {
                 // Without a time of its own it must not pass for older than the app.
@@ -129,6 +134,7 @@ fn message(value: &Value) -> Message {
         subject: written("subject"),
         html: written("html_body"),
         plain: written("body"),
+        account: None,
         to: participants(value.get("to")),
         marker: value.pointer(&format!("/external_ids/{MARKER}")).and_then(text),
         files: rows(value, "attachments")
@@ -204,30 +210,6 @@ fn named_in_broken_json(body: &str) -> Option<i64> {
     })
 }
 
-fn without_lone_surrogates(json: &str) -> String {
-    let unit = |at: &str| -> Option<u16> { u16::from_str_radix(at.strip_prefix("\\u")?.get(..4)?, 16).ok() };
-    let mut out = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let length = match unit(rest) {
-            Some(0xD800..=0xDBFF) if matches!(rest.get(6..).and_then(unit), Some(0xDC00..=0xDFFF)) => 12,
-            Some(0xD800..=0xDFFF) => {
-                out.push('\u{FFFD}');
-                rest = &rest[6..];
-                continue;
-            }
-            Some(_) => 6,
-            None => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
-        };
-        out.push_str(&rest[..length]);
-        rest = &rest[length..];
-    }
-    out.push_str(rest);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -289,7 +271,7 @@ mod tests {
              "created_at": "2026-05-08T13:22:49Z", "actor": {"slack_channel_id": "C1"}},
             {"id": null}, null, "odd", {"id": "d", "type": "reply", "ticket_id": 4, "created_at": null},
         ]});
-        let read = events(&answer, None, None, &Abouts::new());
+        let read = events("https://acme.zendesk.com", &answer, None, None, &Abouts::new());
         assert_eq!(read.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(read[0].side_conversation_id.as_str(), "a");
         assert_eq!(read[0].message.as_ref().map(|m| m.files.clone()), Some(vec!["file".to_owned()]));

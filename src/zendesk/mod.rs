@@ -24,6 +24,7 @@ mod people;
 mod replies;
 mod rules;
 mod said;
+mod starts;
 mod tickets;
 mod transport;
 pub mod verify;

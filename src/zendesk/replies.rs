@@ -21,7 +21,7 @@ use crate::bridge::{Act, Answer};
 use crate::engine::outside::{Call, CallError};
 
 /// The key under which a reply names its author's own Zendesk user.
-const AUTHOR: &str = "sidethread_author";
+pub(super) const AUTHOR: &str = "sidethread_author";
 
 impl ZendeskClient {
     /// Reads what a thread's card shows.
@@ -251,8 +251,10 @@ impl ZendeskClient {
     ) -> Result<Vec<SideConversationEvent>, CallError> {
         let url = self.http.api(&["tickets", &ticket_id.to_string(), "side_conversations", id.as_str(), "events"], &[]);
         let pages = self.http.pages("GET …/events", url).await.map_err(Failure::of_a_read)?;
-        let mut entries: Vec<SideConversationEvent> =
-            pages.iter().flat_map(|page| decode::events(page, Some(ticket_id), Some(id), abouts)).collect();
+        let mut entries: Vec<SideConversationEvent> = pages
+            .iter()
+            .flat_map(|page| decode::events(self.http.account(), page, Some(ticket_id), Some(id), abouts))
+            .collect();
         in_order(&mut entries);
         Ok(entries)
     }
@@ -369,7 +371,7 @@ fn message(call: &Call<'_>, replies: &[(&Reply, Author)], names: &(dyn Names + S
     json!({"body": lines.join("\n"), "html_body": html, "external_ids": external_ids})
 }
 
-fn recipients(to: &[Participant]) -> Value {
+pub(super) fn recipients(to: &[Participant]) -> Value {
     to.iter()
         .map(|one| match (one.user_id, &one.email) {
             (Some(id), _) => json!({ "user_id": id }),

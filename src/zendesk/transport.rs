@@ -88,6 +88,11 @@ impl Transport {
         self.url(&[&["api", "v2"], segments].concat(), query)
     }
 
+    /// The account's address, which its own texts leave out of their links.
+    pub(super) fn account(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
     /// The next page on the configured account, wherever Zendesk says it is: recorded answers name other hosts, and a
     /// credential goes to none of them.
     pub(super) fn page_on_base(&self, next: &str) -> Option<Url> {

@@ -253,7 +253,7 @@ async fn the_feed_of_the_last_day_is_read_again() {
 
 #[tokio::test]
 async fn a_round_that_outlasts_the_interval_comes_to_its_end_and_the_metric_says_so() {
-    let app = House::with(Setup { slack: "tier_3_calls_per_min = 4", ..Setup::default() }).await;
+    let app = House::with(Setup { slack: "tier_3_calls_per_min = 2", ..Setup::default() }).await;
     let mut all = Vec::new();
     for n in 0..14 {
         all.push(app.ask("engineering", &format!("Scanner {n}"), "<p>Down?</p>").await);

@@ -318,3 +318,26 @@ async fn where_no_database_is_none_is_made() {
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
 }
+
+#[tokio::test]
+async fn words_that_went_are_gone_from_the_log_within_a_minute_or_two() {
+    let app = House::with(Setup { config: "\n[database]\nkeep_days = 1\n", ..Setup::default() }).await;
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    let long = format!("deleted-canary {}", "and so on ".repeat(1_500));
+    let deleted = app.slack.say(&app.ana, &channel, Some(&ts), &long).unwrap();
+    app.slack.say(&app.ben, &channel, Some(&ts), "settled-canary").unwrap();
+    app.settle().await;
+    app.slack.say(&app.ben, &channel, Some(&ts), "later-canary").unwrap();
+    app.pass(Duration::from_secs(120)).await;
+    assert!(in_the_file(&app, "deleted-canary") > 0 && in_the_file(&app, "settled-canary") > 0);
+    app.slack.delete(&app.ana, &channel, &deleted).unwrap();
+    app.pass(Duration::from_secs(130)).await;
+    assert_eq!(in_the_file(&app, "deleted-canary"), 0);
+    assert!(in_the_file(&app, "settled-canary") > 0);
+
+    assert!(in_the_file(&app, "later-canary") > 0, "what is not old enough stays");
+    app.clock.advance(Duration::from_secs(25 * 3600));
+    app.pass(Duration::from_secs(130)).await;
+    assert_eq!(in_the_file(&app, "settled-canary"), 0, "and so are those that are blanked after keep_days");
+}

@@ -146,6 +146,21 @@ rows! {
         said: Some(|app| app.told(&only(app)).iter().filter(|told| told.contains("cannot go on")).count()),
         ..of_a_bridged_one(Vendor::Zendesk, "POST …/side_conversations")
     },
+    LookForStart {} => Row {
+        call: "GET users/search",
+        made_again: true,
+        ..of_a_start("35436")
+    },
+    CreateSideConversation () => of_a_start("35436"),
+    TellStarter {} => Row {
+        vendor: Vendor::Slack,
+        call: "chat.postMessage",
+        before: |app| Box::pin(one_waits_too_long_for_its_answer(app)),
+        cause: |app| app.clock.advance(Duration::from_secs(31 * 60)),
+        stands: |app| crate::notify::direct_messages(app).iter().filter(|told| told.contains("not started")).count(),
+        said: None,
+        ..of_a_start("99")
+    },
     Note {} => Row {
         cause: |app| start(app, &["nowhere@slack.acme.example"]),
         stands: |app| app.notes().len(),
@@ -208,6 +223,43 @@ fn of_a_new_one(vendor: Vendor, call: &'static str) -> Row {
 /// An act that belongs to a thread which stands.
 fn of_a_bridged_one(vendor: Vendor, call: &'static str) -> Row {
     Row { before: |app| Box::pin(one_is_bridged(app)), said: None, ..of_a_new_one(vendor, call) }
+}
+
+/// An act that belongs to a side conversation which is started from Slack.
+fn of_a_start(ticket: &'static str) -> Row {
+    Row {
+        call: "POST …/side_conversations",
+        before: |app| Box::pin(async { drop(crate::notify::zoe_in_slack(app, |_| {})) }),
+        cause: match ticket {
+            "99" => |app| type_start(app, "99"),
+            _ => |app| type_start(app, "35436"),
+        },
+        stands: |app| app.zendesk.side_conversations(app.ticket).len(),
+        said: Some(|app| app.whispers(&zoe(app)).iter().filter(|told| told.contains("not started*")).count()),
+        ..of_a_new_one(Vendor::Zendesk, "")
+    }
+}
+
+fn zoe(app: &House) -> String {
+    let people = app.slack.people();
+    let zoe = people.iter().find(|person| person["name"] == "zoe").expect("Zoe is in Slack");
+    zoe["id"].as_str().unwrap().to_owned()
+}
+
+fn type_start(app: &House, ticket: &str) {
+    app.slack.command(&zoe(app), &app.engineering, "/side-convo", &format!("{ticket} Where is it?"));
+}
+
+/// A start whose refusal comes when it cannot be told any more where the command was typed.
+async fn one_waits_too_long_for_its_answer(app: &House) {
+    drop(crate::notify::zoe_in_slack(app, |_| {}));
+    fault(
+        app,
+        Vendor::Zendesk,
+        json!({"call": "GET users/search", "fault": "rate_limited", "retry_after": 1900, "times": 1}),
+    );
+    type_start(app, "99");
+    app.pass(Duration::from_secs(150)).await;
 }
 
 /// An act that belongs to a thread whose ticket is closed.

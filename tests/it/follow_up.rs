@@ -458,3 +458,41 @@ async fn a_follow_up_whose_answer_was_lost_is_found_when_its_key_is_dead() {
         }
     }
 }
+
+/// An agent makes a follow-up in Zendesk, without the bridge.
+async fn made_by_hand(app: &House, agent: i64) -> i64 {
+    let body = serde_json::json!({"ticket": {
+        "subject": "Once more", "comment": {"body": "I go on here."}, "requester_id": app.carla,
+        "via_followup_source_id": app.ticket,
+    }});
+    let request = http::Request::post(format!("{}/zendesk/api/v2/tickets.json", crate::house::BASE))
+        .header("authorization", format!("Bearer {}", app.zendesk.token_of(agent).unwrap()))
+        .header("content-type", "application/json")
+        .body(bytes::Bytes::from(body.to_string()))
+        .unwrap();
+    let response = crate::house::call(&app.zendesk.router(), request).await.unwrap();
+    let made: Value = serde_json::from_slice(response.body()).unwrap();
+    made["ticket"]["id"].as_i64().unwrap_or_else(|| panic!("{made}"))
+}
+
+#[tokio::test]
+async fn a_follow_up_that_an_agent_made_by_hand_is_used_while_it_is_open() {
+    for status in ["open", "pending", "solved", "closed"] {
+        let app = House::new().await;
+        let (_, channel, ts) = on_a_closed_ticket(&app).await;
+        app.zendesk.follow_up_by_mail(app.carla, app.ticket, "Something else entirely");
+        let by_hand = made_by_hand(&app, app.yan).await;
+        app.zendesk.set_ticket(by_hand, TicketChange { status: Some(status.into()), ..Default::default() });
+        app.slack.say(&app.ana, &channel, Some(&ts), "It is up again.").unwrap();
+        app.settle().await;
+        let made = follow_ups(&app, app.ticket).len();
+        if matches!(status, "open" | "pending") {
+            assert_eq!(made, 2, "{status}: the customer's and the agent's");
+            let side = sides(&app, by_hand).pop().expect("the thread goes on there");
+            assert_eq!(messages(&app, &side), ["It is up again."], "{status}");
+        } else {
+            assert_eq!((made, sides(&app, by_hand).len()), (3, 0), "{status}");
+        }
+        app.ends_quietly().await;
+    }
+}

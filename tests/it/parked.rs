@@ -27,11 +27,18 @@ async fn with_a_parked_reply(app: &House) -> (String, String, String, String) {
 }
 
 pub async fn parked_row(app: &House) -> i64 {
+    let rows = parked_rows(app).await;
+    let [id, ..] = rows[..] else { panic!("nothing is parked") };
+    id
+}
+
+pub async fn parked_rows(app: &House) -> Vec<i64> {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(app.database()).read_only(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    let id = sqlx::query_scalar("SELECT id FROM outbox WHERE state = 'parked'").fetch_one(&pool).await.unwrap();
+    let parked = "SELECT id FROM outbox WHERE state = 'parked' ORDER BY id";
+    let ids = sqlx::query_scalar(parked).fetch_all(&pool).await.unwrap();
     pool.close().await;
-    id
+    ids
 }
 
 #[tokio::test]

@@ -21,6 +21,14 @@ async fn slack(app: &House, path: &str, body: &[u8]) -> u16 {
     app.post(path, &headers, body).await
 }
 
+async fn zendesk(app: &House, body: &[u8]) -> u16 {
+    let time = jiff::Timestamp::from_millisecond(app.clock.now_ms()).unwrap().to_string();
+    let signature = sidethread::sandbox::zendesk::sign(crate::house::ZENDESK_SECRET, &time, body);
+    let headers =
+        [("x-zendesk-webhook-signature-timestamp", time.as_str()), ("x-zendesk-webhook-signature", signature.as_str())];
+    app.post("/zendesk/webhook", &headers, body).await
+}
+
 #[tokio::test]
 async fn unsigned_stale_and_future_requests_are_refused() {
     let app = House::new().await;
@@ -42,9 +50,10 @@ async fn unsigned_stale_and_future_requests_are_refused() {
 async fn a_body_over_one_mebibyte_is_too_large() {
     let app = House::new().await;
     let body = vec![b'x'; (1 << 20) + 1];
-    for path in ["/slack/events", "/slack/commands", "/slack/interactions", "/zendesk/webhook"] {
+    for path in ["/slack/events", "/slack/commands", "/slack/interactions"] {
         assert_eq!(slack(&app, path, &body).await, 413, "{path}");
     }
+    assert_eq!(zendesk(&app, &body).await, 413);
 }
 
 #[tokio::test]
@@ -109,15 +118,7 @@ async fn what_cannot_be_read_but_names_a_bridged_thread_is_kept() {
 #[tokio::test]
 async fn a_webhook_without_a_ticket_is_a_bad_request_and_one_that_cannot_be_stored_comes_again() {
     let app = House::new().await;
-    let webhook = async |body: &str| {
-        let time = jiff::Timestamp::from_millisecond(app.clock.now_ms()).unwrap().to_string();
-        let signature = sidethread::sandbox::zendesk::sign(crate::house::ZENDESK_SECRET, &time, body.as_bytes());
-        let headers = [
-            ("x-zendesk-webhook-signature-timestamp", time.as_str()),
-            ("x-zendesk-webhook-signature", signature.as_str()),
-        ];
-        app.post("/zendesk/webhook", &headers, body.as_bytes()).await
-    };
+    let webhook = async |body: &str| zendesk(&app, body.as_bytes()).await;
     assert_eq!(webhook("{}").await, 400);
     assert_eq!(webhook("not json").await, 400);
     assert_eq!(webhook(r#"{"ticket_id": 35436, "title": "x"}"#).await, 200);
@@ -128,6 +129,21 @@ async fn a_webhook_without_a_ticket_is_a_bad_request_and_one_that_cannot_be_stor
     assert_eq!(slack(&app, "/slack/events", br#"{"type":"url_verification","challenge":"c"}"#).await, 200);
     assert_eq!(app.get("/readyz").await.0, 503);
     assert_eq!(app.get("/healthz").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_stranger_learns_whether_the_app_is_ready_and_no_more() {
+    let app = House::new().await;
+    let ask = async || {
+        let request = http::Request::get("/readyz").body(bytes::Bytes::new()).unwrap();
+        let response = crate::house::call(&app.router, request).await.unwrap();
+        (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
+    };
+    assert_eq!(ask().await, (200, r#"{"ready":true}"#.to_owned()));
+    assert!(app.get("/readyz").await.1["waiting"].is_object(), "its operator learns the rest");
+    app.app.store().close().await;
+    app.clock.advance(Duration::from_secs(2));
+    assert_eq!(ask().await, (503, r#"{"ready":false}"#.to_owned()));
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::content::Doc;
-use super::event::{Press, State};
-use super::ids::{SideConversationId, SlackUserId, TicketId, Ts};
+use super::event::{Participant, Press, State};
+use super::ids::{ChannelId, SideConversationId, SlackUserId, TicketId, Ts};
 use super::news::News;
 use super::route::ChannelRef;
 use super::rules::TicketChange;
@@ -158,6 +158,27 @@ pub enum Act {
         /// Where the thread stands in Slack.
         thread_url: String,
     },
+    /// Find out whether a side conversation can be started: who asks, in which channel, on which ticket.
+    LookForStart {
+        /// Who asks.
+        user: SlackUserId,
+        /// Where its thread is to stand.
+        channel: ChannelId,
+        /// The ticket.
+        ticket_id: TicketId,
+    },
+    /// Create the side conversation that somebody starts from Slack.
+    CreateSideConversation(CreateSideConversation),
+    /// Tell whoever starts a side conversation what became of it.
+    TellStarter {
+        /// Whom.
+        user: SlackUserId,
+        /// The text in Slack's mrkdwn.
+        text: String,
+        /// Whether a button under it starts it on a follow-up of its closed ticket.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        offers_follow_up: bool,
+    },
     /// Write an internal note on the ticket.
     Note {
         /// Plain text.
@@ -185,6 +206,23 @@ pub enum Act {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Ts>,
     },
+}
+
+/// A side conversation that somebody starts from Slack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateSideConversation {
+    /// On which ticket.
+    pub ticket_id: TicketId,
+    /// Its subject.
+    pub subject: String,
+    /// Who starts it.
+    pub user: SlackUserId,
+    /// The address of the channel in which its thread is to stand.
+    pub channel_url: String,
+    /// Its first message.
+    pub doc: Doc,
+    /// Who reads it in Zendesk.
+    pub to: Participant,
 }
 
 /// A Slack message on its way into a side conversation.

@@ -100,6 +100,8 @@ impl Whom {
         match (self, &effect.act) {
             (Whom::Ticket(_), act) => act.facts().erased == Erased::GivenUp,
             (Whom::SlackUser(id), Act::Reply(reply)) => reply.user == *id,
+            (Whom::SlackUser(id), Act::CreateSideConversation(create)) => create.user == *id,
+            (Whom::SlackUser(id), Act::LookForStart { user, .. } | Act::TellStarter { user, .. }) => user == id,
             // It says who pressed a button.
             (Whom::SlackUser(id), Act::Note { .. }) => effect.id.as_str().ends_with(&format!(":{id}")),
             (Whom::User(_), Act::Post { .. }) => {
@@ -165,6 +167,9 @@ impl Whom {
             Whom::SlackUser(id) => {
                 thread.noticed.answers.retain(|user| user != id);
                 thread.people.retain(|user| user != id);
+                if thread.start.as_ref().is_some_and(|start| start.asked.user == *id) {
+                    forget_start(thread);
+                }
                 for again in &mut thread.retrying {
                     again.by.take_if(|by| by == id);
                 }
@@ -233,6 +238,14 @@ fn stands_in(name: &str, text: &str) -> bool {
     !name.is_empty() && text.match_indices(name).any(|(at, _)| begins(at) && ends(at + name.len()))
 }
 
+/// A start whose side conversation is not there is given up with its words.
+fn forget_start(thread: &mut BridgedThread) {
+    if thread.start.take().is_some() && thread.place == Place::Asked {
+        thread.place = Place::LeftAlone;
+        thread.subject.clear();
+    }
+}
+
 fn forget_all(thread: &mut BridgedThread, card: Option<&mut Card>) {
     thread.forgotten = true;
     thread.subject.clear();
@@ -248,6 +261,7 @@ fn forget_all(thread: &mut BridgedThread, card: Option<&mut Card>) {
     thread.told.left_out.clear();
     thread.noticed = Noticed::default();
     thread.people.clear();
+    forget_start(thread);
     thread.starter = thread
         .starter
         .as_ref()

@@ -5,7 +5,7 @@
 //! budgets it counts is the edges' business.
 
 use super::content::Doc;
-use super::effect::{Act, Reply};
+use super::effect::{Act, CreateSideConversation, Reply};
 use super::ids::{SlackUserId, TicketId};
 use super::route::ChannelRef;
 
@@ -399,6 +399,51 @@ impl Act {
                 asks: None,
                 erased: Erased::Rewritten,
                 says: Says::Nothing,
+            },
+            Act::LookForStart { .. } => Facts {
+                name: "look_for_start",
+                vendor: Vendor::Zendesk,
+                class: Class::Idempotent,
+                in_lane: false,
+                needs: Needs::Nothing,
+                shows_card: false,
+                carries: Carries::WhatWordsWaitFor,
+                travels: Travels::Alone,
+                gathers: None,
+                claims: None,
+                asks: None,
+                erased: Erased::GivenUp,
+                says: Says::Nothing,
+            },
+            Act::CreateSideConversation(CreateSideConversation { doc, .. }) => Facts {
+                name: "create_side_conversation",
+                vendor: Vendor::Zendesk,
+                class: Class::Marked,
+                in_lane: true,
+                needs: Needs::Nothing,
+                shows_card: false,
+                carries: Carries::Words,
+                travels: Travels::Alone,
+                gathers: None,
+                claims: None,
+                asks: None,
+                erased: Erased::GivenUp,
+                says: Says::Doc(doc, &[]),
+            },
+            Act::TellStarter { text, .. } => Facts {
+                name: "tell_starter",
+                vendor: Vendor::Slack,
+                class: Class::Marked,
+                in_lane: false,
+                needs: Needs::Nothing,
+                shows_card: false,
+                carries: Carries::Nothing,
+                travels: Travels::Alone,
+                gathers: None,
+                claims: None,
+                asks: None,
+                erased: Erased::GivenUp,
+                says: Says::Text(text),
             },
             Act::Note { text } => Facts {
                 name: "note",

@@ -30,6 +30,7 @@ pub mod permit;
 pub mod readers;
 pub mod route;
 pub mod rules;
+pub mod start;
 pub mod thread;
 
 pub use effect::{Act, Class, Effect, EffectId, Vendor};

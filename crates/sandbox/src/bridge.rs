@@ -238,7 +238,7 @@ impl Bridge {
 
     /// Waits until it says that it is ready.
     async fn readiness(&self) {
-        let url = format!("{}/readyz", self.url());
+        let url = format!("{}/readyz", self.admin_url());
         loop {
             let asked = self.shared.client.get(&url).timeout(PATIENCE).send().await;
             if let Ok(answer) = asked

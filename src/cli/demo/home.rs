@@ -155,7 +155,11 @@ impl Home {
             Err(_) if path.is_dir() => {}
             made => made?,
         }
+        #[cfg(unix)]
+        super::private::on_the_way(path)?;
         let path = path.canonicalize().with_context(|| format!("{} cannot be used", path.display()))?;
+        #[cfg(unix)]
+        super::private::is(&path)?;
         let file = path.join(FIRM);
         if !file.exists() && [SETTINGS, DATABASE].iter().any(|name| path.join(name).exists()) {
             bail!("{} holds a bridge that is not a demo's; name another folder", path.display());

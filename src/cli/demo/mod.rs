@@ -11,6 +11,8 @@
 mod child;
 mod home;
 pub mod pace;
+#[cfg(unix)]
+mod private;
 mod tape;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,10 +26,11 @@ use tokio_util::sync::CancellationToken;
 use self::home::{Home, Left};
 use self::pace::PacedClock;
 use self::tape::Time;
-use super::app::{listen, serve, told_to_stop};
+use super::app::{listen, told_to_stop};
 use super::serve::run_until;
 use crate::config::Config;
 use crate::engine::clock::{Clock, SystemClock};
+use crate::http::listen::{Limits, raise_descriptors, serve};
 use crate::sandbox::bridge::{Bridge, State};
 use crate::sandbox::carrier::Carry;
 use crate::sandbox::limits::Keeping;
@@ -52,6 +55,9 @@ pub struct Wishes {
     /// Where to listen; the page is there too [default: 127.0.0.1:8080, or as before with --keep]
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// A name under which people reach it, beside its addresses; may be said several times
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
     /// Keep everything in this folder, and continue from there the next time
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
@@ -157,9 +163,10 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
         None => sandbox.router(),
     };
     let router = fill::layer(router, fill::MOST);
-    let router = guard::layer(router, address, !address.ip().is_loopback());
-    let http = tokio::spawn(serve(listener, router.clone(), stop.clone()));
-    let inner = inner.map(|inner| tokio::spawn(serve(inner, router, stop.clone())));
+    let router = guard::layer(router, address, &wishes.host);
+    let limits = Limits::demo(raise_descriptors(), 1 + usize::from(inner.is_some()));
+    let http = tokio::spawn(serve(listener, router.clone(), "the demo", limits, stop.clone()));
+    let inner = inner.map(|inner| tokio::spawn(serve(inner, router, "the demo, within", limits, stop.clone())));
     let senders: Vec<Arc<dyn Sender>> = vec![Arc::new(sandbox.slack.clone()), Arc::new(sandbox.zendesk.clone())];
     let carry: Arc<dyn Carry> = match &recorder {
         Some(recorder) => Arc::new(CarryRecorded { carry: bridge.clone(), recorder: recorder.clone() }),
@@ -212,9 +219,9 @@ pub async fn run(wishes: Wishes) -> anyhow::Result<bool> {
             recorder.end(busy);
         }
         carrying.await.context("the sandbox's post ended")?;
-        http.await.context("the server ended")??;
+        http.await.context("the server ended")?;
         if let Some(inner) = inner {
-            inner.await.context("the inner server ended")??;
+            inner.await.context("the inner server ended")?;
         }
         worked
     }

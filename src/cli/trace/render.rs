@@ -88,12 +88,13 @@ impl Story<'_> {
             (Some((channel, ts)), _) => format!("thread {ts} in channel {channel}"),
             (None, "older") => "not in Slack: it is older than the bridge".to_owned(),
             (None, "left_alone") => "not in Slack: its recipients name no channel".to_owned(),
+            (None, "asked") => "being started from Slack".to_owned(),
             (None, "posting") => "its card is on its way to Slack".to_owned(),
             (None, _) => "its ticket and its channel are being looked up".to_owned(),
         };
-        let mut out = format!(
-            "Side conversation {side_conversation_id} of ticket {ticket_id}: {state}, {place}. Times are UTC.\n"
-        );
+        let head =
+            format!("Side conversation {side_conversation_id} of ticket {ticket_id}: {state}, {place}. Times are UTC.");
+        let mut out = format!("{}\n", clean(&head));
         if self.text
             && let Ok(thread) = serde_json::from_str::<BridgedThread>(&self.thread.thread_json)
         {
@@ -205,6 +206,10 @@ fn message(row: &TracedEvent) -> (String, Told) {
                 Some(words),
             )
         }
+        Some(What::StartAsked(asked)) => {
+            let title = format!("Start of a side conversation asked for by {}", asked.user);
+            (row.key.clone(), None, title, Some(plain(&asked.doc, &[])))
+        }
         Some(What::Pressed(press)) => {
             let at = press.action_ts.parse::<Ts>().ok().map(|ts| ts.millis());
             let title = format!("Button pressed in Slack by {}", press.user);
@@ -295,7 +300,7 @@ fn write_told(out: &mut String, told: &Told, text: bool) {
     steps.sort_by_key(|(at, _)| *at);
     for (at, what) in steps {
         let when = if *at == i64::MAX { format!("{:23}", "now") } else { time(*at) };
-        let _ = writeln!(out, "  {when}  {what}");
+        let _ = writeln!(out, "  {when}  {}", clean(what));
     }
     if text && let Some(words) = told.words.as_deref().filter(|words| !words.is_empty()) {
         out.push_str(&indented(words, "    | "));

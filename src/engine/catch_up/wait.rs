@@ -1,6 +1,8 @@
 //! What is delivered live in a thread that lacks something waits for it, and goes on in the order in which it was written.
 //!
-//! What waits is a stored row like any other; after a crash it waits for the rest of its minute.
+//! It waits for a read, not for a timer, however long Slack's limits make that read wait. Only where Slack does not answer, or
+//! never that thread, does it go on by itself, a minute after it came. What waits is a stored row like any other; after a crash
+//! it waits again, for the rest of its minute.
 
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use super::super::gap::Key;
 use super::super::intake::Taken;
 use super::super::queue::Work;
 use super::super::{Engine, State};
+use super::reads::{Step, Turns, Urgency};
 use super::{CatchUp, is_old};
 use crate::bridge::ids::ThreadId;
 use crate::bridge::{Event, What};
@@ -17,7 +20,12 @@ use crate::telemetry::Direction;
 impl CatchUp {
     /// What has waited long enough, or need not wait any more.
     pub(in super::super) fn go_on(&mut self, now: i64) -> Vec<(ThreadId, Vec<Work>)> {
-        if self.gap.waiting() == 0 { Vec::new() } else { self.gap.go_on(now, |key| is_old(&key.1, now)) }
+        if self.gap.waiting() == 0 {
+            return Vec::new();
+        }
+        let gives_up = |key: &Key| self.gives_up_from(key).is_some_and(|from| from <= now);
+        let keys = self.gap.not_waiting_on(now, |key| is_old(&key.1, now), gives_up);
+        keys.iter().filter_map(|key| self.gap.release(key)).collect()
     }
 
     /// Whether a live delivery may have to wait in any thread.
@@ -34,7 +42,7 @@ impl CatchUp {
     /// comes next.
     pub(in super::super) fn wait(&mut self, key: Key, thread_id: ThreadId, work: Work, came_at: i64) {
         if self.gap.wait(key.clone(), thread_id, work, came_at) {
-            self.read_next(key);
+            self.reads.add(Step::thread(key), Urgency::Waited, Turns::default());
         }
     }
 
@@ -43,7 +51,7 @@ impl CatchUp {
     pub(in super::super) fn linked(&mut self, key: Key, in_doubt: bool) {
         if in_doubt {
             self.gap.lacks(key.clone());
-            self.read_next(key);
+            self.reads.add(Step::thread(key), Urgency::Lacking, Turns::default());
         } else {
             self.gap.read_through(&key);
         }

@@ -31,8 +31,10 @@ pub enum Job {
     Poll,
     /// Forget what is no longer needed.
     Clean,
-    /// Ask Slack for what was missed.
+    /// Begin to ask Slack for what was missed.
     CatchUp,
+    /// Make one of the reads that this takes.
+    ReadBack(u64),
     /// See whether something takes too long.
     Late,
 }

@@ -72,6 +72,7 @@ impl Engine {
                         BridgedThread::new(entry.side_conversation_id.clone(), entry.ticket_id)
                     }
                     What::Operator { .. } => BridgedThread::of_the_operator(),
+                    What::StartAsked(asked) => BridgedThread::asked_for(asked, event.at_ms),
                     _ => return Ok(None),
                 },
             };
@@ -112,7 +113,8 @@ impl Engine {
                     Wish::Retry => "waiting",
                     Wish::Drop => "dropped",
                 },
-                at: now,
+                // So that what is wanted again in one go keeps its order, whichever is named first.
+                at: now + if wish == Wish::Retry { self.policy.order_window_ms } else { 0 },
             }));
             if let Work::Arrived { source, key, event } = one {
                 commit.unless_known = true;

@@ -73,6 +73,7 @@ pub(super) fn settle(id: i64, answer: &Answer, now: i64) -> Settle {
 pub(super) fn place_word(place: &Place) -> &'static str {
     match place {
         Place::New => "new",
+        Place::Asked => "asked",
         Place::Older => "older",
         Place::LeftAlone => "left_alone",
         Place::Preparing { .. } => "preparing",

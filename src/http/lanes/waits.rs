@@ -13,7 +13,7 @@ use crate::store::{Lanes, TracedCall, TracedEvent};
 pub(super) struct Waits<'a> {
     threads: BTreeMap<&'a str, BridgedThread>,
     calls: BTreeMap<i64, Standing>,
-    events: BTreeMap<i64, i64>,
+    events: BTreeMap<i64, Option<i64>>,
 }
 
 impl<'a> Waits<'a> {
@@ -33,7 +33,7 @@ impl<'a> Waits<'a> {
 
     pub(super) fn of_event(&self, event: &TracedEvent) -> Value {
         match self.events.get(&event.seq).filter(|_| event.done_at.is_none()) {
-            Some(until) => show("missed", &notice::waits_for_what_was_missed(), Some(*until)),
+            Some(until) => show("missed", &notice::waits_for_what_was_missed(), *until),
             None => Value::Null,
         }
     }

@@ -2,8 +2,10 @@
 //! Block Kit.
 
 mod choose;
+mod offer;
 
 pub use choose::{CHOOSE_DONE, CHOOSE_REOPEN, Choice, choose};
+pub use offer::{START_ON_FOLLOW_UP, offer};
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! The ticket in which a closed one goes on: looked for first, made once.
 //!
 //! Zendesk makes follow-ups by itself: for an answer to a side conversation, and for any mail of a customer to a closed
-//! ticket. So one is used only if it carries our `external_id`, or the thread's side conversation; and it is looked for by
+//! ticket. So one is used only if it carries our `external_id`, or the thread's side conversation, or else if an agent made it
+//! by hand and it is open; and it is looked for by
 //! that id as well, because nothing says that a closed ticket names its follow-ups at once. Ours is made from a
 //! request that is built once and sent as it stands under one `Idempotency-Key`; a part of it that Zendesk refuses is left
 //! out of a further request, and named in its note.
@@ -47,8 +48,13 @@ impl ZendeskClient {
             Some(closed) if closed.merged => return Ok(Answer::TicketClosed(closed)),
             Some(_) => {}
         }
-        let said = self.said_so_far(call).await?;
+        // Of what is only being started nothing was said.
+        let said = match call.thread.starting() {
+            Some(_) => Vec::new(),
+            None => self.said_so_far(call).await?,
+        };
         let mut closed = None;
+        let mut by_hand = None;
         let mut others = Vec::new();
         let (mut deleted, mut unread) = (gone, None);
         let named = follow_ups(&read);
@@ -80,6 +86,9 @@ impl ZendeskClient {
             };
             let found = self.thread_on(call, &said, ticket_id).await?;
             if !is_ours(&follow_up, source) && found.is_none() {
+                if by_hand.is_none() && self.is_made_by_hand(&follow_up) {
+                    by_hand = Some(Followed::in_ticket(ticket_id, Some(now(&follow_up).shown)));
+                }
                 others.push(self.ticket_url(ticket_id));
                 continue;
             }
@@ -103,13 +112,29 @@ impl ZendeskClient {
             return Err(missing);
         }
         match closed {
+            None if let Some(by_hand) = by_hand => Ok(Answer::Followed(by_hand)),
             // It has a follow-up of its own, or gets one.
             Some(ticket_id) => Ok(followed(ticket_id, None)),
             None => {
-                let request = self.request(&read["ticket"], (source, deleted), thread_url, &said, &others)?;
+                let starts = call.thread.starting().is_some();
+                let request = self.request(&read["ticket"], (source, deleted), (thread_url, starts), &said, &others)?;
                 Ok(Answer::FollowUpNeeded { request })
             }
         }
+    }
+
+    /// Whether somebody works on a follow-up that an agent has made: it is open, and its submitter is one. What Zendesk makes
+    /// of a customer's mail is the customer's.
+    fn is_made_by_hand(&self, read: &Value) -> bool {
+        let submitter = read.pointer("/ticket/submitter_id").and_then(decode::number);
+        let app_user = self.house.get().map(|house| house.app_user.0);
+        let is_agent = |user: &Value| {
+            user.get("id").and_then(decode::number) == submitter
+                && matches!(user.get("role").and_then(Value::as_str), Some("agent" | "admin"))
+        };
+        let status = now(read).shown.status;
+        let open = matches!(status.as_deref(), Some("new" | "open" | "pending" | "hold"));
+        open && submitter != app_user && decode::rows(read, "users").iter().any(is_agent)
     }
 
     /// Makes the ticket in which a closed one goes on.
@@ -184,6 +209,9 @@ impl ZendeskClient {
         said: &[SideConversationEvent],
         ticket_id: TicketId,
     ) -> Result<Option<Found>, CallError> {
+        if call.thread.starting().is_some() {
+            return Ok(None);
+        }
         let mut there: BTreeMap<SideConversationId, Vec<SideConversationEvent>> = BTreeMap::new();
         for entry in self.read_ticket(ticket_id).await? {
             there.entry(entry.side_conversation_id.clone()).or_default().push(entry);

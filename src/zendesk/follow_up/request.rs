@@ -32,7 +32,7 @@ impl ZendeskClient {
         &self,
         source: &Value,
         (source_id, deleted): (TicketId, Option<TicketId>),
-        thread_url: &str,
+        (thread_url, starts): (&str, bool),
         said: &[SideConversationEvent],
         others: &[String],
     ) -> Result<String, CallError> {
@@ -45,13 +45,16 @@ impl ZendeskClient {
         // Of the address "https://acme.slack.com/archives/C1/p1".
         let slack_url = thread_url.split("archives/").next().unwrap_or_default();
         let conversation = follow_up::conversation(said, source_id, house.app_user, slack_url);
-        let mut note = rules.template.render([
-            &source_id.to_string(),
-            &self.ticket_url(source_id),
-            thread_url,
-            &subject,
-            &conversation,
-        ]);
+        let mut note = match starts {
+            true => notice::follow_up_for_start(source_id, &self.ticket_url(source_id), thread_url),
+            false => rules.template.render([
+                &source_id.to_string(),
+                &self.ticket_url(source_id),
+                thread_url,
+                &subject,
+                &conversation,
+            ]),
+        };
         if !others.is_empty() {
             note = format!("{note}\n\n{}", notice::other_follow_ups(others));
         }

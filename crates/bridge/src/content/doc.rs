@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Names, html_in, html_out, mrkdwn_out, normal, plain, rich_text};
+use super::{Names, html_in, html_out, mrkdwn_out, normal, plain, slack_in};
 use crate::ids::{ChannelId, SlackUserId};
 
 /// How many lists and quotes may lie within each other; keeps the JSON of a document far from serde_json's limit of 128.
@@ -73,8 +74,9 @@ pub enum Inline {
         #[serde(default, rename = "s", skip_serializing_if = "Style::is_plain")]
         style: Style,
     },
-    #[serde(rename = "u")]
-    User(SlackUserId),
+    /// `name` is what the message itself calls a person, without `@`; it serves where nothing better is known.
+    #[serde(rename = "u", with = "mention")]
+    User { id: SlackUserId, name: Option<String> },
     #[serde(rename = "ch")]
     Channel {
         #[serde(rename = "i")]
@@ -139,9 +141,15 @@ impl Inline {
 }
 
 impl Doc {
-    /// Reads a side conversation's message; the HTML wins when it has content.
+    /// Reads a side conversation's message; the HTML wins when it has content. Relative addresses lead nowhere.
     pub fn from_zendesk(html: Option<&str>, plain: Option<&str>) -> Doc {
-        let doc = html.map(html_in::read).unwrap_or_default();
+        Doc::from_zendesk_account(html, plain, None)
+    }
+
+    /// Reads a side conversation's message; relative addresses are resolved against that of the Zendesk account, such as
+    /// `https://acme.zendesk.com`.
+    pub fn from_zendesk_account(html: Option<&str>, plain: Option<&str>, account: Option<&str>) -> Doc {
+        let doc = html.map(|html| html_in::read(html, account)).unwrap_or_default();
         if !doc.is_empty() {
             return doc;
         }
@@ -149,9 +157,19 @@ impl Doc {
         plain.map(|text| Doc::plain(&text.replace("&nbsp;", " "))).unwrap_or_default()
     }
 
-    /// Reads a Slack message; `rich_text` blocks win over the text when they can be read.
-    pub fn from_slack(text: &str, blocks: Option<&serde_json::Value>, attachments: Option<&serde_json::Value>) -> Doc {
-        rich_text::read(text, blocks, attachments)
+    /// Reads the words of a person's Slack message: its `text`, its `blocks` and its `attachments`.
+    pub fn from_slack(text: &str, blocks: Option<&Value>, attachments: Option<&Value>) -> Doc {
+        slack_in::read(text, blocks, attachments, false)
+    }
+
+    /// Reads a Slack message as it comes in an event or from `conversations.replies`.
+    ///
+    /// An app's message (`bot_id`) says in its `text` what its blocks say, in other words; so there the text counts only
+    /// where the blocks give nothing.
+    pub fn from_slack_message(message: &Value) -> Doc {
+        let text = message.get("text").and_then(Value::as_str).unwrap_or_default();
+        let by_app = message.get("bot_id").is_some_and(Value::is_string);
+        slack_in::read(text, message.get("blocks"), message.get("attachments"), by_app)
     }
 
     /// Takes a text as it is: an empty line ends a paragraph.
@@ -183,7 +201,23 @@ impl Doc {
     /// The people whom it mentions.
     pub fn people(&self) -> BTreeSet<SlackUserId> {
         self.mentioned(|inline| match inline {
-            Inline::User(id) => Some(id.clone()),
+            Inline::User { id, .. } => Some(id.clone()),
+            _ => None,
+        })
+    }
+
+    /// The people whom it calls by a name of its own.
+    pub fn people_with_names(&self) -> BTreeSet<SlackUserId> {
+        self.mentioned(|inline| match inline {
+            Inline::User { id, name: Some(_) } => Some(id.clone()),
+            _ => None,
+        })
+    }
+
+    /// The user groups that it mentions without their names.
+    pub fn nameless_groups(&self) -> BTreeSet<String> {
+        self.mentioned(|inline| match inline {
+            Inline::UserGroup { id, name: None } => Some(id.clone()),
             _ => None,
         })
     }
@@ -243,4 +277,51 @@ fn one() -> u32 {
 
 fn is_one(value: &u32) -> bool {
     *value == 1
+}
+
+/// A mention is stored as the bare id, as it always was, or with its name.
+mod mention {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::ids::SlackUserId;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        Bare(SlackUserId),
+        Named {
+            #[serde(rename = "i")]
+            id: SlackUserId,
+            #[serde(rename = "n")]
+            name: String,
+        },
+    }
+
+    #[derive(Serialize)]
+    struct Named<'a> {
+        #[serde(rename = "i")]
+        id: &'a SlackUserId,
+        #[serde(rename = "n")]
+        name: &'a str,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        id: &SlackUserId,
+        name: &Option<String>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match name {
+            None => id.serialize(serializer),
+            Some(name) => Named { id, name }.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<(SlackUserId, Option<String>), D::Error> {
+        Ok(match Stored::deserialize(deserializer)? {
+            Stored::Bare(id) => (id, None),
+            Stored::Named { id, name } => (id, Some(name)),
+        })
+    }
 }

@@ -3,20 +3,28 @@
 //! Builds the document straight from the tags, with no tree between: styles are counters, so that markup that overlaps
 //! (`<b><i></b></i>`) costs nothing, and only what holds blocks lies on a stack, whose height is limited.
 
+mod css;
 mod frames;
+mod links;
+mod position;
+mod styled;
 
 use super::doc::{Block, Doc, Inline, MAX_DEPTH, Style};
 use super::html_token::{Tag, Token, Tokens};
 use super::normal;
-use super::text::{image, safe_url};
+use css::Space;
 use frames::{Frame, is_cell, is_list};
+use links::Link;
+use position::{moved, with_fractions};
+use styled::{Flow, Styled};
 
 /// Tables within tables; layouts in mail need about eight.
 const MAX_TABLES: usize = 16;
 
-/// Reads HTML into a document.
-pub(super) fn read(html: &str) -> Doc {
-    let mut reader = Reader { url_budget: html.len() + (1 << 16), ..Reader::default() };
+/// Reads HTML into a document; `account` is the address against which relative ones are resolved.
+pub(super) fn read(html: &str, account: Option<&str>) -> Doc {
+    let account = account.map(|account| account.trim_end_matches('/').to_owned());
+    let mut reader = Reader { url_budget: html.len() + (1 << 16), account, ..Reader::default() };
     for token in Tokens::new(html) {
         match token {
             Token::Text(text) => reader.text(&text),
@@ -27,6 +35,7 @@ pub(super) fn read(html: &str) -> Doc {
     while !reader.frames.is_empty() {
         reader.close();
     }
+    reader.end_link();
     reader.flush();
     Doc { blocks: normal::blocks(reader.root, 0) }
 }
@@ -38,7 +47,7 @@ struct Look {
     italic: u32,
     strike: u32,
     code: u32,
-    link: Option<String>,
+    link: Option<Link>,
 }
 
 #[derive(Default)]
@@ -61,26 +70,52 @@ struct Reader {
     ignored_tables: u32,
     /// How many bytes of URLs may yet be written: a long one around many lines must not multiply the input.
     url_budget: usize,
+    /// The account's address, without a slash at its end.
+    account: Option<String>,
+    flow: Flow,
+    styled: Vec<Styled>,
+    /// Within what a reading aid shows only to those who cannot show readings beside their signs.
+    in_parenthesis: bool,
+    /// Whether a reading is open.
+    reading: bool,
+    /// Whether anything of the paragraph stands above or below its line.
+    moved: bool,
 }
 
 impl Reader {
     fn text(&mut self, text: &str) {
+        if !self.flow.is_seen() || self.in_parenthesis {
+            return;
+        }
         if let Some((pre, _)) = &mut self.pre {
             pre.push_str(text);
+            return;
+        }
+        // Line ends between elements shape the source, not what it shows.
+        let between = self.line.is_empty() || self.break_due;
+        if self.flow.space != Space::Collapses && between && text.trim().is_empty() {
             return;
         }
         let mut shown = String::with_capacity(text.len());
         for c in text.chars() {
             if matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c') {
-                if self.space_shown && !self.break_due {
-                    shown.push(' ');
-                    self.space_shown = false;
+                match self.flow.space {
+                    Space::KeepsLines | Space::Stays if c == '\n' => {
+                        self.put(&shown);
+                        shown.clear();
+                        self.line_end();
+                    }
+                    Space::Stays if c != '\r' => shown.push(c),
+                    Space::Collapses | Space::KeepsLines if self.space_shown && !self.break_due => {
+                        shown.push(' ');
+                        self.space_shown = false;
+                    }
+                    _ => {}
                 }
                 continue;
             }
             if self.break_due {
-                self.put(&shown);
-                shown.clear();
+                // White space that stays stands before it on the new line.
                 self.line.push(Inline::Break);
                 self.break_due = false;
             }
@@ -95,18 +130,54 @@ impl Reader {
         if text.is_empty() {
             return;
         }
-        let Look { bold, italic, strike, code, link } = &self.look;
+        let mut text = text.to_owned();
+        if let Some(raised) = self.flow.raised {
+            self.moved = true;
+            text = moved(&text, raised, self.last_char());
+        }
+        let Look { bold, italic, strike, code, link } = &mut self.look;
         let style = Style { bold: *bold > 0, italic: *italic > 0, strike: *strike > 0, code: *code > 0 };
         match link {
-            Some(url) if url.len() <= self.url_budget => {
+            Some(Link::Url(url)) if url.len() <= self.url_budget => {
                 self.url_budget -= url.len();
-                self.line.push(Inline::Link { url: url.clone(), text: text.to_owned(), style });
+                self.line.push(Inline::Link { url: url.clone(), text, style });
+                return;
             }
-            _ => normal::push_text(&mut self.line, text, style),
+            Some(Link::Words { said, .. }) => said.push_str(&text),
+            _ => {}
+        }
+        normal::push_text(&mut self.line, &text, style);
+    }
+
+    fn last_char(&self) -> Option<char> {
+        match self.line.last() {
+            Some(Inline::Text { text, .. } | Inline::Link { text, .. }) => text.chars().next_back(),
+            _ => None,
         }
     }
 
-    fn start(&mut self, tag: &Tag<'_>) {
+    /// Opens or closes the parenthesis around how signs are read.
+    fn reading(&mut self, open: bool) {
+        self.in_parenthesis = false;
+        if self.reading && self.flow.is_seen() {
+            self.put(")");
+        }
+        self.reading = open;
+        if open && self.flow.is_seen() {
+            self.put("(");
+            self.space_shown = true;
+        }
+    }
+
+    fn start(&mut self, tag: &Tag) {
+        self.end_implied(&tag.name);
+        let look = self.look.clone();
+        let flow = self.flow;
+        self.start_plain(tag);
+        self.start_styled(tag, look, flow);
+    }
+
+    fn start_plain(&mut self, tag: &Tag) {
         let name = tag.name.as_str();
         if let Some((pre, language)) = &mut self.pre {
             match name {
@@ -128,8 +199,11 @@ impl Reader {
             "i" | "em" | "cite" | "var" | "dfn" => self.look.italic += 1,
             "s" | "strike" | "del" => self.look.strike += 1,
             "code" | "tt" | "kbd" | "samp" => self.look.code += 1,
-            "a" => self.look.link = tag.attribute("href").as_deref().and_then(safe_url),
+            "a" => self.start_link(tag),
             "img" => self.image(tag),
+            "rt" => self.reading(true),
+            "rb" | "rtc" => self.reading(false),
+            "rp" => self.in_parenthesis = true,
             "hr" => {
                 self.flush();
                 self.push(Block::Rule);
@@ -143,7 +217,7 @@ impl Reader {
                 self.pre = Some((String::new(), None));
             }
             "ul" | "ol" | "menu" => self.start_list(name == "ol", tag),
-            "li" => self.start_item(),
+            "li" => self.start_item(tag),
             "blockquote" => {
                 self.flush();
                 if self.depth() < MAX_DEPTH {
@@ -174,6 +248,26 @@ impl Reader {
                 _ => return,
             }
         }
+        if self.end_styled(name)
+            && matches!(
+                name,
+                "b" | "strong"
+                    | "i"
+                    | "em"
+                    | "cite"
+                    | "var"
+                    | "dfn"
+                    | "s"
+                    | "strike"
+                    | "del"
+                    | "code"
+                    | "tt"
+                    | "kbd"
+                    | "samp"
+            )
+        {
+            return;
+        }
         let lower = |count: &mut u32| *count = count.saturating_sub(1);
         match name {
             "p" => self.flush(),
@@ -182,7 +276,9 @@ impl Reader {
             "i" | "em" | "cite" | "var" | "dfn" => lower(&mut self.look.italic),
             "s" | "strike" | "del" => lower(&mut self.look.strike),
             "code" | "tt" | "kbd" | "samp" => lower(&mut self.look.code),
-            "a" => self.look.link = None,
+            "a" => self.end_link(),
+            "rt" | "ruby" => self.reading(false),
+            "rp" => self.in_parenthesis = false,
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                 self.flush();
                 self.heading = None;
@@ -192,7 +288,7 @@ impl Reader {
                 if self.ignored_lists > 0 {
                     self.ignored_lists -= 1;
                 } else {
-                    self.close_to(|frame| matches!(frame, Frame::List { .. }), is_cell);
+                    self.close_to(|frame| matches!(frame, Frame::List(_)), is_cell);
                 }
             }
             "li" => {
@@ -227,26 +323,6 @@ impl Reader {
         }
     }
 
-    fn image(&mut self, tag: &Tag<'_>) {
-        let alt = tag.attribute("alt").unwrap_or_default();
-        let tiny =
-            |name| tag.attribute(name).is_some_and(|size| matches!(size.trim().trim_end_matches("px"), "0" | "1"));
-        // A pixel that only reports that the mail was opened.
-        if alt.trim().is_empty() && (tiny("width") || tiny("height")) {
-            return;
-        }
-        if self.break_due {
-            self.line.push(Inline::Break);
-            self.break_due = false;
-        }
-        if self.look.link.is_some() {
-            self.put(&image(alt.trim()));
-        } else {
-            self.line.push(Inline::Image { alt, url: tag.attribute("src").as_deref().and_then(safe_url) });
-        }
-        self.space_shown = true;
-    }
-
     /// Ends the line, even an empty one.
     fn line_end(&mut self) {
         if self.break_due {
@@ -268,7 +344,14 @@ impl Reader {
             self.push(Block::Code { language, text });
         }
         (self.break_due, self.space_shown) = (false, false);
-        let content = std::mem::take(&mut self.line);
+        let mut content = std::mem::take(&mut self.line);
+        if std::mem::take(&mut self.moved) {
+            content.iter_mut().for_each(|inline| {
+                if let Inline::Text { text, .. } = inline {
+                    *text = with_fractions(text);
+                }
+            });
+        }
         if content.iter().all(|inline| *inline == Inline::Break) {
             return;
         }

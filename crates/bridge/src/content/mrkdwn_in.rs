@@ -1,8 +1,9 @@
 //! Slack's mrkdwn in: what a message's `text` holds.
 
 use super::doc::{Block, Inline, Style};
+use super::emoji;
 use super::normal::push_text;
-use super::text::{bare_url, is_id, safe_url, unescape_mrkdwn};
+use super::text::{bare_url, is_id, safe_url, spoken_target, unescape_mrkdwn, with_target};
 use crate::ids::{ChannelId, SlackUserId};
 
 /// Reads mrkdwn into blocks, not in normal form.
@@ -67,6 +68,8 @@ pub(super) fn line(text: &str) -> Vec<Inline> {
 /// A character, decoded, or what stood between `<` and `>`.
 enum Token {
     Char(char),
+    /// A standard emoji, and its code as it was written.
+    Emoji(Inline, String),
     Node(Inline),
 }
 
@@ -75,8 +78,9 @@ impl Token {
     fn raw_text(&self) -> String {
         match self {
             Token::Char(c) => c.to_string(),
+            Token::Emoji(_, code) => code.clone(),
             Token::Node(Inline::Link { text, .. }) => text.clone(),
-            Token::Node(node) => super::text::spoken(node, &super::text::NoNames),
+            Token::Node(node) => super::text::spoken(node, &super::Nameless),
         }
     }
 
@@ -97,7 +101,7 @@ fn tokens(text: &str) -> Vec<Token> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('<') {
-        out.extend(unescape_mrkdwn(&rest[..at]).chars().map(Token::Char));
+        characters(&unescape_mrkdwn(&rest[..at]), &mut out);
         rest = &rest[at + 1..];
         let Some((body, after)) = rest.split_once('>') else {
             out.push(Token::Char('<'));
@@ -106,8 +110,29 @@ fn tokens(text: &str) -> Vec<Token> {
         out.push(Token::Node(node(body)));
         rest = after;
     }
-    out.extend(unescape_mrkdwn(rest).chars().map(Token::Char));
+    characters(&unescape_mrkdwn(rest), &mut out);
     out
+}
+
+/// Reads text that holds no control sequences: characters, and the codes of emoji.
+fn characters(text: &str, out: &mut Vec<Token>) {
+    let mut rest = text;
+    let mut before = None;
+    while let Some(c) = rest.chars().next() {
+        // `10:100:5` is no emoji, though `:100:` is one.
+        let is_in_number = before.is_some_and(|c: char| c.is_ascii_digit())
+            && rest[c.len_utf8()..].starts_with(|c: char| c.is_ascii_digit());
+        let may_be_emoji = c == ':' && !is_in_number;
+        if let Some((unicode, length)) = emoji::at_start(rest).filter(|_| may_be_emoji) {
+            let (code, after) = rest.split_at(length);
+            let name = code.trim_matches(':').to_owned();
+            out.push(Token::Emoji(Inline::Emoji { name, unicode: Some(unicode) }, code.to_owned()));
+            (rest, before) = (after, Some(':'));
+        } else {
+            out.push(Token::Char(c));
+            (rest, before) = (&rest[c.len_utf8()..], Some(c));
+        }
+    }
 }
 
 /// Reads what stood between `<` and `>`.
@@ -121,7 +146,7 @@ fn node(body: &str) -> Inline {
     if let Some(id) = head.strip_prefix('@')
         && is_id(id)
     {
-        return Inline::User(SlackUserId::new(id));
+        return Inline::User { id: SlackUserId::new(id), name: bare('@', label) };
     }
     if let Some(id) = head.strip_prefix('#')
         && is_id(id)
@@ -141,15 +166,25 @@ fn node(body: &str) -> Inline {
         return link_or_text(link.as_deref().unwrap_or(""), label.unwrap_or_else(|| date.to_owned()));
     }
     let url = unescape_mrkdwn(head);
-    let text = label.unwrap_or_else(|| bare_url(&url).to_owned());
-    link_or_text(&url, text)
+    match label {
+        Some(label) => link_or_text(&url, label),
+        None => bare_link(&url),
+    }
 }
 
-/// A link, or only its text where the URL leads nowhere safe.
+/// A link, or its text with where it leads where that cannot be a link.
 pub(super) fn link_or_text(url: &str, text: String) -> Inline {
     match safe_url(url) {
         Some(url) => Inline::Link { url, text, style: Style::default() },
-        None => Inline::text(text),
+        None => Inline::text(with_target(&text, url)),
+    }
+}
+
+/// A link that shows its own address.
+pub(super) fn bare_link(url: &str) -> Inline {
+    match safe_url(url) {
+        Some(safe) => Inline::Link { url: safe, text: bare_url(url).to_owned(), style: Style::default() },
+        None => Inline::text(spoken_target(url).unwrap_or_else(|| url.to_owned())),
     }
 }
 
@@ -173,6 +208,8 @@ fn styled(tokens: &[Token], style: Style, out: &mut Vec<Inline>) {
         }
         match &tokens[at] {
             Token::Char(c) => push_text(out, c.encode_utf8(&mut [0; 4]), style),
+            Token::Emoji(_, code) if style.code => push_text(out, code, style),
+            Token::Emoji(emoji, _) => out.push(emoji.clone()),
             Token::Node(Inline::Link { url, text, .. }) => {
                 out.push(Inline::Link { url: url.clone(), text: text.clone(), style });
             }

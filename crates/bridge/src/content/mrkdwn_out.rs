@@ -3,9 +3,10 @@
 //! It knows neither lists nor headings nor tables, and a quote is a sign before each line: what is nested becomes lines with
 //! prefixes here, and [`super::pack`] cuts the lines into parts.
 
+use super::Nameless;
 use super::doc::{Block, Doc, Inline, Style};
 use super::pack::{Atom, Kind, Line, char_cost, link_cost, pack, text_cost};
-use super::text::{NoNames, image, is_id, safe_url, spoken};
+use super::text::{image, is_id, safe_url, spoken};
 
 /// Shorter parts could not hold a nested line's prefix and a mention.
 const LEAST_LIMIT: usize = 80;
@@ -136,13 +137,13 @@ impl Writer {
             Inline::Text { text, style } => self.words(text, styled(style), out),
             Inline::Link { url, text, style } => self.link(url, text, styled(style), out),
             Inline::Image { alt, url: Some(url) } => self.link(url, &image(alt), style, out),
-            Inline::User(id) if is_id(id.as_str()) => {
+            Inline::User { id, .. } if is_id(id.as_str()) => {
                 out.push(Atom { style, kind: Kind::Raw, text: format!("<@{id}>") });
             }
             Inline::Channel { id, .. } if is_id(id.as_str()) => {
                 out.push(Atom { style, kind: Kind::Raw, text: format!("<#{id}>") });
             }
-            other => self.words(&spoken(other, &NoNames), style, out),
+            other => self.words(&spoken(other, &Nameless), style, out),
         }
     }
 
@@ -232,7 +233,7 @@ fn pieces(atoms: &[Atom], room: usize) -> Vec<String> {
 
 /// A table's rows as text, a column as wide as its widest cell.
 fn aligned(rows: &[Vec<Vec<Inline>>]) -> Vec<String> {
-    let text = |cell: &Vec<Inline>| super::plain::inlines(cell, &NoNames).replace('\n', " ");
+    let text = |cell: &Vec<Inline>| super::plain::inlines(cell, &Nameless).replace('\n', " ");
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(text).collect()).collect();
     let mut widths: Vec<usize> = Vec::new();
     for row in &rows {

@@ -1,7 +1,7 @@
 //! The one form of a document that the readers make.
 
 use super::doc::{Block, Inline, MAX_DEPTH, Style};
-use super::text::safe_url;
+use super::text::{safe_url, with_target};
 
 /// Brings blocks at a depth of lists and quotes into the normal form.
 pub(super) fn blocks(blocks: Vec<Block>, depth: usize) -> Vec<Block> {
@@ -122,7 +122,8 @@ fn lines(content: Vec<Inline>) -> Vec<Vec<Inline>> {
                 let text = clean(&text.replace("\r\n", " ").replace(['\n', '\r'], " "));
                 match safe_url(&url) {
                     Some(url) if !is_invisible(&text) => push(&mut out, Inline::Link { url, text, style }),
-                    _ => push(&mut out, Inline::Text { text, style }),
+                    Some(_) => push(&mut out, Inline::Text { text, style }),
+                    None => push(&mut out, Inline::Text { text: clean(&with_target(&text, &url)), style }),
                 }
             }
             Inline::Image { alt, url } => {

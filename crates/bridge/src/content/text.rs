@@ -119,6 +119,46 @@ pub(super) fn bare_url(url: &str) -> &str {
     }
 }
 
+/// Addresses of these schemes run something, or lead nowhere outside the message that they stand in.
+const NOWHERE: [&str; 11] = [
+    "javascript",
+    "vbscript",
+    "data",
+    "blob",
+    "about",
+    "cid",
+    "mid",
+    "x-apple-data-detectors",
+    "applewebdata",
+    "webkit-fake-url",
+    "view-source",
+];
+
+/// Where an address leads that cannot be a link, in words: a telephone number, or the address itself.
+pub(super) fn spoken_target(url: &str) -> Option<String> {
+    let url: String = url.trim().chars().filter(|c| !c.is_control()).collect();
+    let (scheme, rest) = url.split_once(':')?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let scheme = scheme.to_ascii_lowercase();
+    if !is_scheme || rest.trim().is_empty() || NOWHERE.contains(&scheme.as_str()) {
+        return None;
+    }
+    let is_number = matches!(scheme.as_str(), "tel" | "callto" | "sms" | "smsto" | "fax");
+    if is_number && !rest.contains('?') { Some(rest.trim().replace("%20", " ")) } else { Some(url) }
+}
+
+/// A text with where it leads, if that cannot be a link and the text does not say it.
+pub(super) fn with_target(text: &str, url: &str) -> String {
+    let Some(target) = spoken_target(url) else { return text.to_owned() };
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    match text.trim() {
+        "" => target,
+        shown if letters(shown).contains(&letters(&target)) => text.to_owned(),
+        _ => format!("{} ({target})", text.trim_end()),
+    }
+}
+
 /// A vendor's id, if it looks like one; anything else is text.
 pub(super) fn is_id(id: &str) -> bool {
     (2..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
@@ -128,11 +168,16 @@ pub(super) fn is_id(id: &str) -> bool {
 pub(super) fn spoken(inline: &Inline, names: &dyn Names) -> String {
     let at = |sign: char, name: &str| format!("{sign}{}", name.trim_start_matches(sign));
     match inline {
-        Inline::User(id) => at('@', names.user(id).as_deref().unwrap_or(id.as_str())),
-        Inline::Channel { id, name } => {
-            at('#', names.channel(id).or_else(|| name.clone()).as_deref().unwrap_or(id.as_str()))
-        }
-        Inline::UserGroup { id, name } => at('@', name.as_deref().unwrap_or(id)),
+        Inline::User { id, name } => at('@', names.user(id).or_else(|| name.clone()).as_deref().unwrap_or(id.as_str())),
+        // Slack names every public channel to the app.
+        Inline::Channel { id, name } => match names.channel(id).or_else(|| name.clone()) {
+            Some(name) => at('#', &name),
+            None => String::from("a private channel"),
+        },
+        Inline::UserGroup { id, name } => match names.group(id).or_else(|| name.clone()) {
+            Some(name) => at('@', &name),
+            None => String::from("a group"),
+        },
         Inline::Broadcast(range) => at('@', range),
         Inline::Emoji { unicode: Some(unicode), .. } => unicode.clone(),
         Inline::Emoji { name, unicode: None } => format!(":{name}:"),
@@ -145,17 +190,4 @@ pub(super) fn spoken(inline: &Inline, names: &dyn Names) -> String {
 /// How an image reads where there is none.
 pub(super) fn image(alt: &str) -> String {
     if alt.is_empty() { String::from("[image]") } else { format!("[image: {alt}]") }
-}
-
-/// Knows nobody.
-pub(super) struct NoNames;
-
-impl Names for NoNames {
-    fn user(&self, _: &crate::ids::SlackUserId) -> Option<String> {
-        None
-    }
-
-    fn channel(&self, _: &crate::ids::ChannelId) -> Option<String> {
-        None
-    }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::follow_up::{ClosedTicket, Followed};
 use super::super::ids::{ChannelId, SideConversationEventId, SideConversationId, SlackUserId, TicketId, Ts};
+use super::super::start::Prospects;
 use super::SideConversationEvent;
 
 /// What a call came back with.
@@ -59,6 +60,13 @@ pub enum Answer {
         /// The names of those whom Zendesk takes nothing for.
         #[serde(default)]
         left_out: Vec<String>,
+    },
+    /// What was looked up for a start.
+    Prospects(Box<Prospects>),
+    /// No side conversation was created, and none will be.
+    NotStarted {
+        /// Why, as a sentence for whoever asked.
+        reason: String,
     },
     /// Not done: the ticket takes no replies and no notes. A reply waits until the thread goes on elsewhere.
     TicketClosed(ClosedTicket),

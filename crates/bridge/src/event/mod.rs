@@ -16,6 +16,7 @@ pub use slack::*;
 use super::effect::{Act, EffectId};
 use super::follow_up::{ClosedTicket, StateNow};
 use super::ids::{ChannelId, SideConversationId, TicketId, Ts};
+use super::start::StartAsked;
 
 /// Something that happened, and when the app learned of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub struct Event {
 pub enum What {
     /// A person wrote in the Slack thread.
     SlackMessage(SlackMessage),
+    /// Somebody asked to start a side conversation from Slack.
+    StartAsked(Box<StartAsked>),
     /// A person pressed a button.
     Pressed(Press),
     /// The side conversation has an entry.
@@ -142,7 +145,8 @@ impl What {
             What::SlackMessage(message) => Some(message.ts.millis()),
             What::Pressed(press) => press.action_ts.parse::<Ts>().ok().map(|ts| ts.millis()),
             What::SideConversation(entry) => Some(entry.created_at_ms),
-            What::Unpark(_)
+            What::StartAsked(_)
+            | What::Unpark(_)
             | What::Late(_)
             | What::Unreachable(_)
             | What::CardGone { .. }

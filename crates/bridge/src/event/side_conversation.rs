@@ -96,6 +96,9 @@ pub struct Message {
     /// The text as plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain: Option<String>,
+    /// The address of the account, which the relative addresses of the HTML leave out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Whom it was sent to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to: Vec<Participant>,
@@ -110,7 +113,7 @@ pub struct Message {
 impl Message {
     /// The text in the model that both vendors' formats meet in.
     pub fn doc(&self) -> Doc {
-        Doc::from_zendesk(self.html.as_deref(), self.plain.as_deref())
+        Doc::from_zendesk_account(self.html.as_deref(), self.plain.as_deref(), self.account.as_deref())
     }
 }
 

@@ -58,6 +58,8 @@ pub enum Asks {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice: Option<Ts>,
     },
+    /// That a side conversation is started on a follow-up of its closed ticket.
+    StartOnFollowUp,
     /// That something parked is tried again.
     Retry {
         /// Which effect.
@@ -82,6 +84,7 @@ impl Asks {
             Asks::State(State::Open) => Action::Reopen,
             Asks::ContinueOn { .. } => Action::ContinueOn,
             Asks::Retry { .. } => Action::Retry,
+            Asks::StartOnFollowUp => Action::Start,
         }
     }
 }

@@ -9,6 +9,14 @@ pub fn follow_up_note() -> &'static str {
      The conversation so far:\n\n{conversation}"
 }
 
+/// The first note of a follow-up ticket on which somebody starts a side conversation.
+pub fn follow_up_for_start(source: TicketId, source_url: &str, channel_url: &str) -> String {
+    format!(
+        "Somebody in Slack asks about ticket #{source}, which is closed. This follow-up ticket takes their side \
+         conversation.\n\nTicket: {source_url}\nChannel in Slack: {channel_url}"
+    )
+}
+
 /// In that note: what Zendesk did not let the follow-up have.
 pub fn left_out_of_follow_up(what: &str) -> String {
     format!("Not kept, because Zendesk refused it: {what}. Please set it by hand if it matters.")

@@ -38,6 +38,15 @@ impl Deciding<'_> {
                 self.ignored = None;
                 self.replied(effect, readers, left_out);
             }
+            (Act::LookForStart { .. }, Answer::Prospects(prospects)) => self.start_looked(effect, prospects),
+            (Act::CreateSideConversation(create), answer) if !matches!(answer, Answer::Parked { .. }) => {
+                self.create_answered(effect, create.ticket_id, answer);
+            }
+            (Act::SeekFollowUp { .. } | Act::FollowUp { .. }, answer)
+                if self.thread.starting().is_some() && !matches!(answer, Answer::Parked { .. }) =>
+            {
+                self.start_follow_up_answered(effect, answer);
+            }
             (Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. }, answer)
                 if !matches!(answer, Answer::Parked { .. }) =>
             {
@@ -81,6 +90,8 @@ impl Deciding<'_> {
             Err(refusal) => return self.whisper(cause, &press.user, notice::refused(&refusal)),
         };
         match &press.asks {
+            // It is looked up anew who that is, and on what ticket.
+            Asks::StartOnFollowUp => self.start_on_follow_up(press),
             Asks::State(state) => self.state_pressed(permit, cause, press, person, *state),
             Asks::ContinueOn { ticket_id, notice } => {
                 self.continue_pressed(permit, cause, press, person, (*ticket_id, notice.as_ref()));

@@ -54,6 +54,15 @@ impl Deciding<'_> {
         let channel = channel.clone();
         self.thread.readers = read.readers.clone();
         self.thread.ticket = Some(read.ticket.clone());
+        if !self.make_card_of_start(&read.ticket) {
+            self.make_card_of_read(read);
+        }
+        if let Some(channel) = channel {
+            self.post_card(channel);
+        }
+    }
+
+    fn make_card_of_read(&mut self, read: &TicketRead) {
         let messages: Vec<&SideConversationEvent> =
             read.entries.iter().filter(|entry| entry.message.is_some() && !self.marked(entry)).collect();
         if let Some(first) = messages.first() {
@@ -69,9 +78,6 @@ impl Deciding<'_> {
         } else {
             // The read lags behind the event that led here: the first held post stands in for it.
             self.make_card_from_held(&read.ticket);
-        }
-        if let Some(channel) = channel {
-            self.post_card(channel);
         }
     }
 

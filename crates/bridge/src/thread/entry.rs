@@ -14,6 +14,9 @@ pub(super) const PRESSED: &str = "pressed-note:";
 
 impl Deciding<'_> {
     pub(super) fn entry(&mut self, entry: &SideConversationEvent) {
+        if self.created_by(entry) {
+            return;
+        }
         if matches!(self.thread.place, Place::New) {
             let created_at_ms = entry.about.as_ref().map_or(entry.created_at_ms, |about| about.created_at_ms);
             if created_at_ms < self.policy.bridging_since_ms {
@@ -160,7 +163,7 @@ impl Deciding<'_> {
                 let posts = self.posts(entry);
                 self.effects.extend(posts);
             }
-            Place::Older => {}
+            Place::Older | Place::Asked => {}
         }
     }
 

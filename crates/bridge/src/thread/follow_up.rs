@@ -16,6 +16,7 @@ use super::super::event::{Answer, SideConversationEvent, State, Ticket};
 use super::super::follow_up::{ClosedTicket, Followed, StateNow};
 use super::super::ids::{SideConversationId, TicketId};
 use super::super::notice;
+use super::super::start::Step;
 use super::merged::Continuing;
 use super::passing::TICKET_GONE;
 use super::{BridgedThread, Deciding, Place, Retrying, Why};
@@ -134,6 +135,9 @@ impl BridgedThread {
 
     /// Whether what follows this ticket is still asked for.
     pub fn seeks(&self, source: TicketId) -> bool {
+        if let Some(start) = self.starting() {
+            return start.step == Step::Following && start.asked.ticket_id == source;
+        }
         self.follow_up
             .as_ref()
             .is_some_and(|follow_up| follow_up.source == source && !follow_up.merged && follow_up.ticket_id.is_none())
@@ -143,7 +147,7 @@ impl BridgedThread {
 impl Deciding<'_> {
     /// The card shows the ticket as it is.
     pub(super) fn ticket_changed(&mut self, ticket_id: TicketId, ticket: &Ticket) {
-        let bridged = !matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone);
+        let bridged = !matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone | Place::Asked);
         if !bridged
             || self.thread.forgotten
             || self.thread.ticket_id != ticket_id
@@ -281,7 +285,7 @@ impl Deciding<'_> {
 
     /// Zendesk's follow-up has a side conversation that may be this one, or may not.
     pub(super) fn related(&mut self, other: TicketId, follows: bool, links: &[String]) {
-        if matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone) {
+        if matches!(self.thread.place, Place::New | Place::Older | Place::LeftAlone | Place::Asked) {
             self.ignored = Some(Why::NotRouted);
             return;
         }
@@ -419,6 +423,7 @@ mod tests {
             zendesk_url: "https://a.zendesk.com".to_owned(),
             bridging_since_ms: 0,
             operator: false,
+            order_window_ms: 0,
             rules: Rules::default(),
             permissions: Permissions::default(),
         };

@@ -7,6 +7,7 @@ use super::super::effect::{Act, Effect, EffectId, Vendor};
 use super::super::event::{Answer, Late};
 use super::super::ids::Ts;
 use super::super::notice;
+use super::super::start::Step;
 use super::{BridgedThread, Deciding, NotInSlack, NotInTicket, Place, Why};
 
 const TELL: &str = "late:";
@@ -19,6 +20,8 @@ impl BridgedThread {
         match &effect.act {
             Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } => self.seeks(*source),
             Act::ContinueOn { ticket_id, .. } => self.continues_on(*ticket_id),
+            Act::LookForStart { .. } => self.start_wants(Step::Looking),
+            Act::CreateSideConversation(_) => self.start_wants(Step::Creating),
             Act::Tell { .. } if effect.id.as_str().starts_with(TELL) => {
                 self.not_in_ticket.as_ref().is_some_and(|late| late.tell == effect.id)
             }
@@ -34,6 +37,9 @@ impl BridgedThread {
 
 impl Deciding<'_> {
     pub(super) fn late(&mut self, late: &Late) {
+        if self.thread.starting().is_some() && late.waits {
+            return self.start_is_late(&late.effect);
+        }
         let told = matches!(self.thread.place, Place::Preparing { .. } | Place::Posting { .. })
             && (self.thread.told.channel.is_some() || self.thread.told.not_posted);
         let tried_again = self.thread.retrying.iter().any(|again| again.effect == late.effect);

@@ -25,6 +25,7 @@ mod passing;
 mod proposals;
 mod reach;
 mod ready;
+mod start;
 mod step;
 mod summary;
 mod unpark;
@@ -35,13 +36,14 @@ use serde::{Deserialize, Serialize};
 pub use follow_up::{Earlier, FollowUp};
 
 use super::effect::{Act, Effect, EffectId, Reply};
-use super::event::{Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
+use super::event::{Asks, Event, Participant, Press, Reader, SlackMessage, State, Ticket, What, Wish};
 use super::ids::{
     ChannelId, SideConversationEventId, SideConversationId, SlackUserId, ThreadId, TicketId, Ts, ZendeskUserId,
 };
 use super::permit::Permissions;
 use super::route::{Route, Target};
 use super::rules::Rules;
+use super::start::Start;
 pub use gone::Gone;
 pub use merged::Continuing;
 pub use not_delivered::{NotDelivered, NoteStands};
@@ -92,6 +94,9 @@ pub struct Policy {
     pub bridging_since_ms: i64,
     /// Whether the settings name a channel for the operator.
     pub operator: bool,
+    /// How old a message of Slack is when it goes to the ticket, so that one written before it can still come before it, in
+    /// milliseconds; 0 for at once.
+    pub order_window_ms: i64,
     /// What the settings want done besides carrying words.
     pub rules: Rules,
     /// Who may do what.
@@ -160,6 +165,9 @@ pub struct BridgedThread {
     /// Whether earlier messages were left alone before it was linked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
+    /// What was asked for, if it is started from Slack, until its card is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Box<Start>>,
     /// Posts that wait for the link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Effect>,
@@ -233,6 +241,7 @@ impl BridgedThread {
             readers: Vec::new(),
             card_entry: None,
             late: false,
+            start: None,
             held: Vec::new(),
             maybe_echoes: Vec::new(),
             told: Told::default(),
@@ -293,6 +302,7 @@ pub fn handle(policy: &Policy, thread: BridgedThread, event: &Event) -> Step {
     };
     match &event.what {
         What::SlackMessage(message) => deciding.slack_message(message),
+        What::StartAsked(asked) => deciding.start_asked(asked),
         What::Pressed(press) => deciding.pressed(press),
         What::SideConversation(entry) => deciding.entry(entry),
         What::Late(late) => deciding.late(late),
@@ -350,17 +360,23 @@ impl Deciding<'_> {
         let channel = self.thread.link().map_or(&message.channel, |(channel, _)| channel);
         let permalink = self.permalink(&message.ts, channel, &thread_ts);
         let effect = EffectId::new(format!("{REPLY}:{}", message.ts));
-        self.ask(
-            effect,
-            message.ts.micros(),
-            Act::Reply(Reply {
-                ts: message.ts.clone(),
-                user: message.user.clone(),
-                permalink,
-                doc: message.doc.clone(),
-                files: message.files.clone(),
-            }),
-        );
+        let act = Act::Reply(Reply {
+            ts: message.ts.clone(),
+            user: message.user.clone(),
+            permalink,
+            doc: message.doc.clone(),
+            files: message.files.clone(),
+        });
+        let not_before_ms = self.in_order_from(&message.ts);
+        self.effects.push(Effect { id: effect, order: message.ts.micros(), not_before_ms, act });
+    }
+
+    /// From when on nothing is expected any more that was written before a message: Slack delivers each event over a
+    /// connection of its own, most within a few hundred milliseconds. 0 if that is over. A clock that is behind Slack's
+    /// delays no message for longer.
+    fn in_order_from(&self, ts: &Ts) -> i64 {
+        let from = ts.millis().min(self.at_ms) + self.policy.order_window_ms;
+        if from > self.at_ms { from } else { 0 }
     }
 
     fn permalink(&self, ts: &Ts, channel: &ChannelId, thread_ts: &Ts) -> String {
@@ -369,6 +385,9 @@ impl Deciding<'_> {
     }
 
     fn pressed(&mut self, press: &Press) {
+        if press.asks == Asks::StartOnFollowUp {
+            return self.start_on_follow_up(press);
+        }
         if self.thread.last_parent().is_none() {
             self.ignored = Some(Why::NotLinked);
             return;
@@ -397,6 +416,9 @@ impl Deciding<'_> {
     }
 
     fn whisper(&mut self, cause: &EffectId, user: &SlackUserId, text: String) {
+        if self.thread.starting().is_some() {
+            return self.tell_starter(cause, text, false);
+        }
         self.ask(EffectId::new(format!("whisper:{cause}")), 0, Act::Whisper { user: user.clone(), text });
     }
 

@@ -28,6 +28,14 @@ impl Deciding<'_> {
                     None => self.tell_with_retry(format!("parked:{effect}"), text, retry),
                 }
             }
+            Act::LookForStart { .. }
+            | Act::CreateSideConversation(_)
+            | Act::SeekFollowUp { .. }
+            | Act::FollowUp { .. }
+                if self.thread.starting().is_some() =>
+            {
+                self.start_parked(effect, reason, doubtful);
+            }
             Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } => {
                 self.no_follow_up(effect, *source, reason, again);
             }
@@ -52,6 +60,7 @@ impl Deciding<'_> {
                     Asks::State(state) => notice::state_not_set(*state, reason),
                     Asks::ContinueOn { .. } => notice::cannot_continue(reason),
                     Asks::Retry { .. } => notice::cannot_retry(reason),
+                    Asks::StartOnFollowUp => notice::start_refused(reason, ""),
                 };
                 self.whisper(effect, &press.user, text);
             }

@@ -76,6 +76,8 @@ pub enum Place {
     Older,
     /// Not for Slack, so far.
     LeftAlone,
+    /// Somebody in Slack asked for it, and its side conversation is not there.
+    Asked,
     /// The ticket and the channel are being looked up.
     Preparing {
         /// Whether the ticket has been read.

@@ -8,6 +8,7 @@ use super::super::event::{Answer, Asks, Press, Unpark, Wish};
 use super::super::ids::{ChannelId, TicketId, Ts};
 use super::super::notice;
 use super::super::permit::{Action, Kind, Permit, permit};
+use super::super::start::Step;
 use super::follow_up::{FOLLOW_UP, SEEK_FOLLOW_UP};
 use super::merged::CONTINUE_ON;
 use super::{AskedState, Deciding, EffectIds, Place, REPLY, Retrying, Why};
@@ -135,6 +136,8 @@ impl Deciding<'_> {
             Act::SetState { state, .. } => *state == self.thread.state || self.thread.asked_state.is_some(),
             Act::SeekFollowUp { source, .. } | Act::FollowUp { source, .. } => !self.thread.seeks(*source),
             Act::ContinueOn { ticket_id, .. } => !self.thread.continues_on(*ticket_id),
+            Act::LookForStart { .. } => !self.thread.start_wants(Step::Looking),
+            Act::CreateSideConversation(_) => !self.thread.start_wants(Step::Creating),
             Act::Reply(_) | Act::Post { .. } => matches!(self.thread.place, Place::Older | Place::LeftAlone),
             _ => false,
         }

@@ -166,8 +166,9 @@ pub struct Recording {
 
 /// A text that a terminal shows and does not obey: what a recording holds may come from anybody.
 pub fn harmless(text: &str) -> String {
-    let obeyed =
-        |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
+    let turns =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let obeyed = |c: char| c.is_control() || turns(c) || matches!(c, '\u{2028}' | '\u{2029}');
     let shown = text.chars().map(|c| if obeyed(c) { c.escape_default().to_string() } else { c.to_string() });
     shown.collect()
 }

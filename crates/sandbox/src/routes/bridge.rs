@@ -29,7 +29,7 @@ pub(super) fn router() -> Router<Desktop> {
         .route("/slack/commands", any(pass_on))
         .route("/zendesk/webhook", any(pass_on))
         .route("/healthz", any(pass_on))
-        .route("/readyz", any(pass_on))
+        .route("/readyz", any(pass_on_to_admin))
         .route("/metrics", any(pass_on_to_admin))
         .route("/parked/{*rest}", any(pass_on_to_admin))
 }

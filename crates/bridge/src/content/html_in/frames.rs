@@ -2,17 +2,15 @@
 
 use super::super::doc::{Block, Inline, MAX_DEPTH};
 use super::super::html_token::Tag;
+use super::css::{self, Count};
+use super::position::numbered;
 use super::{Look, Reader};
 
 /// What holds blocks.
 pub(super) enum Frame {
     Quote(Vec<Block>),
-    List {
-        ordered: bool,
-        start: u32,
-        items: Vec<Vec<Block>>,
-    },
-    Item(Vec<Block>),
+    List(List),
+    Item(Item),
     /// Rows of cells.
     Table {
         rows: Vec<Vec<Vec<Block>>>,
@@ -24,26 +22,48 @@ pub(super) enum Frame {
     },
 }
 
+/// A list under construction.
+pub(super) struct List {
+    ordered: bool,
+    reversed: bool,
+    start: Option<i64>,
+    count: Option<Count>,
+    items: Vec<Item>,
+}
+
+/// An item under construction.
+#[derive(Default)]
+pub(super) struct Item {
+    /// The number that it asks for.
+    value: Option<i64>,
+    blocks: Vec<Block>,
+}
+
 impl Reader {
-    pub(super) fn start_list(&mut self, ordered: bool, tag: &Tag<'_>) {
+    pub(super) fn start_list(&mut self, ordered: bool, tag: &Tag) {
         self.flush();
         if self.depth() >= MAX_DEPTH {
             self.ignored_lists += 1;
             return;
         }
-        let start = tag.attribute("start").and_then(|start| start.trim().parse().ok()).unwrap_or(1);
-        self.frames.push(Frame::List { ordered, start, items: Vec::new() });
+        let start = tag.attribute("start").and_then(|start| start.trim().parse().ok());
+        let count = css::read(tag).count.or_else(|| css::count_of_type(&tag.attribute("type")?));
+        let reversed = tag.attribute("reversed").is_some();
+        self.frames.push(Frame::List(List { ordered, reversed, start, count, items: Vec::new() }));
     }
 
-    pub(super) fn start_item(&mut self) {
+    pub(super) fn start_item(&mut self, tag: &Tag) {
         self.flush();
         if self.ignored_lists > 0 {
             return;
         }
         self.close_to(|frame| matches!(frame, Frame::Item(_)), |frame| is_cell(frame) || is_list(frame));
         // An item outside a list is a paragraph.
-        if self.frames.last().is_some_and(is_list) {
-            self.frames.push(Frame::Item(Vec::new()));
+        if let Some(Frame::List(list)) = self.frames.last_mut() {
+            // Google Docs says at each item how it is counted.
+            list.count = list.count.or_else(|| css::read(tag).count);
+            let value = tag.attribute("value").and_then(|value| value.trim().parse().ok());
+            self.frames.push(Frame::Item(Item { value, blocks: Vec::new() }));
         }
     }
 
@@ -75,18 +95,20 @@ impl Reader {
     }
 
     pub(super) fn depth(&self) -> usize {
-        self.frames.iter().filter(|frame| matches!(frame, Frame::Quote(_) | Frame::List { .. })).count()
+        self.frames.iter().filter(|frame| matches!(frame, Frame::Quote(_) | Frame::List(_))).count()
     }
 
     /// Adds a block to the innermost frame.
     pub(super) fn push(&mut self, block: Block) {
         match self.frames.last_mut() {
             None => self.root.push(block),
-            Some(Frame::Quote(blocks) | Frame::Item(blocks) | Frame::Cell { blocks, .. }) => blocks.push(block),
+            Some(Frame::Quote(blocks) | Frame::Item(Item { blocks, .. }) | Frame::Cell { blocks, .. }) => {
+                blocks.push(block);
+            }
             // Outlook nests a list beside the item that it belongs to.
-            Some(Frame::List { items, .. }) => match items.last_mut() {
-                Some(item) => item.push(block),
-                None => items.push(vec![block]),
+            Some(Frame::List(list)) => match list.items.last_mut() {
+                Some(item) => item.blocks.push(block),
+                None => list.items.push(Item { value: None, blocks: vec![block] }),
             },
             Some(Frame::Table { rows }) => rows.push(vec![vec![block]]),
         }
@@ -113,10 +135,10 @@ impl Reader {
         match self.frames.pop() {
             None => {}
             Some(Frame::Quote(blocks)) => self.push(Block::Quote(blocks)),
-            Some(Frame::List { ordered, start, items }) => self.push(Block::List { ordered, start, items }),
-            Some(Frame::Item(blocks)) => {
-                if let Some(Frame::List { items, .. }) = self.frames.last_mut() {
-                    items.push(blocks);
+            Some(Frame::List(list)) => self.push_list(list),
+            Some(Frame::Item(item)) => {
+                if let Some(Frame::List(list)) = self.frames.last_mut() {
+                    list.items.push(item);
                 }
             }
             Some(Frame::Cell { blocks, outside }) => {
@@ -129,6 +151,72 @@ impl Reader {
             }
             Some(Frame::Table { rows }) => self.push_table(rows),
         }
+        self.leave_styled_frames();
+    }
+
+    /// Numbers that a list of Slack's cannot have become text before the items; a list that jumps becomes several.
+    fn push_list(&mut self, list: List) {
+        if !list.ordered {
+            let items = list.items.into_iter().map(|item| item.blocks).collect();
+            self.push(Block::List { ordered: false, start: 1, items });
+            return;
+        }
+        let depth = self.frames.iter().filter(|frame| is_list(frame)).count();
+        let count = list.count.unwrap_or_default();
+        let step = if list.reversed { -1 } else { 1 };
+        let first = list.start.unwrap_or(if list.reversed { list.items.len() as i64 } else { 1 });
+        let mut next = first;
+        let numbers: Vec<i64> = list
+            .items
+            .iter()
+            .map(|item| {
+                let number = item.value.unwrap_or(next);
+                next = number.saturating_add(step);
+                number
+            })
+            .collect();
+        // Slack counts its lists 1, a, i by their depth.
+        let natural = [Count::Decimal, Count::LowerLetters, Count::LowerRoman][depth % 3];
+        let as_counted = count == Count::Decimal || count == natural;
+        let runs_down = list.reversed && list.items.len() > 1;
+        if runs_down || !as_counted || numbers.iter().any(|number| u32::try_from(*number).is_err()) {
+            self.push_as_text(list.items, &numbers, count);
+            return;
+        }
+        let mut runs: Vec<(u32, Vec<Vec<Block>>)> = Vec::new();
+        for (item, number) in list.items.into_iter().zip(numbers) {
+            let number = u32::try_from(number).unwrap_or(1);
+            match runs.last_mut() {
+                Some((start, items)) if u64::from(*start) + items.len() as u64 == u64::from(number) => {
+                    items.push(item.blocks);
+                }
+                _ => runs.push((number, vec![item.blocks])),
+            }
+        }
+        for (start, items) in runs {
+            self.push(Block::List { ordered: true, start, items });
+        }
+    }
+
+    fn push_as_text(&mut self, items: Vec<Item>, numbers: &[i64], count: Count) {
+        let mut lines: Vec<Inline> = Vec::new();
+        for (item, number) in items.into_iter().zip(numbers) {
+            let marker = Inline::text(format!("{}. ", numbered(*number, count)));
+            if !lines.is_empty() {
+                lines.push(Inline::Break);
+            }
+            lines.push(marker);
+            for (index, block) in item.blocks.into_iter().enumerate() {
+                match block {
+                    Block::Paragraph(content) if index == 0 => lines.extend(content),
+                    block => {
+                        self.push(Block::Paragraph(std::mem::take(&mut lines)));
+                        self.push(block);
+                    }
+                }
+            }
+        }
+        self.push(Block::Paragraph(lines));
     }
 
     /// A table that holds more than text lays the mail out; what is in it flows.
@@ -164,5 +252,5 @@ pub(super) fn is_cell(frame: &Frame) -> bool {
 }
 
 pub(super) fn is_list(frame: &Frame) -> bool {
-    matches!(frame, Frame::List { .. })
+    matches!(frame, Frame::List(_))
 }

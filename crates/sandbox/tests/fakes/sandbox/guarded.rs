@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{HOST, MARTA, START, SUPPORT, sandbox, send};
 
-fn guarded(listen: &str, others: bool) -> Router {
-    guard::layer(sandbox().router(), listen.parse().expect("an address"), others)
+fn guarded(listen: &str, names: &[&str]) -> Router {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    guard::layer(sandbox().router(), listen.parse().expect("an address"), &names)
 }
 
 async fn knock(router: &Router, method: &str, headers: &[(&str, &str)]) -> u16 {
@@ -29,7 +30,7 @@ async fn knock(router: &Router, method: &str, headers: &[(&str, &str)]) -> u16 {
 
 #[tokio::test]
 async fn the_guard_keeps_other_pages_out() {
-    let router = guarded("127.0.0.1:8080", false);
+    let router = guarded("127.0.0.1:8080", &[]);
     for host in [HOST, "localhost:8080", "LOCALHOST:8080", "[::1]:8080"] {
         assert_eq!(knock(&router, "GET", &[("host", host)]).await, 200, "{host}");
     }
@@ -59,11 +60,23 @@ async fn the_guard_keeps_other_pages_out() {
     let reading = [("host", HOST), ("sec-fetch-site", "cross-site")];
     assert_eq!(knock(&router, "GET", &reading).await, 200, "a link to the page may be followed");
 
-    let open = guarded("0.0.0.0:8080", true);
+    let unnamed = guarded("0.0.0.0:8080", &[]);
+    for host in ["192.0.2.7:8080", "192.0.2.7", "[2001:db8::7]:9000", "localhost:9000", "127.0.0.1:8080"] {
+        assert_eq!(knock(&unnamed, "POST", &[("host", host)]).await, 200, "{host}");
+    }
+    for host in
+        ["evil.example:8080", "demo.example", "192.0.2.7.evil.example", "a@192.0.2.7", "192.0.2.7:x", "", "0x7f000001"]
+    {
+        assert_eq!(knock(&unnamed, "GET", &[("host", host)]).await, 421, "{host}");
+        assert_eq!(knock(&unnamed, "POST", &[("host", host)]).await, 421, "{host}");
+    }
+    let open = guarded("0.0.0.0:8080", &["Demo.example"]);
+    assert_eq!(knock(&open, "GET", &[("host", "evil.example")]).await, 421);
+    assert_eq!(knock(&open, "POST", &[("host", "demo.example:9000")]).await, 200);
     assert_eq!(knock(&open, "POST", &[("host", "demo.example")]).await, 200);
     assert_eq!(knock(&open, "POST", &[("host", "demo.example"), ("origin", "https://demo.example")]).await, 200);
     assert_eq!(knock(&open, "POST", &[("host", "demo.example"), ("origin", "https://evil.example")]).await, 403);
-    let at_80 = guarded("127.0.0.1:80", false);
+    let at_80 = guarded("127.0.0.1:80", &[]);
     assert_eq!(knock(&at_80, "GET", &[("host", "localhost")]).await, 200);
 }
 

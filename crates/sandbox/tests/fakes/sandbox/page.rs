@@ -225,7 +225,7 @@ async fn serve_for_a_while() {
     let now: Now = Arc::new(|| jiff::Timestamp::now().as_millisecond());
     let sandbox = Sandbox::new(&format!("http://{listen}"), now, 7);
     println!("{}", sandbox.introduction());
-    let router = guard::layer(sandbox.router(), listen, false);
+    let router = guard::layer(sandbox.router(), listen, &[]);
     let serving = axum::serve(listener, router).into_future();
     let _ = tokio::time::timeout(Duration::from_secs(1800), serving).await;
 }

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use sidethread::bridge::content::{Block, Doc, Inline, Names, Style, escape_html, escape_mrkdwn, text_hash};
-use sidethread::bridge::ids::{ChannelId, SlackUserId};
+use sidethread_bridge::content::{Block, Doc, Inline, Names, Style, escape_html, escape_mrkdwn, text_hash};
+use sidethread_bridge::ids::{ChannelId, SlackUserId};
 
 struct People;
 
@@ -131,16 +131,16 @@ fn slack_text_becomes_html() {
         ("*<https://x.test|b>*", format!("<p>{}</p>", link("https://x.test", "<strong>b</strong>"))),
         ("<mailto:a@b.test|a@b.test>", format!("<p>{}</p>", link("mailto:a@b.test", "a@b.test"))),
         ("<javascript:alert(1)|t>", String::from("<p>t</p>")),
-        ("<tel:123|call>", String::from("<p>call</p>")),
-        ("<@U1> <@U9|nine>", String::from("<p>@Ada &lt;Lovelace&gt; @U9</p>")),
-        ("<#C1> <#C2|ops> <#C3>", String::from("<p>#help #ops #C3</p>")),
-        ("<!subteam^S1|@team> <!subteam^S2>", String::from("<p>@team @S2</p>")),
+        ("<tel:123|call>", String::from("<p>call (123)</p>")),
+        ("<@U1> <@U9|nine>", String::from("<p>@Ada &lt;Lovelace&gt; @nine</p>")),
+        ("<#C1> <#C2|ops> <#C3>", String::from("<p>#help #ops a private channel</p>")),
+        ("<!subteam^S1|@team> <!subteam^S2>", String::from("<p>@team a group</p>")),
         ("<!here> <!channel|channel>", String::from("<p>@here @channel</p>")),
         ("<!date^1392734382^{date}|Feb 18>", String::from("<p>Feb 18</p>")),
         ("<!date^1^{date}^https://x.test|Feb 18>", format!("<p>{}</p>", link("https://x.test", "Feb 18"))),
         ("<!new^1|label>", String::from("<p>label</p>")),
         ("open < end", String::from("<p>open &lt; end</p>")),
-        (":wave: hi", String::from("<p>:wave: hi</p>")),
+        (":wave: hi", String::from("<p>👋 hi</p>")),
         ("&gt; q1\n&gt; q2\nafter", String::from("<blockquote><p>q1<br>q2</p></blockquote><p>after</p>")),
         ("&gt;&gt;&gt;all\nof it", String::from("<blockquote><p>all<br>of it</p></blockquote>")),
         (
@@ -185,13 +185,13 @@ fn slack_rich_text_becomes_html() {
                            {"type": "usergroup", "usergroup_id": "S1"}, {"type": "text", "text": " "},
                            {"type": "team", "team_id": "T1"}, {"type": "text", "text": " "},
                            {"type": "broadcast", "range": "here"}])),
-            "<p>@Ada &lt;Lovelace&gt; #help @S1 @T1 @here</p>",
+            "<p>@Ada &lt;Lovelace&gt; #help a group @T1 @here</p>",
         ),
         (
             "emoji",
             section(json!([{"type": "emoji", "name": "wave", "unicode": "1f44b-1f3fc", "skin_tone": 3},
-                           {"type": "emoji", "name": "parrot"}, {"type": "emoji", "name": "odd", "unicode": "zz"}])),
-            "<p>👋🏼:parrot::odd:</p>",
+                           {"type": "emoji", "name": "party-parrot"}, {"type": "emoji", "name": "odd", "unicode": "zz"}])),
+            "<p>👋🏼:party-parrot::odd:</p>",
         ),
         (
             "date, colour, message",
@@ -207,7 +207,7 @@ fn slack_rich_text_becomes_html() {
             section(
                 json!([{"type": "text", "text": "a "}, {"type": "sparkle", "fallback": "shiny"}, {"type": "void"}]),
             ),
-            "<p>a shiny</p>",
+            "<p>a shiny</p><p>fallback</p>",
         ),
         (
             "nested lists",
@@ -248,7 +248,7 @@ fn slack_rich_text_becomes_html() {
             "<p>kept</p>",
         ),
         ("broken rich text", json!([{"type": "rich_text", "elements": 3}]), "<p>fallback</p>"),
-        ("another block", json!([{"type": "section", "text": {"type": "mrkdwn", "text": "no"}}]), "<p>fallback</p>"),
+        ("another block", json!([{"type": "section", "text": {"type": "mrkdwn", "text": "yes"}}]), "<p>yes</p>"),
         (
             "a table",
             json!([{"type": "table", "rows": [[{"type": "raw_text", "text": "a"}, {"type": "raw_number", "value": 2}],
@@ -308,7 +308,9 @@ fn slack_to_slack_mentions_people_and_rings_nobody_else() {
     let doc = Doc::from_slack("<@U1> <#C1|help> <!subteam^S1|@team> <!channel>", None, None);
     assert_eq!(doc.to_mrkdwn(3000), ["<@U1> <#C1> @team @channel"]);
     assert_eq!(doc.people().into_iter().collect::<Vec<_>>(), [SlackUserId::new("U1")]);
-    let odd = Doc { blocks: vec![Block::Paragraph(vec![Inline::User(SlackUserId::new("U1> <!channel"))])] };
+    let odd = Doc {
+        blocks: vec![Block::Paragraph(vec![Inline::User { id: SlackUserId::new("U1> <!channel"), name: None }])],
+    };
     assert_eq!(odd.to_mrkdwn(3000), ["@U1&gt; &lt;!channel"]);
 }
 
