@@ -12,6 +12,7 @@ use crate::bridge::Answer;
 use crate::bridge::content::{Names, escape_html};
 use crate::bridge::effect::CreateSideConversation;
 use crate::bridge::event::Participant;
+use crate::bridge::heading;
 use crate::bridge::ids::{SideConversationId, TicketId, ZendeskUserId};
 use crate::bridge::notice;
 use crate::bridge::readers::Account;
@@ -88,15 +89,15 @@ impl ZendeskClient {
             false => notice::in_slack(&author.name),
         };
         let url = &create.channel_url;
-        let heading = format!("<p><a href=\"{}\"><strong>{}</strong></a></p>", escape_html(url), escape_html(&who));
+        let over = format!("<p><a href=\"{}\"><strong>{}</strong></a></p>", escape_html(url), escape_html(&who));
         let mut external_ids = json!({ MARKER: call.marker() });
         if let Some(user) = author.zendesk_user {
             external_ids[AUTHOR] = json!(user.to_string());
         }
         let message = json!({
             "subject": create.subject,
-            "body": format!("{who} ({url}):\n{}", create.doc.to_plain(names)),
-            "html_body": format!("{heading}{}", create.doc.to_html(names)),
+            "body": format!("{who} ({url}):\n{}", heading::words_plain(&create.doc, names)),
+            "html_body": format!("{over}{}", heading::words_html(&create.doc, names)),
             "to": recipients(std::slice::from_ref(&create.to)),
             "external_ids": external_ids,
         });
