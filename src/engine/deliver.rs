@@ -194,17 +194,20 @@ impl Engine {
             }
         }
         let Load { ids, effects, item } = &*load;
+        let mut item = item.clone();
         let [effect, with @ ..] = effects.as_slice() else { return Ok(nothing()) };
-        let believed = !self.may_still_show(item, &thread, now);
+        let believed = !self.may_still_show(&item, &thread, now);
         let mut call = Call { thread: &thread, card: card.as_ref(), effect, with, first_attempt_ms: now, believed };
         if item.doubtful && is_looked_for(&effect.act, now) {
             ids.iter().for_each(|id| self.lock().queue.looked(*id, now));
             call.first_attempt_ms = item.maybe_since_ms.or(item.first_attempt_ms).unwrap_or(now);
-            if let Some(ended) = self.look(id, item, &call, now).await {
+            if let Some(ended) = self.look(id, &item, &call, now).await {
                 self.lock().queue.pace().not_called(&item.budget);
                 return Ok(ended);
             }
             call.first_attempt_ms = now;
+            // Whatever comes of this attempt, it says nothing of those before: they are known to have done nothing.
+            item.doubtful = false;
             // It was not done, and has become unwanted meanwhile.
             if let Ready::Moot(answer) = thread.ready_for(&first, false)
                 && !self.speaks_for_others(id, &first, &thread).await?
@@ -236,16 +239,16 @@ impl Engine {
             (Ok(Answer::TicketClosed(closed)), _) if matches!(first.act, Act::Reply(_)) => {
                 Some(What::TicketClosed(closed.clone()))
             }
-            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(item, &thread, now) => {
+            (Err(CallError::Missing { .. }), Some((_, ts))) if !self.may_still_show(&item, &thread, now) => {
                 Some(What::CardGone { ts: ts.clone() })
             }
             _ => None,
         };
         if let Some(what) = found {
-            let until = self.out_of_reach(ids, item, what).await?;
+            let until = self.out_of_reach(ids, &item, what).await?;
             return Ok(Ended::Rests { until });
         }
-        Ok(self.judge(id, item, &call, (attempts, now), result))
+        Ok(self.judge(id, &item, &call, (attempts, now), result))
     }
 
     /// Looks for what an earlier attempt may have done. `None` means: it was not done, do it.

@@ -174,3 +174,21 @@ async fn a_vendor_that_can_be_read_but_takes_nothing_loses_nothing_however_long_
     assert_eq!(ready["paused"], serde_json::json!([]));
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn what_was_looked_for_and_is_then_told_to_wait_is_in_doubt_no_more() {
+    let app = House::with(Setup { routes: "zendesk_read_lag_secs = 300", ..Default::default() }).await;
+    let sc = app.ask("engineering", "Scanner", "<p>Down?</p>").await;
+    let (channel, ts) = app.thread(&sc);
+    let once = |rule| fault(app.zendesk.faults(), rule);
+    once(serde_json::json!({"call": "POST …/reply", "fault": "dropped_before", "times": 1}));
+    app.slack.say(&app.ana, &channel, Some(&ts), "word").unwrap();
+    // Nobody knows whether it was done, and the vendor's window has to pass before it is done again.
+    app.pass(Duration::from_secs(290)).await;
+    assert_eq!(app.answers(&sc), Vec::<String>::new());
+    once(serde_json::json!({"call": "POST …/reply", "fault": "rate_limited", "retry_after": 5, "times": 1}));
+    app.pass(Duration::from_secs(60)).await;
+    assert_eq!(app.answers(&sc), ["word"]);
+    app.settle().await;
+    app.ends_quietly().await;
+}

@@ -87,7 +87,9 @@ impl Simulation {
             for comment in self.house.zendesk.comments(*ticket) {
                 let text = comment["body"].as_str().unwrap_or_default();
                 let of_a_merge = text.contains("closed and merged into");
-                let told = comment["public"] == false && overtaken.is_empty() && !of_a_merge;
+                // The API cannot show who pressed a button in Slack, so a note does.
+                let of_a_press = text.contains("in Slack.") && text.contains(" the side conversation");
+                let told = comment["public"] == false && overtaken.is_empty() && !of_a_merge && !of_a_press;
                 if told || !tokens(text).is_empty() {
                     fail(format!("ticket {ticket} has the note {text:?}"));
                 }
