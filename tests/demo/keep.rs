@@ -68,7 +68,7 @@ async fn what_is_kept_goes_on_where_it_ended() {
     assert!(said.contains("holds a firm already"), "{said}");
     std::fs::remove_file(folder.join("sandbox.json")).unwrap();
     let said = refused(&keep);
-    assert!(said.contains("a bridge that is no demo's"), "{said}");
+    assert!(said.contains("a bridge that is not a demo's"), "{said}");
     std::fs::write(folder.join("sandbox.json"), "{\"listen\": 7").unwrap();
     let said = refused(&keep);
     assert!(said.contains("does not read"), "{said}");
