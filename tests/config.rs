@@ -105,6 +105,7 @@ fn a_wrong_rule_says_what_was_meant() {
         ("[done]\nnote = \"sumary\"", "did you mean summary?"),
         ("[notify]\nassignee = \"mail\"", "must be one of \"none\", \"dm\""),
         ("[notify]\nquiet_hours = \"22-7\"", "write it as in 22:00-07:00"),
+        ("[permissions]\nstart = \"agent\"", "did you mean agents?"),
         ("[notifi]\nassignee = \"dm\"", "did you mean notify?"),
     ] {
         assert!(said(text).contains(wanted), "{text}: {}", said(text));

@@ -12,7 +12,6 @@ use super::memory::{Memory, NotYet, ZendeskAccount};
 use super::vendors::Vendors;
 use crate::bridge::Policy;
 use crate::bridge::ids::ZendeskUserId;
-use crate::bridge::permit::Permissions;
 use crate::config::Config;
 use crate::engine::clock::Clock;
 use crate::engine::pace::{Limit, Limits};
@@ -216,7 +215,7 @@ impl App {
             operator: self.config.bridge.operator_channel.is_some(),
             order_window_ms: self.config.bridge.order_window.as_millis() as i64,
             rules: self.config.rules.clone(),
-            permissions: Permissions::default(),
+            permissions: self.config.permissions,
         };
         let settings = Settings {
             schedule: Schedule(self.config.bridge.retry_schedule.clone()),

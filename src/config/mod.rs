@@ -20,6 +20,7 @@ use url::Url;
 pub use self::error::{ConfigError, ConfigErrors, Origin};
 use self::source::Source;
 use crate::bridge::follow_up::Rules as FollowUpRules;
+use crate::bridge::permit::Permissions;
 use crate::bridge::route::{ChannelRef, Route};
 use crate::bridge::rules::Rules;
 
@@ -60,6 +61,8 @@ pub struct Config {
     pub follow_up: FollowUpRules,
     /// `[ticket]`, `[done]` and `[notify]`.
     pub rules: Rules,
+    /// `[permissions]`.
+    pub permissions: Permissions,
     /// In the order of the file: the first that matches wins.
     pub routes: Vec<Route>,
     /// Sentences to say at start.
@@ -238,6 +241,7 @@ impl Config {
         let zendesk = zendesk(&mut source);
         let bridge = bridge(&mut source);
         let rules = rules::read(&mut source);
+        let permissions = rules::permissions(&mut source);
         let follow_up = follow_up::read(&mut source);
         let routes = routes::read(&mut source);
         if !bridges_something {
@@ -245,13 +249,13 @@ impl Config {
             let remedy = "add a [[routes]] entry, or set channel_domain under [zendesk]".to_owned();
             source.fault(Origin::File { name: name.to_owned() }, "routes", reason, Some(remedy));
         }
-        let whole = server.zip(database).zip(slack.zip(zendesk)).zip(bridge.zip(follow_up.zip(rules)));
+        let whole = server.zip(database).zip(slack.zip(zendesk)).zip(bridge.zip(follow_up.zip(rules.zip(permissions))));
         match whole {
-            Some((((server, database), (slack, zendesk)), (bridge, (follow_up, rules))))
+            Some((((server, database), (slack, zendesk)), (bridge, (follow_up, (rules, permissions)))))
                 if source.errors.is_empty() =>
             {
                 let warnings = warnings(&server, &zendesk);
-                Ok(Config { server, database, slack, zendesk, bridge, follow_up, rules, routes, warnings })
+                Ok(Config { server, database, slack, zendesk, bridge, follow_up, rules, permissions, routes, warnings })
             }
             _ => {
                 source.errors.sort_by(|one, other| one.origin.cmp(&other.origin));

@@ -1,7 +1,8 @@
-//! `[ticket]`, `[done]` and `[notify]`: what happens around a question besides the words.
+//! `[ticket]`, `[done]`, `[notify]` and `[permissions]`: what happens around a question besides the words, and who may ask.
 
 use super::error::{Fault, Origin};
 use super::source::{Located, Source, Value, nearest};
+use crate::bridge::permit::{Among, Permissions};
 use crate::bridge::rules::{Notify, QuietHours, Rules, STATUSES, TicketChange};
 
 const KEYS: &[&str] = &["status", "tags_add", "tags_remove"];
@@ -16,6 +17,13 @@ pub(super) fn read(source: &mut Source) -> Option<Rules> {
     let quiet = source.optional("notify.quiet_hours", quiet_hours);
     let notify = (assignee? == "dm").then_some(Notify { quiet: quiet? });
     Some(Rules { on_ask: on_ask?, on_answer: on_answer?, summary: note? == "summary", notify })
+}
+
+/// `[permissions]`: who may do what from Slack.
+pub(super) fn permissions(source: &mut Source) -> Option<Permissions> {
+    let start = source.text_or("permissions.start", "agents", |text| one_of(text, &["agents", "anyone"]))?;
+    let start = if start == "anyone" { Among::Anyone } else { Among::Agents };
+    Some(Permissions { start, ..Permissions::default() })
 }
 
 fn change(source: &mut Source, key: &str) -> Option<Option<TicketChange>> {

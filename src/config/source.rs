@@ -62,6 +62,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("ticket", &["on_ask", "on_answer"]),
     ("done", &["note"]),
     ("notify", &["assignee", "quiet_hours"]),
+    ("permissions", &["start"]),
     ("followup", &["status", "copy", "template"]),
 ];
 const SECRETS: &[&str] = &[

@@ -276,3 +276,15 @@ async fn while_zendesk_does_not_answer_the_writer_is_told_once_that_it_is_kept()
     assert_eq!((late(&app), sides(&app, app.ticket).len(), cards(&app, &app.engineering).len()), (1, 1, 1));
     app.ends_quietly().await;
 }
+
+#[tokio::test]
+async fn every_member_may_start_one_where_the_settings_say_so() {
+    let routes = "order_window_ms = 0\n[permissions]\nstart = \"anyone\"";
+    let app = House::with(Setup { routes, ..Default::default() }).await;
+    typed(&app, &app.ana, &app.engineering, "35436 Where is this parcel?").await;
+    typed(&app, &app.guest, &app.engineering, "35436 And this one?").await;
+    app.settle().await;
+    let sides = sides(&app, app.ticket);
+    assert_eq!(sides.iter().map(|side| side["subject"].as_str().unwrap()).collect::<Vec<_>>(), ["Where is this parcel?"]);
+    assert_eq!((cards(&app, &app.engineering).len(), not_started(&app, &app.guest).len()), (1, 1));
+}

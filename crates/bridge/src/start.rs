@@ -119,7 +119,9 @@ impl Start {
         let ours =
             asked_for && entry.actor.user_id == Some(app_user) && entry.via.as_deref().is_none_or(|via| via == "api");
         let subject = message.subject.as_deref().or(entry.about.as_ref().map(|about| about.subject.as_str()));
-        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // What is sent stands in a quotation, so marks of quotations do not count.
+        let is_mark = |word: &&str| word.chars().all(|c| c == '>');
+        let words = |text: &str| text.split_whitespace().filter(|word| !is_mark(word)).collect::<Vec<_>>().join(" ");
         let (said, asked) = (words(&message.doc().to_plain(&Nameless)), words(&self.asked.doc.to_plain(&Nameless)));
         ours && entry.created_at_ms >= self.at_ms - CLOCKS_DIFFER_MS
             && subject == Some(self.asked.subject().as_str())
@@ -221,6 +223,7 @@ mod tests {
             (true, entry(Some("start-1.2.abc/create:1"), 1, "x", "y", 0)),
             (false, entry(Some("start-1.2.abcd/create:1"), 9, "Where is it?", body, 1_000_000)),
             (true, entry(None, 9, "Where is it?", body, 1_000_000)),
+            (true, entry(None, 9, "Where is it?", "Ana in Slack:\n> Where\n> is it?", 1_000_000)),
             (false, entry(None, 1, "Where is it?", body, 1_000_000)),
             (false, entry(None, 9, "Where?", body, 1_000_000)),
             (false, entry(None, 9, "Where is it?", "Something else", 1_000_000)),
