@@ -83,9 +83,6 @@ const PEOPLE: &str = "INSERT INTO thread_person (user_id, thread_id)
 const BLANK_UNREAD: &str = "UPDATE unread SET raw = '' WHERE received_at < ? AND raw <> ''";
 const FORGET_HELD: &str = "DELETE FROM held WHERE received_at < ?";
 const FORGET_HELD_IN: &str = "DELETE FROM held WHERE channel_id = $1 AND received_at <= $2";
-// Whole pages that are freed are overwritten too; a few at most, because little is held at once.
-const OVERWRITE_ALL: &str = "PRAGMA secure_delete = ON";
-const OVERWRITE_CHEAPLY: &str = "PRAGMA secure_delete = FAST";
 const DOUBT_WAITING: &str = "UPDATE outbox SET doubtful = 1 WHERE state = 'waiting'";
 const FORGET_ATTEMPTS: &str = "DELETE FROM attempt WHERE last_at < ?";
 // Old rows stand first, so few are looked at: what is not old yet, a month's worth, is not walked through each minute.
@@ -279,13 +276,11 @@ async fn write_rare(
     Ok(())
 }
 
-/// Deletes messages that nobody was to keep, and overwrites where they stood.
+/// Deletes messages that nobody was to keep. SQLite overwrites where they stood (`secure_delete`).
 async fn forget_held_in(db: &mut SqliteConnection, channels: &[(String, i64)]) -> Result<(), sqlx::Error> {
-    sqlx::query(OVERWRITE_ALL).execute(&mut *db).await?;
     for (channel, until) in channels {
         sqlx::query(FORGET_HELD_IN).bind(channel).bind(until).execute(&mut *db).await?;
     }
-    sqlx::query(OVERWRITE_CHEAPLY).execute(&mut *db).await?;
     Ok(())
 }
 
