@@ -34,8 +34,7 @@ fn called(app: &House, method: &str) -> usize {
 async fn stored(app: &House) -> i64 {
     let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(app.database()).read_only(true)).await;
     let pool = pool.unwrap();
-    let count =
-        "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM bridged_threads)";
+    let count = "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM thread)";
     sqlx::query_scalar(count).fetch_one(&pool).await.unwrap()
 }
 
