@@ -28,6 +28,7 @@ const NOT_MIRRORED: &[&str] = &[
     "own",
     "rate_limited",
     "reaction",
+    "shortcut",
     "ticket_closed",
     "unknown",
     "unreadable",

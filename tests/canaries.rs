@@ -141,7 +141,9 @@ async fn chat(app: &House, side_conversation: &str) {
     for text in ["", "help", "list", "35436 command-canary", "list ana@acme.example"] {
         slack.command(&app.ana, &channel, "/side-convo", text);
     }
-    let _ = slack.message_shortcut(&app.ana, &channel, &ts, "shortcut");
+    for shortcut in ["attach_to_ticket", "shortcut"] {
+        slack.message_shortcut(&app.ana, &channel, &ts, shortcut).unwrap();
+    }
     app.settle().await;
 }
 

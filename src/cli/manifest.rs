@@ -5,16 +5,13 @@
 
 use crate::config::Config;
 pub use crate::http::{COMMANDS_PATH, EVENTS_PATH, INTERACTIONS_PATH};
+pub use crate::slack::views::{ATTACH_SHORTCUT, NEW_SHORTCUT};
 
 const TEMPLATE: &str = include_str!("../../manifest.yml");
 const EXAMPLE_URL: &str = "https://bridge.example.com";
 
 /// The command that people type in Slack.
 pub const COMMAND: &str = "/side-convo";
-/// The shortcut in a message's menu, "Attach to Zendesk ticket".
-pub const ATTACH_SHORTCUT: &str = "attach_to_ticket";
-/// The shortcut that is offered everywhere, "New side conversation".
-pub const NEW_SHORTCUT: &str = "new_side_conversation";
 /// What the app may do in a workspace. All is asked for from the start: each further scope means another approval by
 /// an admin. `docs/install.md` says what each one is for.
 pub const BOT_SCOPES: &[&str] = &[

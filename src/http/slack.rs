@@ -13,6 +13,7 @@ use crate::engine::intake::{Parent, Taken};
 use crate::slack::decode::{self, Inbound};
 use crate::slack::interactive;
 use crate::slack::verify::{self, Refusal};
+use crate::slack::views;
 use crate::store::StoreError;
 
 pub(super) async fn events(State(front): State<Front>, request: Request) -> Response {
@@ -95,6 +96,27 @@ async fn take(front: &Front, ready: &Ready, inbound: Inbound) -> Response {
         Inbound::PersonChanged(user) => {
             front.metrics.not_mirrored("workspace");
             ready.engine.person_changed(&user);
+            return StatusCode::OK.into_response();
+        }
+        Inbound::Shortcut { shortcut, trigger_id } => {
+            front.metrics.not_mirrored("shortcut");
+            let slack = ready.slack.clone();
+            // Slack waits three seconds for the answer and counts the trigger's three seconds beside it.
+            tokio::spawn(async move {
+                if let Err(error) = slack.open_view(&trigger_id, &views::not_yet(shortcut)).await {
+                    tracing::warn!(error = %error, shortcut = shortcut.callback_id(), "a shortcut's modal could not be opened");
+                }
+            });
+            return StatusCode::OK.into_response();
+        }
+        Inbound::HomeOpened(user) => {
+            front.metrics.not_mirrored("app_home");
+            let slack = ready.slack.clone();
+            tokio::spawn(async move {
+                if let Err(error) = slack.show_home(&user).await {
+                    tracing::warn!(error = %error, "the Home tab could not be published");
+                }
+            });
             return StatusCode::OK.into_response();
         }
         Inbound::ChannelMoved { from, to } => ready.engine.channel_moved(from, to).await.map(|()| Taken::Stored),

@@ -12,6 +12,7 @@ use super::connector::WireConnector;
 use super::errors::{RATE_LIMITED, SlackError};
 use super::people::{People, is_fresh};
 use super::respond::Doors;
+use super::surfaces::Homes;
 use crate::bridge::event::ChannelProblem;
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId};
 use crate::bridge::route::ChannelRef;
@@ -67,6 +68,7 @@ pub struct SlackClient {
     pub(super) wire: Arc<dyn Wire>,
     pub(super) api_url: url::Url,
     pub(super) doors: Doors,
+    pub(super) homes: Homes,
     /// Methods that Slack told to wait.
     held: Holds<String>,
     house: OnceLock<House>,
@@ -134,6 +136,7 @@ impl SlackClient {
             wire,
             api_url: api_url.clone(),
             doors: Doors::default(),
+            homes: Homes::default(),
             held: Holds::default(),
             house: OnceLock::new(),
         }

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::Identity;
+use super::views::Shortcut;
 use crate::bridge::content::{Doc, file_name, mend_surrogates};
 use crate::bridge::event::{SlackMessage, State, What};
 use crate::bridge::ids::{ChannelId, SlackUserId, TeamId, ThreadId, Ts};
@@ -55,6 +56,15 @@ pub enum Inbound {
         /// Where the message with the button can be replaced.
         response_url: Option<String>,
     },
+    /// Somebody runs a shortcut.
+    Shortcut {
+        /// Which one.
+        shortcut: Shortcut,
+        /// Slack's name for this very use, which opens one modal within three seconds.
+        trigger_id: String,
+    },
+    /// Somebody opens the app's Home tab.
+    HomeOpened(SlackUserId),
     /// Names a thread, but cannot be read.
     Unreadable {
         /// What makes a repetition the same.
@@ -127,7 +137,11 @@ fn callback(envelope: &Value, us: &Identity) -> Inbound {
     match text(event, "type") {
         Some("message") => message(envelope, event, us),
         Some("reaction_added" | "reaction_removed") => Inbound::NotMirrored("reaction"),
-        Some("app_home_opened") => Inbound::NotMirrored("app_home"),
+        // The tab `messages` is the app's direct messages.
+        Some("app_home_opened") => match text(event, "user").filter(|_| text(event, "tab") == Some("home")) {
+            Some(user) => Inbound::HomeOpened(SlackUserId::new(user)),
+            None => Inbound::NotMirrored("app_home"),
+        },
         Some("app_mention") => Inbound::NotMirrored("mention"),
         Some("channel_id_changed") => match (text(event, "old_channel_id"), text(event, "new_channel_id")) {
             (Some(from), Some(to)) => Inbound::ChannelMoved { from: ChannelId::new(from), to: ChannelId::new(to) },
@@ -379,6 +393,8 @@ mod tests {
             (serde_json::json!({"thread_ts": null}), "not_in_thread"),
             (serde_json::json!({"thread_ts": "1700000002.000100"}), "not_in_thread"),
             (serde_json::json!({"type": "reaction_added"}), "reaction"),
+            (serde_json::json!({"type": "app_home_opened", "tab": "messages"}), "app_home"),
+            (serde_json::json!({"type": "app_home_opened", "tab": "home", "user": null}), "app_home"),
             (serde_json::json!({"type": "invented_in_2031"}), "unknown"),
         ];
         for (more, why) in cases {

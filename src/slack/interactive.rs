@@ -1,10 +1,10 @@
-//! Reads what people press and type: buttons and `/side-convo`.
+//! Reads what people press and type: buttons, shortcuts and `/side-convo`.
 
 use serde_json::Value;
 
 use super::Identity;
 use super::decode::{Inbound, text};
-use super::views::{CHOOSE_DONE, CHOOSE_REOPEN, START_ON_FOLLOW_UP};
+use super::views::{CHOOSE_DONE, CHOOSE_REOPEN, START_ON_FOLLOW_UP, Shortcut};
 use crate::bridge::content::mend_surrogates;
 use crate::bridge::event::{Asks, Press, State, What};
 use crate::bridge::ids::{ChannelId, EffectId, SlackUserId, TeamId, ThreadId, TicketId, Ts};
@@ -68,7 +68,17 @@ pub fn interaction(body: &[u8], us: &Identity) -> Inbound {
     }
     match text(&payload, "type") {
         Some("block_actions") => pressed(&payload).unwrap_or(Inbound::NotMirrored("unreadable")),
+        Some("message_action" | "shortcut") => shortcut(&payload),
         _ => Inbound::NotMirrored("unknown"),
+    }
+}
+
+fn shortcut(payload: &Value) -> Inbound {
+    let Some(callback_id) = text(payload, "callback_id") else { return Inbound::NotMirrored("unreadable") };
+    let Some(shortcut) = Shortcut::named(callback_id) else { return Inbound::NotMirrored("unknown") };
+    match text(payload, "trigger_id") {
+        Some(trigger_id) => Inbound::Shortcut { shortcut, trigger_id: trigger_id.to_owned() },
+        None => Inbound::NotMirrored("unreadable"),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod people;
 pub mod read;
 pub mod respond;
 mod starter;
+mod surfaces;
 pub mod verify;
 pub mod views;
 

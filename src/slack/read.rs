@@ -64,7 +64,9 @@ impl SlackClient {
                 | Inbound::ChannelShared(_)
                 | Inbound::PersonChanged(_)
                 | Inbound::Chosen { .. }
-                | Inbound::OfStart { .. } => {}
+                | Inbound::OfStart { .. }
+                | Inbound::Shortcut { .. }
+                | Inbound::HomeOpened(_) => {}
             }
         }
         Ok(read)

@@ -48,6 +48,7 @@ mod standing;
 mod start;
 mod state;
 mod summary;
+mod surfaces;
 mod ticket;
 mod told_true;
 mod trace;

@@ -12,7 +12,7 @@ use crate::house::{House, Setup, fault};
 
 /// What the app's log has said, by how loud.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
+pub struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
 
 struct Words(String);
 
@@ -33,7 +33,7 @@ impl<S: tracing::Subscriber> Layer<S> for Heard {
 }
 
 impl Heard {
-    fn take(&self, level: Level) -> Vec<String> {
+    pub fn take(&self, level: Level) -> Vec<String> {
         let heard = std::mem::take(&mut *self.0.lock().unwrap());
         heard.into_iter().filter(|(of, _)| *of == level).map(|(_, words)| words).collect()
     }

@@ -10,6 +10,12 @@ use super::ids::{ChannelId, TicketId, Ts};
 
 /// The command as Slack knows it.
 const COMMAND: &str = "/side-convo";
+/// A start as it may be typed.
+pub const EXAMPLE: &str = "/side-convo 35436 Where is this parcel?";
+/// What shows all that may be typed.
+pub const HELP: &str = "/side-convo help";
+/// What names a ticket, in mrkdwn.
+pub const TICKET: &str = "`35436`, `#35436` or its address";
 /// The first words that are commands.
 pub const WORDS: &[&str] = &["done", "reopen", "list", "link-me", "help"];
 /// What people type who mean one of them.
@@ -304,14 +310,21 @@ pub fn help() -> String {
          • An agent starts a side conversation in a ticket and sends it to a channel; it appears there as a thread.\n\
          • What you answer *in the thread* goes to the ticket. What you write in the channel stays in Slack.\n\
          • “Mark as done” and “Reopen” under the first message do the same as in Zendesk.\n\
-         *What you can type* (a ticket is `35436`, `#35436` or its address)\n\
-         • `{COMMAND} 35436 Where is this parcel?` starts a side conversation on that ticket, in this channel.\n\
-         • `{COMMAND} list` shows the open side conversations of this channel; `list done` those that are done; `list mine` \
+         *What you can type* (a ticket is {TICKET})\n{}\n\
+         Slack takes no commands inside threads, so please type them in the channel.",
+        commands()
+    )
+}
+
+/// The commands that work, a line of mrkdwn each.
+pub fn commands() -> String {
+    format!(
+        "• `{EXAMPLE}` starts a side conversation on that ticket, in the channel where you type it.\n\
+         • `{COMMAND} list` shows the open side conversations of the channel; `list done` those that are done; `list mine` \
          the open ones that you started or wrote in.\n\
-         • `{COMMAND} done` and `{COMMAND} reopen` mark the side conversation of this channel as done and reopen it; add a \
+         • `{COMMAND} done` and `{COMMAND} reopen` mark the side conversation of the channel as done and reopen it; add a \
          ticket or a link to the thread to say which.\n\
-         • `{COMMAND} link-me` says as whom you are known in Zendesk.\n\
-         Slack takes no commands inside threads, so please type them in the channel."
+         • `{COMMAND} link-me` says as whom you are known in Zendesk."
     )
 }
 

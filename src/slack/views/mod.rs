@@ -2,9 +2,13 @@
 //! Block Kit.
 
 mod choose;
+mod home;
+mod not_yet;
 mod offer;
 
 pub use choose::{CHOOSE_DONE, CHOOSE_REOPEN, Choice, choose};
+pub use home::home;
+pub use not_yet::{ATTACH_SHORTCUT, NEW_SHORTCUT, Shortcut, not_yet};
 pub use offer::{START_ON_FOLLOW_UP, offer};
 
 use serde_json::{Value, json};
@@ -14,7 +18,7 @@ fn section(text: &str) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
 }
 
-/// A label of a button.
+/// A label of a button, or a title.
 fn plain(text: &str) -> Value {
     json!({"type": "plain_text", "text": text})
 }

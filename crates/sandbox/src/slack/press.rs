@@ -110,6 +110,24 @@ impl FakeSlack {
         Ok(())
     }
 
+    /// Runs a global shortcut, which knows no channel.
+    /// <https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload>
+    ///
+    /// # Errors
+    /// `user_not_found`.
+    pub fn global_shortcut(&self, user: &str, callback_id: &str) -> Result<(), String> {
+        let mut workspace = self.workspace();
+        let (who, team) = workspace.who_and_team(user)?;
+        let trigger = workspace.issue_trigger(user);
+        let payload = json!({
+            "type": "shortcut", "token": "sandboxVerificationToken", "action_ts": show::ts(workspace.next_key()),
+            "team": team, "user": who, "is_enterprise_install": false, "enterprise": null, "callback_id": callback_id,
+            "trigger_id": trigger, "api_app_id": workspace.options.app_id,
+        });
+        workspace.queue_interaction(&object(payload));
+        Ok(())
+    }
+
     /// Runs a slash command; gives the parcel's id, under which its answer is found later.
     pub fn command(&self, user: &str, channel: &str, command: &str, text: &str) -> u64 {
         let mut workspace = self.workspace();
