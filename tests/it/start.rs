@@ -285,6 +285,9 @@ async fn every_member_may_start_one_where_the_settings_say_so() {
     typed(&app, &app.guest, &app.engineering, "35436 And this one?").await;
     app.settle().await;
     let sides = sides(&app, app.ticket);
-    assert_eq!(sides.iter().map(|side| side["subject"].as_str().unwrap()).collect::<Vec<_>>(), ["Where is this parcel?"]);
+    assert_eq!(
+        sides.iter().map(|side| side["subject"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["Where is this parcel?"]
+    );
     assert_eq!((cards(&app, &app.engineering).len(), not_started(&app, &app.guest).len()), (1, 1));
 }
