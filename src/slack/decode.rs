@@ -118,10 +118,13 @@ pub fn event(body: &[u8], us: &Identity) -> Inbound {
 pub fn shared_channel(body: &[u8]) -> Option<ChannelId> {
     const FLAG: &[u8] = b"is_ext_shared_channel";
     // Most events are of channels that are not shared, and need no second reading.
-    let at = body.windows(FLAG.len()).position(|some| some == FLAG)?;
-    let after: Vec<u8> =
-        body[at + FLAG.len()..].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(7).collect();
-    if !after.starts_with(b"\":true") {
+    let is_set = |after: &[u8]| {
+        let said = after.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(6);
+        said.eq(*b"\":true")
+    };
+    // A message may hold the word as well.
+    let mut found = body.windows(FLAG.len()).enumerate().filter(|(_, some)| *some == FLAG);
+    if !found.any(|(at, _)| is_set(&body[at + FLAG.len()..])) {
         return None;
     }
     let envelope: Value = serde_json::from_slice(&mend_surrogates(body)).ok()?;

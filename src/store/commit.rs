@@ -121,7 +121,7 @@ impl Commit {
 
     /// Whether words go with it that are not to be found any more, not even in the log.
     pub(super) fn forgets(&self) -> bool {
-        !self.forgotten.is_empty() || self.done.iter().any(|done| done.forget)
+        !self.forgotten.is_empty() || !self.forget_held_in.is_empty() || self.done.iter().any(|done| done.forget)
     }
 }
 

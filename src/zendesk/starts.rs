@@ -62,6 +62,16 @@ impl ZendeskClient {
         Ok(agent.map(|user| Participant { user_id: Some(id), name: user.name.clone(), ..Participant::default() }))
     }
 
+    /// Who is to read what is created now: whoever was chosen, while they are an agent; else the app's own user.
+    async fn reader_of_a_start(&self, chosen: &Participant) -> Result<Participant, CallError> {
+        let us = self.house.get().map(|house| house.app_user);
+        let Some(id) = chosen.user_id.filter(|id| Some(*id) != us) else { return Ok(chosen.clone()) };
+        match self.agent(id).await? {
+            Some(_) => Ok(chosen.clone()),
+            None => Ok(Participant { user_id: us, ..Participant::default() }),
+        }
+    }
+
     /// Creates the side conversation that somebody starts.
     ///
     /// # Errors
@@ -83,6 +93,7 @@ impl ZendeskClient {
         if let Some(closed) = self.closed(create.ticket_id, &lately).await? {
             return Ok(Answer::TicketClosed(closed));
         }
+        let to = self.reader_of_a_start(&create.to).await?;
         let asked_at_ms = call.effect.order / 1000;
         let who = match says_its_time(asked_at_ms, self.http.now_ms()) {
             true => notice::in_slack_at(&author.name, &time_with_offset(asked_at_ms)),
@@ -98,7 +109,7 @@ impl ZendeskClient {
             "subject": create.subject,
             "body": format!("{who} ({url}):\n{}", heading::words_plain(&create.doc, names)),
             "html_body": format!("{over}{}", heading::words_html(&create.doc, names)),
-            "to": recipients(std::slice::from_ref(&create.to)),
+            "to": recipients(std::slice::from_ref(&to)),
             "external_ids": external_ids,
         });
         let body = json!({"message": message, "external_ids": {MARKER: call.marker()}});

@@ -38,7 +38,9 @@ fn one_line(name: &str, limit: usize) -> String {
         .map(|c| if c.is_control() || c.is_whitespace() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
         .filter(|c| !is_unseen(*c))
         .collect();
-    shown.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(limit).collect()
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    // With the mark of a quotation before it a heading would be none.
+    shown.trim_start_matches(['>', ' ']).chars().take(limit).collect()
 }
 
 /// Whether a character is not seen by itself: it takes no room, or turns the direction of text.

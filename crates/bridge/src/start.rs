@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{Doc, Nameless};
+use super::content::{Doc, Nameless, Names};
 use super::event::{ChannelProblem, Kind, Participant, Person, SideConversationEvent, Ticket};
 use super::ids::{ChannelId, SlackUserId, TeamId, ThreadId, TicketId, ZendeskUserId};
 
@@ -122,11 +122,42 @@ impl Start {
         // What is sent stands in a quotation, so marks of quotations do not count.
         let is_mark = |word: &&str| word.chars().all(|c| c == '>');
         let words = |text: &str| text.split_whitespace().filter(|word| !is_mark(word)).collect::<Vec<_>>().join(" ");
-        let (said, asked) = (words(&message.doc().to_plain(&Nameless)), words(&self.asked.doc.to_plain(&Nameless)));
+        let said = words(&message.doc().to_plain(&Nameless));
+        let asked = self.asked.doc.to_plain(&Unnamed).split(UNNAMED).map(words).collect::<Vec<_>>();
         ours && entry.created_at_ms >= self.at_ms - CLOCKS_DIFFER_MS
             && subject == Some(self.asked.subject().as_str())
-            && said.ends_with(&asked)
+            && ends_with_parts(&said, &asked)
     }
+}
+
+/// Stands for every name: which names people and channels had when the message was sent is not known.
+const UNNAMED: char = '\u{1}';
+
+struct Unnamed;
+
+impl Names for Unnamed {
+    fn user(&self, _: &SlackUserId) -> Option<String> {
+        Some(UNNAMED.to_string())
+    }
+
+    fn channel(&self, _: &ChannelId) -> Option<String> {
+        Some(UNNAMED.to_string())
+    }
+
+    fn group(&self, _: &str) -> Option<String> {
+        Some(UNNAMED.to_string())
+    }
+}
+
+/// Whether a text ends with these parts in their order, with names between them.
+fn ends_with_parts(text: &str, parts: &[String]) -> bool {
+    let Some((last, before)) = parts.split_last() else { return true };
+    let mut rest = text;
+    for part in before.iter().map(|part| part.trim_end_matches(['@', '#'])) {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last.as_str())
 }
 
 /// What was looked up for a start.
@@ -230,6 +261,15 @@ mod tests {
             (false, entry(None, 9, "Where is it?", body, 1_000)),
         ] {
             assert_eq!(start.is_begun_by(&entry, us), begun, "{entry:?}");
+        }
+        let start = Start { asked: asked(None, "Where is it, <@U1>? <@U2> in <#C1> asks"), ..start };
+        for (begun, said) in [
+            (true, "Ana in Slack:\n> Where is it, @Ben Silva? @Zoe in #parcels asks"),
+            (false, "Ana in Slack:\n> Where was it, @Ben Silva? @Zoe in #parcels asks"),
+            (false, "Ana in Slack:\n> Where is it, @Ben Silva? @Zoe in #parcels asks again"),
+        ] {
+            let subject = start.asked.subject();
+            assert_eq!(start.is_begun_by(&entry(None, 9, &subject, said, 1_000_000), us), begun, "{said}");
         }
     }
 }

@@ -274,6 +274,8 @@ fn relative_addresses_lead_to_the_account() {
         ("<a href='//cdn.test/x'>x</a>", "<https://cdn.test/x|x>"),
         ("<a href='www.acme.example/a'>shop</a>", "<http://www.acme.example/a|shop>"),
         ("<a href='hc/en-us'>help</a>", "<https://acme.zendesk.com/hc/en-us|help>"),
+        ("<a href='日本語'>x</a>", "<https://acme.zendesk.com/日本語|x>"),
+        ("<a href='aéé'>y</a>", "<https://acme.zendesk.com/aéé|y>"),
     ]);
 }
 
@@ -296,6 +298,8 @@ fn what_a_browser_hides_is_hidden() {
     from_zendesk(vec![
         ("<p hidden>no<p>yes", "yes"),
         ("<div style='display:none'><div>a</div>b</div>c", "c"),
+        ("<pre>a <span style='display:none'>b</span> c</pre><p>d</p>", "```\na  c\n```\nd"),
+        ("<pre>a <span style='font-weight:bold'>b</span> c</pre><p>d</p>", "```\na b c\n```\nd"),
         ("<table><tr><td style='display:none'>no<td>a</td></tr><tr><td>b<td>c</tr></table>", "```\n  | a\nb | c\n```"),
         ("<td style='font-size:0px'><div style='font-size:13px'>kept</div></td>", "kept"),
         ("<div style='visibility:hidden'>no<span style='visibility:visible'>yes</span></div>", "yes"),

@@ -25,12 +25,15 @@ pub fn file_name(file: &Value) -> String {
     let name = word(file, "name").map(last).filter(|name| !name.is_empty());
     let title = word(file, "title").map(str::trim);
     let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_lowercase();
-    match (title, name) {
+    let shown = match (title, name) {
         (Some(title), Some(name)) if stem(&last(title)) == stem(&name) => name,
         (Some(title), _) => title.to_owned(),
         (None, Some(name)) => name,
         (None, None) => FILE.to_owned(),
-    }
+    };
+    // A line of its own could pass for the heading of somebody's words.
+    let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    shown.chars().map(|c| if ends_line(c) { ' ' } else { c }).collect()
 }
 
 /// Keeps what a person attached: a table, a forwarded message, or an app's own words; not a preview of a link.

@@ -245,7 +245,10 @@ impl Reader {
         if self.pre.is_some() {
             match name {
                 "pre" | "listing" | "xmp" | "blockquote" | "td" | "th" | "table" => self.flush(),
-                _ => return,
+                _ => {
+                    self.end_styled(name);
+                    return;
+                }
             }
         }
         if self.end_styled(name)

@@ -81,7 +81,7 @@ impl Reader {
             return url.to_owned();
         }
         // What people type for a web address.
-        if head.len() > 4 && head[..4].eq_ignore_ascii_case("www.") {
+        if head.len() > 4 && head.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www.")) {
             return format!("http://{url}");
         }
         match &self.account {
