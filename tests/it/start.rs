@@ -291,3 +291,34 @@ async fn every_member_may_start_one_where_the_settings_say_so() {
     );
     assert_eq!((cards(&app, &app.engineering).len(), not_started(&app, &app.guest).len()), (1, 1));
 }
+
+#[tokio::test]
+async fn where_the_follow_up_is_closed_too_the_next_one_is_offered() {
+    let app = House::new().await;
+    let zoe = zoe_in_slack(&app, |_| {});
+    let closes = |ticket: i64| {
+        assert!(app.zendesk.set_ticket(ticket, TicketChange { status: Some("closed".into()), ..Default::default() }));
+    };
+    let next = |ticket: i64| app.zendesk.ticket(ticket).unwrap()["followup_ids"][0].as_i64();
+    let press_the_offer = async || {
+        let offers = app.slack.ephemerals(&zoe).into_iter();
+        let offer = offers.filter(|one| one["blocks"].to_string().contains("start_on_follow_up")).next_back();
+        let offer = offer.expect("nothing was offered");
+        app.slack.press(&zoe, &app.engineering, offer["ts"].as_str().unwrap(), "start_on_follow_up").unwrap();
+        app.settle().await;
+    };
+    closes(app.ticket);
+    typed(&app, &zoe, &app.engineering, "35436 Where is this parcel?").await;
+    app.settle().await;
+    press_the_offer().await;
+    let second = next(app.ticket).expect("no follow-up was made");
+    closes(second);
+    // What was read of it a moment ago counts for a while.
+    app.pass(Duration::from_secs(120)).await;
+    typed(&app, &zoe, &app.engineering, "35436 And now?").await;
+    app.settle().await;
+    press_the_offer().await;
+    press_the_offer().await;
+    let third = next(second).expect("the follow-up was not followed up");
+    assert_eq!(sides(&app, third).iter().map(|side| side["subject"].clone()).collect::<Vec<_>>(), ["And now?"]);
+}

@@ -114,7 +114,13 @@ impl Deciding<'_> {
             Answer::TicketClosed(closed) if closed.merged => {
                 self.start_refused(effect, &notice::ticket_was_merged(ticket_id, closed.into));
             }
-            Answer::TicketClosed(_) => self.start_offered(effect, ticket_id),
+            Answer::TicketClosed(_) => {
+                // What followed the ticket may be closed as well: what is asked for next follows that one.
+                if let Some(start) = &mut self.thread.start {
+                    start.asked.ticket_id = ticket_id;
+                }
+                self.start_offered(effect, ticket_id);
+            }
             Answer::NotStarted { reason } => self.start_refused(effect, &notice::not_started(reason)),
             _ => {}
         }
