@@ -144,10 +144,11 @@ impl Engine {
                 state.linked += 1;
                 make_room(&mut state.links);
                 state.links.insert(key.clone(), Some(thread_id.clone()));
-                let passed_over = state.passed_over.remove(&key).is_some();
-                if card_before.is_some() {
-                    state.catch_up.linked(key, in_doubt || passed_over);
-                }
+            }
+            // Not only where nobody knew the link: whoever asked for it since the commit has found it in the database.
+            let passed_over = state.passed_over.remove(&key).is_some();
+            if card_before.is_some() {
+                state.catch_up.linked(key, in_doubt || passed_over);
             }
         }
         for ((effect, id), (attempts, caused_at, doubtful)) in
