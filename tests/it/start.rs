@@ -301,8 +301,8 @@ async fn where_the_follow_up_is_closed_too_the_next_one_is_offered() {
     };
     let next = |ticket: i64| app.zendesk.ticket(ticket).unwrap()["followup_ids"][0].as_i64();
     let press_the_offer = async || {
-        let offers = app.slack.ephemerals(&zoe).into_iter();
-        let offer = offers.filter(|one| one["blocks"].to_string().contains("start_on_follow_up")).next_back();
+        let mut offers = app.slack.ephemerals(&zoe).into_iter();
+        let offer = offers.rfind(|one| one["blocks"].to_string().contains("start_on_follow_up"));
         let offer = offer.expect("nothing was offered");
         app.slack.press(&zoe, &app.engineering, offer["ts"].as_str().unwrap(), "start_on_follow_up").unwrap();
         app.settle().await;
