@@ -5,7 +5,7 @@
 //!
 //! A module may name only those above it (`tests/layers.rs` holds it to that):
 //!
-//! - [`bridge`]: pure. What a bridged thread is and does.
+//! - [`bridge`]: pure. What a bridged thread is and does. A package of its own, so that Cargo keeps it pure.
 //! - [`wire`], [`telemetry`], [`config`]: how bytes reach a vendor; log and metrics; the settings.
 //! - [`store`]: SQL and rows.
 //! - [`engine`]: the only loops.
@@ -13,7 +13,8 @@
 //! - [`http`]: what the app answers.
 //! - [`cli`]: the commands, and what joins the parts.
 //!
-//! [`sandbox`] stands apart: it is the other side, a fake Slack and a fake Zendesk, and knows nothing of the app.
+//! [`sandbox`] stands apart, as a package of its own that the feature `demo` brings in: it is the other side, a fake Slack
+//! and a fake Zendesk, and knows nothing of the app.
 
 pub mod cli;
 pub mod config;

@@ -11,8 +11,8 @@
 //! one call ([`bundle`]).
 //!
 //! What is next to do is held in memory ([`queue`]), read from the tables at start. Nothing waits for a timer
-//! but what has to be tried again, what a budget does not allow yet, the feed ([`poll`]), catch-up with Slack
-//! ([`catch_up`]), and the sweep of old rows.
+//! but what has to be tried again, what a budget does not allow yet, a reply until its order window has passed, the feed
+//! ([`poll`]) and the bridged tickets that are read with it, catch-up with Slack ([`catch_up`]), and the sweep of old rows.
 //!
 //! A closed ticket is followed up once, by the thread that claims it; the others go where it went. A side conversation that
 //! nobody knows is looked into before it becomes a thread: it may be a copy of an old one.
